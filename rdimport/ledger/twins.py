@@ -40,13 +40,17 @@ def of(ledger: Asked) -> str:
 def refuse(ledger: Asked, location_options: Sequence[str]) -> None:
     """Raise LedgerLostError for a ledger whose twin is used instead."""
     where = of(ledger)
-    if not where:
-        return
-    raise LedgerLostError(
+    if where:
+        raise error(ledger.place, where, location_options)
+
+
+def error(path: str, where: str, location_options: Sequence[str]) -> LedgerLostError:
+    """The error for the ledger at `path`, as the one at `where` is used instead."""
+    return LedgerLostError(
         _(
             "The ledgers {path} and {where} are copies of each other. This one does not know whom "
             "the other one has sent since, and they would be sent again.",
-            path=ledger.place,
+            path=path,
             where=where,
         ),
         shown_lines(

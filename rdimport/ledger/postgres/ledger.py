@@ -30,6 +30,7 @@ from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
 from rdimport.ledger.postgres.lookup import known
 from rdimport.ledger.postgres.people import PeopleBooks
+from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.run import PostgresRun
 from rdimport.ledger.postgres.session import SILENCE, Session, asking
 from rdimport.ledger.postgres.trouble import taken_over
@@ -78,13 +79,14 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         else:
             quota = self.digests([f"destination {destination}"])[0]
             turn = lease.seize(self.session, quota)
-        self.refuse_behind()
+        remembered = Remembered(self, record.account)
+        remembered.refuse_behind()
         begin = partial(self._begin, name, destination, started_at, record, key_claim, turn=turn)
         try:
             number, where = begin(alone=False)
         except NotBesideError:
             number, where = begin(alone=True)
-        return PostgresRun(self, number, where, name, turn=turn, held=held)
+        return PostgresRun(self, number, where, name, turn=turn, held=held, remembered=remembered)
 
     def _begin(
         self,
@@ -132,7 +134,10 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
 
     def refuse_behind(self, account: str | None = None) -> None:
         """See `port.Ledger`."""
-        twins.refuse(self, ("--ledger", self.session.address.shown))
+        if account is None:
+            twins.refuse(self, ("--ledger", self.session.address.shown))
+        else:
+            Remembered(self, account).refuse_behind()
 
     def lost_lately(self, destination: str) -> Lost | None:
         """The run that was lost last, if it may come back."""

@@ -14,6 +14,7 @@ from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.lookup import sources
+from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.session import SILENCE, Connection, asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
@@ -54,9 +55,10 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         *,
         turn: Lease | None = None,
         held: Held | None = None,
+        remembered: Remembered | None = None,
     ) -> None:
         super().__init__(ledger, number, destination, name)
-        self._held = held
+        self._held, self._remembered = held, remembered
         self._adopted: dict[bytes, bytes] = {}
         self._unwritten: list[tuple[LiteralString, Sequence[Mapping[str, object]]]] = []
         """Statements about the plan, written with the next rows, or before anything is read: each
@@ -173,6 +175,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         """See `port.Run`. Raises LedgerError, after which no row of `begun` may be sent."""
         if not self._writes.done:  # from here on all runs of this process share a connection
             self.ledger.rest()
+            self._remember()
         claimed = self._writes.apply(begun, ended, counters)
         self.has_begun = self.has_begun or bool(claimed)
         return claimed
@@ -209,6 +212,11 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
                     self.number,
                 ),
             )
+        self._remember()
+
+    def _remember(self) -> None:
+        if self._remembered is not None and self._written is not None:
+            self._remembered.note(self.name, self._written.done)
 
     def _corrected(self, exit_code: int) -> int:
         """The exit code, also if late answers of an earlier run have corrected rows of this one

@@ -180,6 +180,9 @@ DROP VIEW IF EXISTS rdimport.ends, rdimport.in_flight;
 is at work goes on with them.
 """
 
+_SINCE: Final = "INSERT INTO rdimport.setting VALUES ('since', clock_timestamp()::text)"
+"""Since when nothing is missing, as far as is known."""
+
 TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 """Which history of the database this is; a promotion begins another. The number in the last
 checkpoint stays the old one for a while.
@@ -219,6 +222,7 @@ def make(session: Session, key: bytes) -> bool:
                 f" {TIMELINE})",
                 (str(VERSION), ledger_id(key)),
             )
+            db.execute(_SINCE)
         else:
             _bring_up(db, version)
         _note_place(db)
@@ -270,7 +274,8 @@ def see(session: Session, key: bytes, *, trusting: bool = False) -> str:
 def trust(session: Session) -> None:
     """Accept the database as it is, although records may be missing: the user has confirmed it."""
     with session.transaction() as db:
-        db.execute("DELETE FROM rdimport.setting WHERE name IN ('lost', 'twin')")
+        db.execute("DELETE FROM rdimport.setting WHERE name IN ('lost', 'twin', 'since')")
+        db.execute(_SINCE)
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
         db.execute("DELETE FROM rdimport.setting WHERE name = 'place'")
         _note_place(db)

@@ -1,0 +1,73 @@
+"""A database server whose disk is set back in time, such as to a snapshot, with nothing at work."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.claims import KEY
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.postgres import Server, serving
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, box: RunningSandbox) -> Desk:
+    desk = Desk(tmp_path, box.api_key, box.base_url)
+    desk.environment = {"RDIMPORT_LEDGER_KEY": KEY.hex()}
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", people(20))
+    return desk
+
+
+def set_back(server: Server, snapshot: Path) -> None:
+    server.stop()
+    shutil.rmtree(server.data)
+    shutil.copytree(snapshot, server.data, copy_function=shutil.copy2)
+    owner = snapshot.stat()
+    for path in (server.data, *server.data.rglob("*")):
+        shutil.chown(path, owner.st_uid, owner.st_gid)
+    server.start()
+
+
+def test_what_was_sent_since_a_snapshot_is_not_sent_again_from_it(
+    desk: Desk, box: RunningSandbox
+) -> None:
+    with serving() as server:
+        url = server.new_database()
+        desk.environment["RDIMPORT_LEDGER"] = url
+        assert desk.here("fleet", "init").code == 0
+        assert desk.here(*RUN).code == 0
+        server.stop()
+        snapshot = server.data.with_name("snapshot")
+        shutil.copytree(server.data, snapshot)
+        shutil.chown(snapshot, server.data.stat().st_uid, server.data.stat().st_gid)
+        server.start()
+        desk.write("list.csv", people(25))
+        assert desk.here(*RUN).summary["accepted"] == 5
+        set_back(server, snapshot)
+        for command in ("check", "run", "run"):
+            lost = desk.here(command, "list.csv", "-m", "m.yaml")
+            assert lost.code == 2
+            assert "has lost what run" in lost.err
+        elsewhere = desk.here(*RUN, "--account", "another", "--api-key-file", "none")
+        assert elsewhere.code == 2
+        assert len(box.conversions()) == 25
+        assert desk.here("ledger", "accept", "--yes").code == 0
+        assert desk.here(*RUN).summary["accepted"] == 5  # a person has said so
+        assert desk.here(*RUN).summary["already_imported"] == 25
+
+
+def test_a_ledger_that_is_begun_anew_lacks_nothing(
+    desk: Desk, box: RunningSandbox, postgres: Server
+) -> None:
+    desk.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+    assert desk.here("fleet", "init").code == 0
+    assert desk.here(*RUN).code == 0
+    assert desk.here("ledger", "new", "--yes").code == 0
+    assert desk.here(*RUN).summary["accepted"] == 20

@@ -18,10 +18,10 @@ def clock_notes(clock: ClockRange | None, lang: str) -> Iterator[str]:
     if clock.least != clock.most:
         yield _(
             "This machine's clock was set during the run, or the endpoint's was: they differed by "
-            "{least} and then by {most}. No list of conversions can show that uncertain rows of "
-            "this run did not arrive.",
-            least=least,
-            most=most,
+            "{one} at one time, and by {other} at another. No list of conversions can show that "
+            "uncertain rows of this run did not arrive.",
+            one=least,
+            other=most,
         )
         return
     yield (

@@ -90,6 +90,13 @@ def test_rows_quota_and_the_next_command_of_a_real_run(desk: Desk, box: object) 
     assert strip(text)[-1] == "rows"
 
 
+def test_what_to_do_stands_below_what_happened(desk: Desk) -> None:
+    desk.write("list.csv", people(1))
+    desk.key = None
+    assert desk.here("run", "list.csv", "-m", "absent.yaml").code == 2
+    assert "No such file or directory<br>Check the path" in page(desk)
+
+
 def test_only_the_account_and_job_that_were_asked_for(desk: Desk) -> None:
     for account in ("acme", "lua"):
         ended(desk, night_ago(1), ExitCode.DONE, account=account)

@@ -202,7 +202,7 @@ def _job(status: JobStatus, *, alone: bool) -> Iterator[str]:
         yield from _rows(run.counts)
     for sentence, typed in ((run.next, run.command), *run.then):
         if sentence:
-            yield f"<p>{escape(sentence)}</p>"
+            yield f"<p>{'<br>'.join(escape(sentence).splitlines())}</p>"
         if typed:
             yield f"<pre>{command(typed)}</pre>"
     yield "</div>"

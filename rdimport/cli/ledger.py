@@ -17,6 +17,7 @@ from rdimport.cli.arguments import (
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
+from rdimport.core.shell import joined
 from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared, move_key
 
 
@@ -88,10 +89,10 @@ def _move_key(store: Store, to: Path) -> int:
         [
             _("The key of the ledger in {state_dir} is now in {file}.", state_dir=store, file=file),
             _(
-                "Every command needs it from now on: set RDIMPORT_LEDGER_KEY_FILE={file} "
+                "Every command needs it from now on: set RDIMPORT_LEDGER_KEY_FILE={quoted} "
                 "wherever they run, including cron and systemd. Without it they end with "
                 "exit code 2 and send nothing.",
-                file=file,
+                quoted=joined([str(file)]),
             ),
             _("A lost key is a lost ledger: keep a copy of it, apart from copies of the ledger."),
         ]

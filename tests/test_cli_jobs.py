@@ -119,6 +119,8 @@ def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
     ("text", "told"),
     [
         ("[accounts.x]\napi_key = {env = “X”}\n", "retas"),
+        ('[jobs."feira são paulo"]\naccount = "acme"\n', "letras sem acento"),
+        ('[accounts.acme]\napi_key = {env = "X"}\nunclear = {404 = "not_taken"}\n', "500 a 599"),
         ('[jobs.x]\nfiles = "C:\\leads\\a.csv"\n', r"'C:\leads'"),
     ],
 )

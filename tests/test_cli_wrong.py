@@ -66,6 +66,15 @@ CASES = {
     "mapping: unknown cleaner": mapped(
         f"{FIELDS}  email: E-mail\n  name: {{column: Nome, clean: phon}}\n", "list.yaml:5", "phone"
     ),
+    "mapping: an area in words": mapped(
+        f"{FIELDS}  email: E-mail\n  mobile_phone: {{column: Fone, default_area: onze}}\n",
+        "list.yaml:5",
+        "two digits such as 11; found `onze`",
+    ),
+    "mapping: a country in words": mapped(
+        f"{FIELDS}  email: E-mail\n  mobile_phone: {{column: Fone, default_country: Brasil}}\n",
+        "two capital letters",
+    ),
     "mapping: no e-mail": mapped(f"{FIELDS}  name: Nome\n", "email"),
     "mapping: twice the same": mapped(f"{FIELDS}  email: E-mail\n  email: Nome\n", "list.yaml:5:3"),
     "mapping: a later version": mapped(MAPPING.replace("version: 1", "version: 9"), "version"),

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from rdimport.core.address import is_address, masked
+from rdimport.core.document_errors import FAILURE, NAME
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import fold
 from rdimport.core.quota import Quota
@@ -113,7 +114,7 @@ Folder = Annotated[
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")]
+Name = Annotated[str, StringConstraints(pattern=NAME)]
 """The name of a job, used on command lines and in file names."""
 
 
@@ -208,7 +209,7 @@ class Account(Common):
     suppress: Paths | None = _option(
         'lists of people who must not be sent: `["acme/saiu.csv"]` (`--suppress`)'
     )
-    unclear: dict[Annotated[str, StringConstraints(pattern="^5[0-9][0-9]$")], Meaning] = Field(
+    unclear: dict[Annotated[str, StringConstraints(pattern=FAILURE)], Meaning] = Field(
         default={},
         description=(
             'an endpoint of your own: responses that mean “not taken”: `{503 = "not_taken"}`'

@@ -21,10 +21,22 @@ if TYPE_CHECKING:
 CONTRADICTION: Final = "contradiction"
 """The model's error type for broken `rules`, which the loader reports one by one."""
 
+NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
+AREA: Final = r"^[1-9][0-9]$"
+COUNTRY: Final = r"^[A-Z]{2}$"
+FAILURE: Final = "^5[0-9][0-9]$"
+_FORMS: Final = {
+    NAME: untranslated("a name of letters without accents, digits, dots, dashes and underscores"),
+    AREA: untranslated("two digits such as 11"),
+    COUNTRY: untranslated("two capital letters such as PT"),
+    FAILURE: untranslated("a status from 500 to 599"),
+}
+"""The texts that a model restricts by a pattern, in words."""
+
 _SENTENCES: Final = {
     "string_type": untranslated("expected text, found {found}"),
     **dict.fromkeys(("string_too_short", "too_short"), untranslated("must not be empty")),
-    "string_pattern_mismatch": untranslated("expected the form {pattern}, found {found}"),
+    "string_pattern_mismatch": untranslated("expected {pattern}; found {found}"),
     **dict.fromkeys(
         ("int_parsing", "int_type", "int_from_float", "int_parsing_size"),
         untranslated("expected a whole number, found {found}"),
@@ -106,6 +118,8 @@ def _sentence(detail: Any) -> str:
     template = _SENTENCES.get(kind)
     if template is None:
         return str(detail["msg"]).removeprefix("Value error, ")
+    if "pattern" in context:
+        context = {"pattern": _(_FORMS[context["pattern"]])}
     return _(template, found=_found(detail["input"]), **context)
 
 

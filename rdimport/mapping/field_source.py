@@ -10,6 +10,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
+from rdimport.core.document_errors import AREA, COUNTRY
 from rdimport.core.messages import _
 from rdimport.destination.rdstation.fields import LEGAL_CATEGORIES, LEGAL_STATUSES, LEGAL_TYPES
 from rdimport.mapping import sql
@@ -150,13 +151,9 @@ class FieldSource(Source):
     """What to do with several e-mail addresses or phone numbers in one cell."""
     correct_typos: bool = Field(default=False, examples=[True])
     """Whether typos in the domains of big e-mail providers (`gmial.com`) are corrected."""
-    default_area: Annotated[Text, Field(pattern=r"^[1-9][0-9]$")] | None = Field(
-        default=None, examples=["11"]
-    )
+    default_area: Annotated[Text, Field(pattern=AREA)] | None = Field(default=None, examples=["11"])
     """The area code (DDD) of phone numbers that have none."""
-    default_country: Annotated[Text, Field(pattern=r"^[A-Z]{2}$")] = Field(
-        default="BR", examples=["PT"]
-    )
+    default_country: Annotated[Text, Field(pattern=COUNTRY)] = Field(default="BR", examples=["PT"])
     """The country (ISO 3166, two letters) of phone numbers that have no country code."""
     decimal: Literal[",", "."] | None = Field(default=None, examples=[","])
     """The decimal separator of numbers; without it `1.234` is invalid, because it may be a

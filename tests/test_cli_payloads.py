@@ -50,3 +50,10 @@ def test_a_file_that_is_there_is_not_written_over(desk: Desk) -> None:
     done = desk.here("check", "leads.csv", "-m", "m.yaml", "--payloads", "leads.csv")
     assert (done.code, "--payloads" in done.err) == (2, True)
     assert (desk.home / "leads.csv").read_text(encoding="utf-8") == LIST
+
+
+def test_a_place_that_takes_no_file_is_told_and_not_as_a_run_that_stopped(desk: Desk) -> None:
+    desk.write("leads.csv", LIST)
+    desk.write("m.yaml", MAPPING)
+    done = desk.here("check", "leads.csv", "-m", "m.yaml", "--payloads", "m.yaml/p.jsonl")
+    assert (done.code, done.err.count("--payloads"), "ledger" in done.err) == (2, 1, False)

@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rdimport.core.errors import UsageError
+from rdimport.core.errors import ReportError, UsageError
 from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.visible import shown_json
@@ -26,7 +26,17 @@ def refuse_to_overwrite(path: Path) -> None:
 
 
 def write(done: CheckResult, path: Path) -> None:
-    """Write the payloads to a file for its owner only. Raises ReportError if that fails."""
+    """Write the payloads to a file for its owner only. Raises UsageError if that fails."""
+    try:
+        _write(done, path)
+    except ReportError as error:
+        raise UsageError(
+            _("{path} cannot be written: {error}.", path=path, error=error.__cause__ or error),
+            _("With {option}, name a file in a folder that you can write to.", option="--payloads"),
+        ) from None
+
+
+def _write(done: CheckResult, path: Path) -> None:
     names = [shown_json(table.name) for table in done.tables]
     rows = islice(done.plan.pending_rows(), done.to_send)
     with private(path) as half, half.open("w", encoding="utf-8") as lines:

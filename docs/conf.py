@@ -59,6 +59,8 @@ def _choose(app: object, config: object) -> None:
         "other_language": "English" if portuguese else "Português",
         "other_site": "en/index.html" if portuguese else "../index.html",
     }
+    if portuguese:
+        config.copyright = "rdimport, licença MIT"  # type: ignore[attr-defined]
     folder = Path(app.srcdir) / "reference"  # type: ignore[attr-defined]
     write_all(folder, "pt-BR" if portuguese else "en")
 

@@ -82,7 +82,10 @@ CASES = {
         ("list.csv", "“Nomes”", "did you mean “Nome”"),
         files=(("list.yaml", MAPPING.replace("Nome}", "Nomes}")),),
     ),
-    "file: not there": Case(("absent.csv",), ("absent.csv",)),
+    "file: not there": Case(("absent.csv", "looked for in /"), ("absent.csv",)),
+    "file: not there, as cron names it": Case(
+        ("/nowhere/absent.csv does not exist", "spelling.\n"), ("/nowhere/absent.csv",)
+    ),
     "file: empty name": Case(("FILE: is empty", "variable"), ("",), usage=True),
     "state: an unset variable": Case(("--state-dir: is empty",), ("--state-dir", ""), usage=True),
     "address: an unset variable": Case(("--base-url: is empty",), ("--base-url=",), usage=True),
@@ -105,7 +108,7 @@ CASES = {
     "file: an address without its scheme": Case(
         ("does not exist", "https://"), ("docs.google.com/spreadsheets/d/1/edit",)
     ),
-    "file: no match": Case(("*.tsv",), ("*.tsv",)),
+    "file: no match": Case(("*.tsv", "looked for in /"), ("*.tsv",)),
     "file: empty": listed(b"", name="empty.csv"),
     "file: header only": listed("E-mail,Nome\n"),
     "file: spaces only": listed(" \n \n\n", name="blank.csv"),

@@ -168,7 +168,7 @@ class InputFile:
 
     def _unreadable(self, error: OSError) -> SourceError:
         if isinstance(error, FileNotFoundError):
-            remedy = _("Check the path and the spelling.")
+            remedy = _("Check the path and the spelling.") + _looked_in(self.path)
             if _PAGE.match(self.name):
                 remedy = _("If it is the address of a page, write https:// in front of it.")
             return SourceError(_("{name} does not exist.", name=self.name), remedy)
@@ -267,13 +267,22 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
         files = [InputFile(match, Path(match)) for match in matching(str(plain.path))]
         if not files:
             raise SourceError(
-                _("No file matches {path}.", path=path), _("Check the folder and the pattern.")
+                _("No file matches {path}.", path=path),
+                _("Check the folder and the pattern.") + _looked_in(plain.path),
             )
         return files
     with plain.open() as stream:
         if stat.S_ISFIFO(plain.path.stat().st_mode):
             return [_spooled(path, stream)]
     return [plain]
+
+
+def _looked_in(path: Path) -> str:
+    """The folder in which a relative path was looked for: cron starts in another than a person."""
+    with suppress(OSError):  # a folder that was deleted
+        if not path.is_absolute():
+            return _(" It was looked for in {folder}.", folder=Path.cwd())
+    return ""
 
 
 def matching(pattern: str) -> list[str]:

@@ -75,7 +75,7 @@ def outside(desk: Desk) -> Iterator[Desk]:
         ((*RUN, "--api-key-file", "locked/key"), 2, "locked/key cannot be read"),
         ((*RUN, "--state-dir", "locked/state"), 2, "locked/state cannot be used"),
         ((*RUN, "--report-dir", "locked/reports"), 2, "cannot be written to locked/reports"),
-        (("check", *RUN[1:], "--payloads", "locked/x.jsonl"), 3, "locked/x.jsonl cannot be"),
+        (("check", *RUN[1:], "--payloads", "locked/x.jsonl"), 2, "locked/x.jsonl cannot be"),
         (("init", "list.csv", "-o", "locked/x.yaml"), 2, "locked/x.yaml cannot be written"),
         (
             ("init", "list.csv", "-o", "x.yaml", "--job", "j", "--config", "locked/x.toml"),

@@ -15,7 +15,7 @@ from support.postgres import Server
 from support.reports import csv_rows
 from support.samples import ROOT
 from test_docs_pages import blocks, words_of
-from test_settle import listening, posted
+from test_settle import age, export_of, listening, posted
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -217,14 +217,15 @@ def test_an_export_settles_rows_as_the_page_says(
 def test_a_complete_export_frees_rows_as_the_page_says(
     page: str, doubtful: Desk, box: RunningSandbox
 ) -> None:
-    """The times are those of the page's story, moved to now."""
+    """The times are those of the page's story, moved to now; the rows left hours before."""
+    age(doubtful)
     missing = in_doubt(doubtful)[0]
     doubtful.write("export.yaml", *blocks(DOCS / page, "yaml"))
-    lines = [line for line in box.export().splitlines() if missing not in line]
+    lines = [line for line in export_of(box).splitlines() if missing not in line]
     doubtful.write("export.csv", "\n".join(lines))
     settle, run = of_settling(page, "--complete-from")
     now = datetime.now(UTC)
-    since, end = ((now + timedelta(hours=hours)).isoformat() for hours in (-24, 2))
+    since, end = ((now + timedelta(hours=hours)).isoformat() for hours in (-24, -1))
     typed(doubtful, settle.replace("2026-11-28T18:00", end).replace("2026-11-27", since))
     assert in_doubt(doubtful) == [missing]
     typed(doubtful, run, "--quota", "none")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg_pool import AsyncConnectionPool
@@ -10,6 +10,7 @@ from psycopg_pool import AsyncConnectionPool
 from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import SILENCE, WAY
+from rdimport.ledger.postgres.trouble import explained
 
 _Connection = psycopg.AsyncConnection[Any]
 
@@ -23,6 +24,7 @@ class Pool(AsyncConnectionPool[_Connection]):
     """Connections that are shut down when what is done with one takes too long."""
 
     def __init__(self, address: Address, schema: str) -> None:
+        self._address = address
         super().__init__(
             address.url,
             min_size=1,
@@ -36,6 +38,12 @@ class Pool(AsyncConnectionPool[_Connection]):
                 "application_name": "rdimport queue",
             },
         )
+
+    async def __aenter__(self) -> Self:
+        """Connect. Raises LedgerError if there is no connection within half a minute."""
+        with explained(self._address):
+            await self.open(wait=True, timeout=SILENCE)
+        return self
 
     async def getconn(self, timeout: float | None = None) -> _Connection:  # noqa: ASYNC109  its name
         """See `AsyncConnectionPool`."""

@@ -56,7 +56,9 @@ class Taker:
         Raises ConnectorException if the database is away, unless jobs are being taken for good.
         """
         number = self.number = await self._queue.register()
-        beside = [asyncio.ensure_future(self._beat(number)), asyncio.ensure_future(self._listen())]
+        beside = [asyncio.ensure_future(self._beat(number))]
+        if not once:
+            beside.append(asyncio.ensure_future(self._listen()))
         try:
             while await self._one_more(number, once=once) or not once:
                 pass

@@ -119,8 +119,8 @@ def _status(args: FleetStatusArguments) -> None:
             _("The database {where} holds no ledger.", where=store),
             _("Type: rdimport fleet init --ledger {where}", where=store),
         )
-    queued = _asked(url, "content")
     with ledger:
+        queued = _asked(url, "content")
         jobs = list(
             job_status.jobs(ledger, store.is_held, now=now, location_options=store.location_options)
         )

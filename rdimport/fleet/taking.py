@@ -79,7 +79,8 @@ class Taker:
             taken = await self._taken(number)
         except ConnectorException:
             self._unsure, wait = True, UNTIL_TRIED_AGAIN
-            if once:
+            task = asyncio.current_task()
+            if once or (task and task.cancelling()):  # it may have taken the cancellation's place
                 raise
         finally:
             if taken is None:

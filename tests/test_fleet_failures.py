@@ -114,6 +114,19 @@ def test_a_worker_is_killed_and_its_list_changes_before_another_one_takes_over(
     assert (ended.code, "has ended" in ended.out) == (0, True)
 
 
+def test_an_order_to_drain_reaches_a_worker_that_is_silent(office: Office) -> None:
+    one = started(office)
+    one.send_signal(signal.SIGSTOP)
+    unheard = "UPDATE rdimport.worker SET seen = clock_timestamp() - interval '1 min'"
+    office.server.do(unheard, database=office.database)
+    assert office.states() == ["silent"]
+    order = office.here("fleet", "drain")
+    assert (order.code, "is silent. If it comes back" in order.out) == (0, True)
+    one.send_signal(signal.SIGCONT)
+    assert office.wait(one).code == 0
+    assert office.states() == []
+
+
 def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Office) -> None:
     one = started(office)
     one.send_signal(signal.SIGSTOP)

@@ -76,16 +76,10 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
 
 def _order(args: FleetOrderArguments) -> None:
     url = fleet_needs.needed_ledger(args)
+    if args.action == "drain":
+        _drain(url, args.names)
+        return
     with fleet_of(url) as fleet:
-        if args.action == "drain":
-            known = [one.name for one in fleet.workers() if not one.is_silent]
-            _refuse_unknown(args.names, known)
-            if not known:
-                say([_("There is no worker.")])
-            for name in args.names or known:
-                fleet.drain(name)
-                say([_("Worker {name} takes no more jobs, and ends.", name=name)])
-            return
         for name in args.names:
             if args.action == "pause":
                 fleet.pause(name, _("on request"))
@@ -96,6 +90,26 @@ def _order(args: FleetOrderArguments) -> None:
                 say([_("The jobs of account {account} were not paused.", account=name)])
     if args.action == "resume":
         _asked(url, "put now", *args.names)
+
+
+def _drain(url: str, names: tuple[str, ...]) -> None:
+    """Order workers to drain: those of these names, or all. A silent one may only be cut off."""
+    with fleet_of(url) as fleet:
+        silent = {one.name: one.is_silent for one in fleet.workers()}
+        _refuse_unknown(names, list(silent))
+        if not silent:
+            say([_("There is no worker.")])
+        for name in names or silent:
+            fleet.drain(name)
+            told = (
+                _(
+                    "Worker {name} is silent. If it comes back, it takes no jobs, and ends.",
+                    name=name,
+                )
+                if silent[name]
+                else _("Worker {name} takes no more jobs, and ends.", name=name)
+            )
+            say([told])
 
 
 def _refuse_unknown(names: tuple[str, ...], known: list[str]) -> None:

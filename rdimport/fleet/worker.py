@@ -117,6 +117,7 @@ class Worker:
             if not await self._queue.fits():
                 raise self._fleet.no_queue()
             await self._at_desk(self._fleet.forget_dead)
+            await self._at_desk(self._fleet.leave, self.name)  # orders to a dead one of its name
             await self._look()
             await self._put_in_due(datetime.now(UTC))
             doing = [asyncio.ensure_future(self._take(once=once))]

@@ -20,17 +20,16 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from support.command import Desk
-from support.elsewhen import Elsewhen
+from support.elsewhen import Elsewhen, run_by
 from support.ledgers import sqlite_ledger
 
-from rdimport import api, cli
+from rdimport import cli
 from rdimport.cli.resolve import next_time
 from rdimport.cli.screen.progress import both
 from rdimport.cli.screen.status import table
 from rdimport.core.events import Event, RowFinished, SendingFinished
 from rdimport.core.row import State
 from rdimport.delivery import dispatcher
-from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
 from rdimport.report.run_status import RunStatus
 from rdimport.sandbox import Faults
@@ -503,18 +502,8 @@ def test_until_six_is_six_after_the_machine_has_slept(
             clock.off = timedelta(hours=8)
 
     box.set_faults(Faults(latency=0.1))  # minutes for all rows
-    done = api.run(
-        [desk.home / "list.csv"],
-        desk.home / "list.yaml",
-        to=RDStation(box.api_key, base_url=box.base_url),
-        state_dir=desk.state,
-        report_dir=desk.reports,
-        quota=None,
-        concurrency=1,
-        until=clock.now() + timedelta(hours=7),
-        clock=clock,
-        on_event=on_event,
-    )
+    until = clock.now() + timedelta(hours=7)
+    done = run_by(clock, desk, box, "list.yaml", concurrency=1, until=until, on_event=on_event)
     box.set_faults(Faults())
     assert (done.exit_code, done.summary.stopped_because) == (3, "max_duration")
     assert 0 < done.counts[State.ACCEPTED] < 1_000

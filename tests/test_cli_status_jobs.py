@@ -9,12 +9,10 @@ from typing import Any
 import pytest
 from support.clients import set_up
 from support.command import Desk
-from support.elsewhen import Elsewhen
+from support.elsewhen import Elsewhen, run_by
 from support.lists import MAPPING, people
 from support.waiting import until
 
-from rdimport import api
-from rdimport.destination.rdstation import RDStation
 from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -145,15 +143,7 @@ def test_a_run_of_a_clock_that_was_ahead_hides_no_later_failure(
 ) -> None:
     desk.write("list.csv", people(3))
     desk.write("list.yaml", MAPPING)
-    done = api.run(
-        [desk.home / "list.csv"],
-        desk.home / "list.yaml",
-        to=RDStation(box.api_key, base_url=box.base_url),
-        state_dir=desk.state,
-        report_dir=desk.reports,
-        quota=None,
-        clock=Elsewhen(timedelta(days=365)),
-    )
+    done = run_by(Elsewhen(timedelta(days=365)), desk, box, "list.yaml")
     assert done.exit_code == 0
     alone = desk.here("status", "--check", "--max-age", "26h")
     assert (alone.code, "in the future" in alone.out, "in 36" in alone.out) == (2, True, True)

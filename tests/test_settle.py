@@ -20,15 +20,13 @@ from typing import Any
 import httpx
 import pytest
 from support.command import Desk
-from support.elsewhen import Elsewhen
+from support.elsewhen import Elsewhen, run_by
 from support.reports import csv_rows
 from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
-from rdimport import api
 from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import State
-from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -370,26 +368,12 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
     span = ("--complete-from", hours(-5), "--complete-until", hours(0))
     assert desk.here(*EXPORTED, *span).code == 0
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    done = ran(desk, box, Elsewhen(-AGO))
+    done = run_by(Elsewhen(-AGO), desk, box, "m.yaml")
     box.set_faults(Faults())
     age(desk)  # as that clock would have had it
     assert done.counts[State.UNCERTAIN] > 0
     again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
-
-
-def ran(desk: Desk, box: RunningSandbox, clock: Elsewhen, **options: Any) -> api.RunResult:
-    """A run by a clock that is set wrongly; the times of its requests are still right."""
-    return api.run(
-        [desk.home / "list.csv"],
-        desk.home / "m.yaml",
-        to=RDStation(box.api_key, base_url=box.base_url),
-        state_dir=desk.state,
-        report_dir=desk.reports,
-        quota=None,
-        clock=clock,
-        **options,
-    )
 
 
 @pytest.fixture
@@ -407,7 +391,7 @@ def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
     lossy: Desk, box: RunningSandbox
 ) -> None:
     ahead = timedelta(hours=1)
-    done = ran(lossy, box, Elsewhen(ahead))
+    done = run_by(Elsewhen(ahead), lossy, box, "m.yaml")
     assert "ahead of that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
     age(lossy, -ahead)  # as that clock had it
@@ -420,7 +404,7 @@ def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
     lossy: Desk, box: RunningSandbox
 ) -> None:
     behind = timedelta(hours=1)
-    done = ran(lossy, box, Elsewhen(-behind))
+    done = run_by(Elsewhen(-behind), lossy, box, "m.yaml")
     assert "behind that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
     age(lossy, behind)  # as that clock had it
@@ -440,7 +424,7 @@ def test_no_list_shows_that_rows_did_not_arrive_if_the_clock_was_set_meanwhile(
             clock.off = timedelta(hours=2)
 
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3, latency=0.1))  # it takes seconds
-    done = ran(lossy, box, clock, on_event=on_event, concurrency=2)
+    done = run_by(clock, lossy, box, "m.yaml", on_event=on_event, concurrency=2)
     assert "was set during the run" in " ".join(done.notes)
     age(lossy)
     lossy.write("export.csv", "\n".join(export_of(box).splitlines()[:2]))

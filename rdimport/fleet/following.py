@@ -1,4 +1,4 @@
-"""What follows the end of a job: nothing, once more later, or a person."""
+"""What follows the end of a job: nothing, a retry, or a person."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _AGAIN_AFTER: Final[dict[str, timedelta]] = {
     StopReason.ACCOUNT_QUOTA: _WHEN_RD_TAKES_ROWS,
 }
 _UNTIL_ITS_TURN: Final = frozenset({StopReason.MAX_DURATION, StopReason.LIMIT, StopReason.CANARY})
-"""The job goes on when it is due the next time."""
+"""The job continues when it is next due."""
 
 
 @dataclass(frozen=True, slots=True)
 class JobEnd:
-    """How a run of a job ended. `stopped_by` is why it did so early; `error` what it raised."""
+    """How a run of a job ended: `stopped_by` is why it stopped early, `error` what it raised."""
 
     code: ExitCode
     stopped_by: str | None = None
@@ -39,7 +39,7 @@ class Next(Enum):
     AGAIN = "again"
     PERSON = "person"
     REST = "rest"
-    """The account rests until a person has seen to its ledger."""
+    """The account is paused until a person has checked its ledger."""
 
 
 class After(NamedTuple):
@@ -50,11 +50,11 @@ class After(NamedTuple):
 
 
 def following(end: JobEnd, now: datetime, *, taken_away: bool = False) -> After:
-    """What follows an end. `taken_away`: the worker drains, or the account was paused."""
+    """Decide what follows. `taken_away`: the worker drains, or the account was paused."""
     if isinstance(end.error, LedgerLostError | LedgerDamagedError):
         return After(Next.REST)
     if end.code is ExitCode.BUSY or isinstance(end.error, LedgerError):
-        return After(Next.AGAIN, now + _SOON)  # a database that is away comes back
+        return After(Next.AGAIN, now + _SOON)  # the database will be back
     if end.code is ExitCode.STOPPED:
         return After(Next.AGAIN, now) if taken_away else _stopped(end, now)
     fine = end.code in (ExitCode.DONE, ExitCode.FAILED_ROWS)
@@ -62,7 +62,7 @@ def following(end: JobEnd, now: datetime, *, taken_away: bool = False) -> After:
 
 
 def _stopped(end: JobEnd, now: datetime) -> After:
-    """What follows a run that stopped by itself."""
+    """Decide what follows a run that stopped by itself."""
     if end.resume_at is not None:
         return After(Next.AGAIN, max(end.resume_at, now))
     wait = _AGAIN_AFTER.get(end.stopped_by or "")

@@ -22,28 +22,29 @@ from rdimport.report.fleet_status import Queued
 _SCHEMA: Final = "rdimport_queue"
 _JOBS: Final = "jobs"
 _SCHEDULE: Final = "schedule"
-"""What is due is put in by a worker whose slots are all taken, too."""
+"""A worker enqueues due jobs even when all its slots are taken."""
 
 _JOB: Final = "rdimport.job"
 _FUNCTION: Final = re.compile(r"CREATE FUNCTION (\w+)")
-"""Their names end with a number that changes with what they do."""
+"""The names end with a number that changes with the function's behaviour."""
 
-_LATER: Final = -1
-"""The priority of what waits for its time: until then it keeps no other job of its account waiting.
+_SCHEDULED_PRIORITY: Final = -1
+"""Priority of a scheduled job: until it is due, it does not block other jobs of its account."""
+
+HEARTBEAT_INTERVAL: Final = 3.0
+"""Seconds between two heartbeats of a worker."""
+
+HEARTBEAT_TIMEOUT: Final = 15.0
+"""Seconds without a heartbeat after which another worker gets a worker's jobs."""
+
+_UNREGISTER_AFTER: Final = 24 * 60 * 60.0
+"""Seconds without a heartbeat after which a worker loses its number. Long, so that a worker
+that was cut off from the database keeps it.
 """
-
-BEAT: Final = 3.0
-"""Seconds between two signs of life of a worker."""
-
-SILENT: Final = 15.0
-"""Seconds after which the jobs of a worker that says nothing go to another one."""
-
-_FORGOTTEN: Final = 24 * 60 * 60.0
-"""The same for its number: one that lives, and could not say so, keeps it."""
 
 
 class Due(NamedTuple):
-    """A job, and the moment at which it was due."""
+    """A job, and when it was due."""
 
     job: str
     account: str
@@ -51,7 +52,7 @@ class Due(NamedTuple):
 
 
 class Taken(NamedTuple):
-    """A job that a worker has taken, and its number in the queue."""
+    """A job that a worker has claimed, and its number in the queue."""
 
     number: int
     account: str
@@ -59,7 +60,7 @@ class Taken(NamedTuple):
 
 
 class Queue:
-    """Jobs that wait for a worker. `due` puts in what is due."""
+    """Jobs that wait for a worker. `due` enqueues due jobs."""
 
     def __init__(self, url: str, due: Callable[[datetime], Awaitable[None]] | None = None) -> None:
         self._pool = fleet_of(url).pool(_SCHEMA)
@@ -78,25 +79,25 @@ class Queue:
 
     @asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connect as needed until the end."""
+        """Connect on demand until the block ends."""
         async with self._pool, self.app.open_async(self._pool):
             yield
 
     async def make(self) -> bool:
-        """Make its tables, unless those of this release are there; tells whether it did. What
-        waited in those of another one still waits.
+        """Create the tables, unless those of this release exist; return whether it did. Jobs in the
+        tables of another release are kept.
         """
         if await self.fits():
             return False
         waiting = []
         if await self.app.check_connection_async():
-            waiting = await self._move(sql.WAITING)
+            waiting = await self._query(sql.WAITING)
             await self.app.connector.execute_query_async(f"DROP SCHEMA {_SCHEMA} CASCADE")
         try:
             schema = f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"
             await self.app.connector.execute_query_async(schema)
             await self.app.schema_manager.apply_schema_async()
-        except ConnectorException:  # another one made them in the same moment
+        except ConnectorException:  # another process created them at the same moment
             if not await self.app.check_connection_async():
                 raise
         for one in waiting:
@@ -104,23 +105,23 @@ class Queue:
         return True
 
     async def fits(self) -> bool:
-        """Whether it has its tables, and what this release of the library wants to call in them."""
+        """Whether the tables exist, with every function that this release of the library calls."""
         needed = set(_FUNCTION.findall(self.app.schema_manager.get_schema()))
-        found = await self._move(sql.FUNCTIONS, schema=_SCHEMA)
+        found = await self._query(sql.FUNCTIONS, schema=_SCHEMA)
         return needed <= {one["name"] for one in found}
 
     async def put(
         self, account: str, job: str, at: datetime | None = None, to: str | None = None
     ) -> bool:
-        """Put a job in, to be run at once or `at` a time, by anybody or by the worker that it goes
-        `to`; False if it waits there already.
+        """Enqueue a job, to run at once or `at` a time, on any worker or on the worker `to`.
+        Return False if the job is waiting there already.
         """
         place = self._job.configure(
             queue=_place(to),
             lock=fold(account),
             queueing_lock=job,
             schedule_at=at,
-            priority=0 if at is None else _LATER,
+            priority=0 if at is None else _SCHEDULED_PRIORITY,
         )
         try:
             await place.defer_async(account=account, job=job)
@@ -129,8 +130,8 @@ class Queue:
         return True
 
     async def put_due(self, due: Sequence[Due]) -> None:
-        """Put jobs in that were due, unless that was done for the same moment."""
-        await self._move(
+        """Enqueue jobs that were due, unless that was done for the same moment."""
+        await self._query(
             sql.PUT_DUE,
             jobs=[one.job for one in due],
             accounts=[one.account for one in due],
@@ -139,32 +140,32 @@ class Queue:
         )
 
     async def put_now(self, account: str) -> int:
-        """Let the jobs of an account that wait for a time wait no longer; returns how many."""
-        return len(await self._move(sql.WAIT_NO_LONGER, lock=fold(account)))
+        """Make the scheduled jobs of an account runnable now; return how many."""
+        return len(await self._query(sql.WAIT_NO_LONGER, lock=fold(account)))
 
     async def loads(self, names: Sequence[str]) -> list[Load]:
-        """How many jobs these workers are at, or wait for them."""
-        return [Load(**one) for one in await self._move(sql.LOADS, names=names)]
+        """How many jobs each of these workers runs, or has waiting for it alone."""
+        return [Load(**one) for one in await self._query(sql.LOADS, names=names)]
 
     async def sweep(self, to: Sequence[str]) -> None:
-        """Give the jobs of workers that are dead `to` others, to each of these names one; what is
-        left to anybody.
+        """Give the jobs of dead workers to others: one for each name in `to`, the rest to any
+        worker.
         """
-        await self._move(sql.SWEEP, silent=SILENT, places=[_place(name) for name in to])
+        await self._query(sql.SWEEP, silent=HEARTBEAT_TIMEOUT, places=[_place(name) for name in to])
 
     async def free(self, living: Collection[str]) -> None:
-        """Let anybody take what waits for a worker that is none of these, or has waited for its
-        time.
+        """Let any worker claim jobs that waited for a worker not in `living`, or whose time has
+        come.
         """
-        await self._move(sql.RIPE)
-        await self._move(sql.FREE, known=[_place(name) for name in (None, *living)])
+        await self._query(sql.RIPE)
+        await self._query(sql.FREE, known=[_place(name) for name in (None, *living)])
 
-    async def _move(self, statement: LiteralString, **values: object) -> list[dict[str, Any]]:
+    async def _query(self, statement: LiteralString, **values: object) -> list[dict[str, Any]]:
         values |= {"task": _JOB, "place": _JOBS}
         return await self.app.connector.execute_query_all_async(statement, **values)
 
     async def content(self) -> list[Queued]:
-        """What waits and what is at work."""
+        """The jobs that are waiting or running."""
         found = []
         for status in (Status.DOING, Status.TODO):
             for one in await self.app.job_manager.list_jobs_async(task=_JOB, status=status.value):
@@ -176,55 +177,55 @@ class Queue:
         return found
 
     async def register(self) -> int:
-        """A number for a worker."""
+        """Register a worker; return its number."""
         return await self.app.job_manager.register_worker()
 
     async def unregister(self, number: int) -> None:
-        """That worker has ended."""
+        """Remove a worker that has ended."""
         await self.app.job_manager.unregister_worker(number)
 
     async def beat(self, number: int) -> None:
-        """That worker lives."""
+        """Record a worker's heartbeat."""
         await self.app.connector.execute_query_async(sql.BEAT, number=number)
 
     async def take(self, name: str, number: int) -> Taken | None:
-        """Take the next job for a worker; None if none waits."""
+        """Claim the next job for a worker; None if none is waiting."""
         job = await self.app.job_manager.fetch_job([_JOBS, _place(name)], number)
         if job is None or job.id is None:
             return None
         return Taken(job.id, str(job.task_kwargs["account"]), str(job.task_kwargs["job"]))
 
     async def end(self, job: int) -> None:
-        """A job that was taken has ended."""
+        """Remove a claimed job that has ended."""
         await self.app.connector.execute_query_async(sql.END, job=job)
 
     async def put_forgotten(self, number: int, at_work: Sequence[int]) -> None:
-        """Put in anew what a worker has taken, and is not at work on."""
-        await self._move(sql.FORGOTTEN, number=number, at_work=list(at_work))
+        """Enqueue again the jobs that a worker has claimed but is not running."""
+        await self._query(sql.FORGOTTEN, number=number, at_work=list(at_work))
 
-    async def listen(self, name: str, told: Callable[[], None]) -> None:
-        """Call `told` when a job is put in for a worker, until cancelled."""
+    async def listen(self, name: str, notify: Callable[[], None]) -> None:
+        """Call `notify` when a job is enqueued for a worker, until cancelled."""
 
         async def on_notification(*, channel: str, notification: Notification) -> None:
-            told()
+            notify()
 
         await self.app.job_manager.listen_for_jobs(
             on_notification=on_notification, queues=[_JOBS, _place(name)]
         )
 
     async def keep_time(self, name: str) -> None:
-        """Put in what is due, each minute, until it is cancelled."""
+        """Enqueue due jobs each minute, until cancelled."""
         await self.app.run_worker_async(
             name=f"{name} schedule",
             queues=[_SCHEDULE],
             fetch_job_polling_interval=2.0,
             delete_jobs="always",
             install_signal_handlers=False,
-            update_heartbeat_interval=BEAT,
-            stalled_worker_timeout=_FORGOTTEN,
+            update_heartbeat_interval=HEARTBEAT_INTERVAL,
+            stalled_worker_timeout=_UNREGISTER_AFTER,
         )
 
 
 def _place(worker: str | None) -> str:
-    """The queue of a worker, or of all."""
+    """The name of one worker's queue, or of the common one."""
     return _JOBS if worker is None else f"{_JOBS} {worker}"

@@ -1,8 +1,8 @@
-"""What moves jobs within the queue: each is one statement, so that whoever is killed meanwhile has
-done all of it, or nothing.
+"""Move jobs within the queue. Each move is one statement, so a process that is killed has done
+all of it or nothing.
 
-A job that is put in anew has a new number: a worker that comes back ends the old one, which is no
-more. The triggers of Procrastinate's tables tell the workers of it.
+A job that is enqueued again gets a new number: a worker that comes back then ends the old one,
+which no longer exists. The triggers of Procrastinate's tables notify the workers.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ WAIT_NO_LONGER: Final = _ANEW.format(
     which="""j.task_name = %(task)s AND j.status = 'todo' AND j.lock = %(lock)s
     AND j.scheduled_at IS NOT NULL""",
 )
-"""Jobs of an account that wait for a time."""
+"""Scheduled jobs of an account."""
 
 FREE: Final = _ANEW.format(
     place="%(place)s",
     order="ASC",
     which="""j.task_name = %(task)s AND j.status = 'todo' AND j.queue_name <> ALL(%(known)s)""",
 )
-"""Jobs that wait for a worker that is none of the known ones."""
+"""Jobs that wait for a worker other than the known ones."""
 
 RIPE: Final = """
 UPDATE procrastinate_jobs SET priority = 0, scheduled_at = NULL WHERE id IN (
@@ -38,7 +38,7 @@ UPDATE procrastinate_jobs SET priority = 0, scheduled_at = NULL WHERE id IN (
     AND scheduled_at <= clock_timestamp() FOR UPDATE SKIP LOCKED)
 RETURNING id
 """
-"""Jobs whose time has come: they wait like any other, before those that were put in later."""
+"""Jobs whose time has come: they become ordinary jobs, ahead of those enqueued later."""
 
 SWEEP: Final = _ANEW.format(
     place="coalesce((%(places)s::text[])[row_number() OVER (ORDER BY id DESC)], %(place)s)",
@@ -48,9 +48,9 @@ SWEEP: Final = _ANEW.format(
     WHERE w.last_heartbeat < clock_timestamp() - make_interval(secs => %(silent)s)
     UNION ALL SELECT w.queue FROM rdimport.worker w WHERE w.gone AND w.queue IS NOT NULL))""",
 )
-"""Jobs at workers that are gone, or have said nothing for too long: to these places, one after the
-other, the rest to anybody. What is no job of an account just ends. What came last comes first: it
-may not have begun there, and was left by one that died before.
+"""Jobs of workers that have ended, or whose heartbeat is too old. They go to these places in
+turn, the rest to any worker. Tasks other than jobs are only removed. The newest job goes first: it
+may not have begun there, and a worker that died before may have left it.
 """
 
 FUNCTIONS: Final = """
@@ -68,17 +68,17 @@ FORGOTTEN: Final = _ANEW.format(
     order="ASC",
     which="j.status = 'doing' AND j.worker_id = %(number)s AND j.id <> ALL(%(at_work)s)",
 )
-"""Jobs that this worker took, or ended, while the database gave no answer."""
+"""Jobs that this worker claimed, or ended, while the database did not respond."""
 
 END: Final = "DELETE FROM procrastinate_jobs WHERE id = %(job)s"
-"""Nothing, if another worker was given that job."""
+"""Does nothing if the job was given to another worker."""
 
 BEAT: Final = """
 INSERT INTO procrastinate_workers (id, last_heartbeat) OVERRIDING SYSTEM VALUE
 VALUES (%(number)s, clock_timestamp())
 ON CONFLICT (id) DO UPDATE SET last_heartbeat = excluded.last_heartbeat
 """
-"""A worker lives, perhaps one that was taken for dead."""
+"""Also brings back a worker that was declared dead."""
 
 LOADS: Final = """
 SELECT w.name, coalesce(sum(j.number), 0)::int AS jobs, w.slots FROM rdimport.worker w
@@ -88,7 +88,7 @@ LEFT JOIN (SELECT queue_name, worker_id, count(*) AS number FROM procrastinate_j
 ON j.queue_name = %(place)s || ' ' || w.name OR (j.queue_name = %(place)s AND j.worker_id = w.queue)
 WHERE w.name = ANY(%(names)s) GROUP BY w.name, w.slots
 """
-"""How many jobs these workers are at, with those that wait for them alone."""
+"""How many jobs each of these workers runs, or has waiting for it alone."""
 
 PUT_DUE: Final = """
 WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)
@@ -100,6 +100,6 @@ FROM mine JOIN unnest(%(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
     AS g(job, account, lock) USING (job)
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
-"""Jobs that were due at a moment, unless they were put in for that moment already. All who keep
-time take them in one order, whatever that of their settings: none waits for one who waits for him.
+"""Jobs that were due at a moment, unless they were enqueued for that moment already. All
+schedulers insert in one order, whatever the order of their settings, so they cannot deadlock.
 """

@@ -9,15 +9,15 @@ from typing import Final
 from croniter import CroniterError, croniter
 
 LATE: Final = timedelta(hours=1)
-"""For this long, a job that was due while no worker was running still runs."""
+"""A job that was due while no worker was running still runs for this long."""
 
 _FIELDS: Final = 5
 _AT_RANDOM: Final = re.compile(r"(?i)(?<![a-z])r(?![a-z])")
-"""What croniter reads as another moment each time."""
+"""croniter reads this as a different moment each time."""
 
 
 def is_time(every: str) -> bool:
-    """Is it five fields, and does such a moment ever come? 31 February does not."""
+    """Whether `every` has five fields and ever comes due. 31 February does not."""
     if len(every.split()) != _FIELDS or _AT_RANDOM.search(every):
         return False
     try:
@@ -28,10 +28,10 @@ def is_time(every: str) -> bool:
 
 
 def last_tick(every: str, now: datetime) -> datetime | None:
-    """The latest moment at which a job was due, unless it is too long ago."""
+    """The latest moment at which a job was due; None if that was too long ago."""
     here = now.astimezone()
     found: datetime = croniter(every, here + timedelta(seconds=1)).get_prev(datetime)
     first = found.replace(tzinfo=None, fold=0).astimezone()
-    if first < found and "*" not in every.split()[1]:  # clocks were put back: once is enough
+    if first < found and "*" not in every.split()[1]:  # clocks were put back: run it once
         found = first
     return found if here - found <= LATE else None

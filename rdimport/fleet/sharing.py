@@ -1,4 +1,4 @@
-"""Which accounts a worker gives to others, so that each has its share of them."""
+"""Decide which accounts a worker gives to others, so that each has its share."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from math import ceil, floor
 from typing import Final, NamedTuple
 
 _AT_ONCE: Final = 2
-"""Number of sending runs that move to another worker at a time: ending and beginning again costs
-more than going on, and accounts without a worker come first.
+"""How many sending runs move to another worker at a time: stopping and starting again costs more
+than going on, and accounts without a worker come first.
 """
 
 
 class Load(NamedTuple):
-    """How many jobs a worker is at, of how many at most."""
+    """How many jobs a worker runs, and how many it can."""
 
     name: str
     jobs: int
@@ -43,7 +43,7 @@ def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
 
 
 def to_move(waiting: Sequence[str], sending: Sequence[str], to: Sequence[str]) -> dict[str, str]:
-    """The new worker of each job that moves: jobs that have not begun, and a few of those that
-    send.
+    """The new worker of each job that moves: all jobs that have not begun, and a few that are
+    sending.
     """
     return dict(zip([*waiting, *sending[:_AT_ONCE]], to, strict=False))

@@ -1,4 +1,4 @@
-"""A worker begins, and ends, a few runs at a time, however many do at the same moment."""
+"""A worker starts and ends only a few runs at a time."""
 
 from __future__ import annotations
 
@@ -11,56 +11,56 @@ from typing import Final
 from rdimport.delivery.stopping import StopRequest
 
 _AT_ONCE: Final = 2
-"""Before and after it sends, a run needs the processor: while one waits for the database, another
-uses it. With more at once, all of them and those that send wait for one another (docs/fleet.md).
+"""A run is CPU-bound before and after it sends: while one waits for the database, another uses the
+processor. With more at once, they and the sending runs slow each other down (docs/fleet.md).
 """
 
-_LASTS: Final = 10.0
-"""Seconds after which a run keeps no other waiting: it may wait for an account itself."""
+_MAX_HOLD: Final = 10.0
+"""Seconds after which a run no longer blocks others: it may itself be waiting for an account."""
 
 
 class Place:
-    """One of the few places: had while a run begins, and again while it ends."""
+    """One of the few places. A run holds it while it starts, and again while it ends."""
 
     def __init__(self, free: asyncio.Semaphore, lasts: float) -> None:
         self._free, self._lasts = free, lasts
         self._loop = asyncio.get_running_loop()
-        self._lapse: asyncio.TimerHandle | None = None
-        """When others get it in any case; None while it is not had."""
+        self._expiry: asyncio.TimerHandle | None = None
+        """Frees the place after `lasts` seconds; None while the place is not held."""
 
     def leave(self) -> None:
-        """Let another run have it. From the thread of the run."""
+        """Release the place. Called from the run's thread."""
         with suppress(RuntimeError):  # the worker has ended
             self._loop.call_soon_threadsafe(self.left)
 
     def take(self) -> None:
-        """Wait until it is had again. From the thread of the run."""
+        """Wait until the place is held again. Called from the run's thread."""
         with suppress(RuntimeError, CancelledError):
             asyncio.run_coroutine_threadsafe(self.taken(), self._loop).result()
 
     async def taken(self) -> None:
-        """Wait for it."""
-        if self._lapse is None:
+        """Acquire the place."""
+        if self._expiry is None:
             await self._free.acquire()
-            self._lapse = self._loop.call_later(self._lasts, self.left)
+            self._expiry = self._loop.call_later(self._lasts, self.left)
 
     def left(self) -> None:
-        """Let another run have it, unless one has it already."""
-        if self._lapse is not None:
-            self._lapse.cancel()
-            self._lapse = None
+        """Release the place, if it is held."""
+        if self._expiry is not None:
+            self._expiry.cancel()
+            self._expiry = None
             self._free.release()
 
 
 class Starts:
-    """Where the runs of a worker queue to begin and to end."""
+    """Limits how many runs of a worker start or end at the same time."""
 
-    def __init__(self, at_once: int = _AT_ONCE, lasts: float = _LASTS) -> None:
+    def __init__(self, at_once: int = _AT_ONCE, lasts: float = _MAX_HOLD) -> None:
         self._free, self._lasts = asyncio.Semaphore(at_once), lasts
 
     @asynccontextmanager
     async def one(self, stop: StopRequest) -> AsyncIterator[Place | None]:
-        """A place to begin; None for a run that is to stop before it has one."""
+        """Acquire a place to start; None for a run that is stopped before it has one."""
         place = Place(self._free, self._lasts)
         taking = asyncio.ensure_future(place.taken())
         try:

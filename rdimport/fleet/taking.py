@@ -1,7 +1,7 @@
-"""Takes jobs from the queue, and runs some of them at the same time.
+"""Claims jobs from the queue, and runs several at the same time.
 
-The library of the queue has a worker for this. It stops when the database is away for a moment, and
-takes nothing more until all that it was at has ended, which may be hours later.
+Procrastinate has a worker for this. It stops after a short outage of the database, and claims
+nothing more until all its running jobs have ended, which may be hours later.
 """
 
 from __future__ import annotations
@@ -13,30 +13,30 @@ from typing import Final
 
 from procrastinate.exceptions import ConnectorException
 
-from rdimport.fleet.queue import BEAT, Queue, Taken
+from rdimport.fleet.queue import HEARTBEAT_INTERVAL, Queue, Taken
 
-_BETWEEN_LOOKS: Final = 2.0
-"""Seconds after which a job is found that no notification told of."""
+_POLL_INTERVAL: Final = 2.0
+"""Seconds between polls, which find jobs whose notification was lost."""
 
-_UNTIL_CANCELLED: Final = 1.0
+_CANCEL_INTERVAL: Final = 1.0
 
-UNTIL_TRIED_AGAIN: Final = 3.0
-"""Seconds until the database is asked again after it was away."""
+RETRY_DELAY: Final = 3.0
+"""Seconds before the database is tried again after an outage."""
 
 
-async def ended(tasks: Iterable[asyncio.Future[None]]) -> None:
-    """Cancel some tasks, and wait for them. An error of the database takes the place of a
-    cancellation at times: then it is repeated.
+async def cancel_and_wait(tasks: Iterable[asyncio.Future[None]]) -> None:
+    """Cancel tasks and wait for them. A database error can replace the cancellation: then the task
+    is cancelled again.
     """
     left = set(tasks)
     while left:
         for one in left:
             one.cancel()
-        _done, left = await asyncio.wait(left, timeout=_UNTIL_CANCELLED)
+        _done, left = await asyncio.wait(left, timeout=_CANCEL_INTERVAL)
 
 
 class Taker:
-    """Takes jobs for a worker, at most `slots` at a time; `run` does one of them."""
+    """Claims jobs for a worker, at most `slots` at a time; `run` runs one of them."""
 
     def __init__(
         self, queue: Queue, name: str, slots: int, run: Callable[[str, str], Awaitable[None]]
@@ -46,41 +46,42 @@ class Taker:
         self._at_work: dict[asyncio.Task[None], int] = {}
         self._new = asyncio.Event()
         self._unsure = False
-        """Whether the queue may hold jobs for taken here that are not."""
+        """Whether the queue may list jobs as claimed here that are not running."""
         self.number: int | None = None
-        """The queue's number for this worker, once it has one."""
+        """The worker's number in the queue, once it has one."""
 
     async def take(self, *, once: bool) -> None:
-        """Take jobs until cancelled; `once`: until none waits. Then wait for those at work.
+        """Claim jobs until cancelled, or with `once` until none waits; then wait for running ones.
 
-        Raises ConnectorException if the database is away, unless jobs are being taken for good.
+        Raises ConnectorException if the database is unreachable at the start, or at any time with
+        `once`.
         """
         number = self.number = await self._queue.register()
-        beside = [asyncio.ensure_future(self._beat(number))]
+        background = [asyncio.ensure_future(self._beat(number))]
         if not once:
-            beside.append(asyncio.ensure_future(self._listen()))
+            background.append(asyncio.ensure_future(self._listen()))
         try:
-            while await self._one_more(number, once=once) or not once:
+            while await self._take_one(number, once=once) or not once:
                 pass
         finally:
             if self._at_work:
                 await asyncio.wait(self._at_work)
-            await ended(beside)
-            with suppress(ConnectorException):  # it counts as dead soon
+            await cancel_and_wait(background)
+            with suppress(ConnectorException):  # its heartbeat will expire
                 await self._queue.unregister(number)
 
-    async def _one_more(self, number: int, *, once: bool) -> bool:
-        """Begin a job once there is a slot; returns whether one was waiting."""
+    async def _take_one(self, number: int, *, once: bool) -> bool:
+        """Claim a job once a slot is free; return whether one was waiting."""
         await self._free.acquire()
         self._new.clear()
-        taken, wait = None, _BETWEEN_LOOKS
+        taken, wait = None, _POLL_INTERVAL
         try:
-            await self._see_forgotten(number)
-            taken = await self._taken(number)
+            await self._requeue_forgotten(number)
+            taken = await self._claim(number)
         except ConnectorException:
-            self._unsure, wait = True, UNTIL_TRIED_AGAIN
+            self._unsure, wait = True, RETRY_DELAY
             task = asyncio.current_task()
-            if once or (task and task.cancelling()):  # it may have taken the cancellation's place
+            if once or (task and task.cancelling()):  # it may have replaced the cancellation
                 raise
         finally:
             if taken is None:
@@ -91,26 +92,26 @@ class Taker:
                     await self._new.wait()
         return taken is not None
 
-    async def _see_forgotten(self, number: int) -> None:
+    async def _requeue_forgotten(self, number: int) -> None:
         if self._unsure:
             await self._queue.put_forgotten(number, list(self._at_work.values()))
             self._unsure = False
 
-    async def _taken(self, number: int) -> Taken | None:
-        """Begin the next job, if one is waiting."""
-        asked = asyncio.ensure_future(self._queue.take(self._name, number))
+    async def _claim(self, number: int) -> Taken | None:
+        """Claim and begin the next job, if one is waiting."""
+        claim = asyncio.ensure_future(self._queue.take(self._name, number))
         try:
-            taken = await asyncio.shield(asked)
-        except asyncio.CancelledError:  # it may have been taken already
+            taken = await asyncio.shield(claim)
+        except asyncio.CancelledError:  # a job may have been claimed already
             with suppress(ConnectorException):
-                self._begin(await asked)
+                self._begin(await claim)
             raise
         self._begin(taken)
         return taken
 
     def _begin(self, taken: Taken | None) -> None:
         if taken is not None:
-            task = asyncio.ensure_future(self._whole(taken))
+            task = asyncio.ensure_future(self._run_and_end(taken))
             self._at_work[task] = taken.number
             task.add_done_callback(self._ended)
 
@@ -118,7 +119,7 @@ class Taker:
         del self._at_work[task]
         self._free.release()
 
-    async def _whole(self, taken: Taken) -> None:
+    async def _run_and_end(self, taken: Taken) -> None:
         try:
             await self._run(taken.account, taken.job)
         finally:
@@ -129,7 +130,7 @@ class Taker:
 
     async def _beat(self, number: int) -> None:
         while True:
-            await asyncio.sleep(BEAT)
+            await asyncio.sleep(HEARTBEAT_INTERVAL)
             with suppress(ConnectorException):
                 await self._queue.beat(number)
 
@@ -137,4 +138,4 @@ class Taker:
         while True:
             with suppress(ConnectorException):
                 await self._queue.listen(self._name, self._new.set)
-            await asyncio.sleep(UNTIL_TRIED_AGAIN)
+            await asyncio.sleep(RETRY_DELAY)

@@ -29,7 +29,7 @@ _BIND: Final = """
 INSERT INTO rdimport.account_key VALUES (%(endpoint)s, %(key)s, %(destination)s, %(run)s, %(at)s)
 ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run
 """
-_CALL: Final = """
+_RENAME: Final = """
 UPDATE rdimport.destination SET account = %(account)s, identity = %(identity)s WHERE id = %(number)s
 """
 
@@ -63,8 +63,8 @@ class Owner(NamedTuple):
 
 
 class AccountBooks:
-    """The stored accounts; `ask` asks within the caller's transaction. Each kind of ledger adds
-    queries of its own.
+    """The stored accounts; `ask` executes within the caller's transaction. Each kind of ledger adds
+    its own queries.
     """
 
     sent: ClassVar[LiteralString]
@@ -140,7 +140,7 @@ class AccountBooks:
 
     def call(self, number: int, identity: str, account: str) -> None:
         """Rename a destination, also in the records of its runs."""
-        self._ask(_CALL, {"number": number, "identity": identity, "account": account})
+        self._ask(_RENAME, {"number": number, "identity": identity, "account": account})
         runs = "SELECT id, facts FROM rdimport.run WHERE destination = %(it)s"
         change = "UPDATE rdimport.run SET facts = %(facts)s WHERE id = %(run)s"
         for run, facts in self._ask(runs, {"it": number}):

@@ -71,8 +71,8 @@ def kept(attempt: Attempt, after: int) -> str:
 
 
 def line_of(stored: tuple[Any, ...], runs: Sequence[Line]) -> Line:
-    """The line of an attempt, from its stored part. One that does not say after which of the `runs`
-    it was made was stored by an earlier release: then the times decide.
+    """The line of an attempt, from its stored part. Earlier releases did not store which of the
+    `runs` it followed: then the times decide.
     """
     number, at, account, job, code, kept = stored
     facts: Mapping[str, Any] = json.loads(kept)
@@ -136,8 +136,8 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
 
 
 def _counts_more(older: Line, newer: Line) -> bool:
-    """Whether the older of two counts: the newer one is an attempt that found it active, or had
-    nothing to do after its failure, or the older one, of the same start of a job, ended worse.
+    """Whether the older line counts: the newer one is an attempt that found it active or that had
+    nothing to do after its failure, or both belong to one start of a job and the older ended worse.
     """
     if older.batch and older.batch == newer.batch:
         return _badness(older.code) > _badness(newer.code)

@@ -33,25 +33,25 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
         " left_at".split()
     ),
 }
-"""The tables with their columns. Moments are texts of ISO 8601, lists and facts JSON, states those
-of `core.row.State`, `source` is a number. Nothing is on its way.
+"""The tables with their columns. Times are ISO 8601 text, lists and facts JSON, states those of
+`core.row.State`, `source` is a number. No row is in flight.
 """
 
 
 class Content(Protocol):
-    """What a ledger knew at one moment."""
+    """A snapshot of a ledger."""
 
     @property
     def key(self) -> bytes:
-        """What its hashes are keyed with."""
+        """The key of its hashes."""
 
     @property
     def last_run_of_0_1(self) -> int | None:
-        """The number of the last run of release 0.1.0, None where there was none."""
+        """The number of the last run of release 0.1.0; None if there was none."""
 
     @property
     def shared_as(self) -> str:
-        """The address of the shared ledger that it comes from, empty for a state directory."""
+        """The address of the shared ledger it comes from; empty for a state directory."""
 
     def lines(self, table: str) -> Iterator[Line]:
         """The lines of one of `TABLES`."""

@@ -1,4 +1,4 @@
-"""What is done to a ledger while no run uses it: copying it, or moving the key of its hashes."""
+"""Operations on a ledger that no run uses: copying it, or moving the key of its hashes."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     database address. `key` is that of a ledger that keeps it apart.
 
     The copy is consistent. Between state directories, a run may be active; otherwise none may be,
-    and none can begin meanwhile. Raises UsageError if the source is not a ledger or the target is
-    not empty, LedgerBusyError if a run is active that may not be, and LedgerLostError for a source
-    that is known to lack rows that were sent.
+    and none can begin before the copy is done. Raises UsageError if the source is not a ledger or
+    the target is not empty, LedgerBusyError if a run is active that may not be, and LedgerLostError
+    for a source that is known to lack rows that were sent.
 
-    Of a directory and a shared ledger, the directory is no longer used by runs until a person says
-    so (`SqliteStore.accept`); of two shared ones, the source.
+    Between a directory and a shared ledger, runs stop using the directory until a person accepts it
+    (`SqliteStore.accept`); between two shared ledgers, they stop using the source.
     """
     if not is_shared(source) and not is_shared(target):
         path, to = _file(source), _file(target)
@@ -81,7 +81,7 @@ def alone(store: Store, remedy: str = "") -> Iterator[None]:
 
 
 def _carried(ledger: Ledger, end: Store) -> tuple[str, str]:
-    """Copy everything a ledger knows, and verify the result."""
+    """Copy the contents of a ledger, and verify the result."""
     with ledger.content() as content:
         known = [str(line[1]) for line in content.lines("destination")]
     for identity in known:

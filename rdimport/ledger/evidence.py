@@ -68,8 +68,8 @@ DELETE FROM rdimport.complete WHERE destination = %(destination)s AND until > %(
 
 
 def forget_what_was_to_come(ask: Ask, destination: int, begun: datetime) -> None:
-    """Forget lists declared complete for a time in which a run that begins now may send rows: they
-    were made before, so none of these rows is in them, and a clock is or was wrong.
+    """Forget lists declared complete for times after a run begins: they cannot contain the rows
+    that the run sends, and a clock is or was wrong.
     """
     until = int(begun.timestamp() * 1000) + AFTER
     ask(_NOT_YET, {"destination": destination, "until": until})

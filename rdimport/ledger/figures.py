@@ -45,8 +45,8 @@ FEWEST: Final = 5
 
 
 def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
-    """The column that is probably not the intended one: most of `rows` are invalid in it. Of two
-    as bad, the first by name, whatever order they were counted in.
+    """The column that is probably not the intended one: most of `rows` are invalid in it. Ties are
+    broken by name.
     """
     if not rows_by_column or rows < FEWEST:
         return None

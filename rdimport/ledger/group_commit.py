@@ -21,8 +21,8 @@ _Write = tuple[list[SendAttempt], list[RowResult | SendAttempt], Counters, Clock
 
 
 class _Written(asyncio.Future[Sequence[SendAttempt]]):
-    """Ends with its write, which nobody can take back: a task that is cancelled while it waits is
-    told so at the end of the write. A shield would wake the event loop once more for each row.
+    """Ends with its write, which cannot be undone: a task cancelled while it waits is cancelled at
+    the end of the write. A shield would wake the event loop once more for each row.
     """
 
     def cancel(self, msg: object = None) -> bool:
@@ -54,11 +54,11 @@ class Journal:
         """Set when the write of the records collected now has ended."""
         self._current: _Written | None = None
         self._lock = Lock()
-        """Of the two below, which both threads change."""
+        """Guards the two flags below, which both threads change."""
         self._at_work = False
-        """A write is in progress, or the event loop has not heard of its end."""
+        """A write is in progress, or the event loop has not been notified of its end."""
         self._awaited = False
-        """The event loop wants to hear of its end."""
+        """The event loop must be notified of its end."""
         self._soon: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._writes: SimpleQueue[_Write | None] = SimpleQueue()
@@ -177,7 +177,7 @@ class Journal:
                 if clock is not None:
                     self._run.note_clock(clock)
                 claimed = self._run.apply(begun, ended, counters)
-            except Exception as error:  # noqa: BLE001  passed on to whoever awaits it
+            except Exception as error:  # noqa: BLE001  raised where the write is awaited
                 failure = error
             with self._lock:
                 tell = self._awaited or failure is not None

@@ -12,11 +12,11 @@ from rdimport.core.names import fold
 _UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200d\u2800\u3164\ufe00-\ufe0f\uffa0]"
 )
-"""Joiners, variation selectors and letters without a shape, which the cleaners leave in a text."""
+"""Joiners, variation selectors and invisible letters, which the cleaners keep."""
 
 
 class Keyed(Protocol):
-    """What has a key for its hashes."""
+    """An object with a key for its hashes."""
 
     @property
     def key(self) -> bytes:
@@ -39,7 +39,7 @@ def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
 
 
 def first_from(byte: int) -> bytes:
-    """Where the hashes begin whose first byte is at least that one; after 255, the end of all."""
+    """The lower bound of the hashes whose first byte is at least `byte`; from 256 on, of none."""
     return bytes([byte]) if byte < 256 else b"\xff" * 17
 
 
@@ -58,7 +58,7 @@ def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
 
 
 def folded_earlier(key: bytes, identifier: str) -> list[bytes]:
-    """The second of these hashes as earlier releases made it, if they made another one."""
+    """The folded hash as earlier releases computed it, if that differs."""
     if not _UNSEEN.search(identifier):
         return []
     return hashed(key, [f"folded {fold(identifier)}"], 16)

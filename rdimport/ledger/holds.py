@@ -15,8 +15,8 @@ class Held(Protocol):
 
 
 class LeftPace(NamedTuple):
-    """What the previous holder of a quota kept of its pace, how many seconds ago, and how long ago
-    it claimed its last row: None where that is not known.
+    """The pace stored by the previous holder of a quota, how many seconds ago, and how many seconds
+    ago it claimed its last row (None: not known).
     """
 
     kept: bytes
@@ -29,16 +29,16 @@ class HeldQuota(Held, Protocol):
 
     @property
     def left(self) -> LeftPace | None:
-        """What the previous holder kept of its pace."""
+        """The pace stored by the previous holder."""
 
     def keep(self, standing: Callable[[], bytes], lost: Callable[[], object]) -> None:
-        """Keep what `standing` returns for the next holder, from now on and until the end.
+        """Store what `standing` returns for the next holder, from now on until the end.
 
-        Both are called from another thread; `lost`, once another process has the quota.
+        Both functions are called from another thread; `lost` once another process has the quota.
         """
 
     def keep_now(self) -> None:
-        """Keep it soon; waits for nothing."""
+        """Store it soon, without waiting."""
 
 
 HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]

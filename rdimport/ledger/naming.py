@@ -142,8 +142,8 @@ def noted(key: bytes, names: Names) -> list[dict[str, object]]:
 
 
 def identity_texts(named: Iterable[tuple[str, str]], emails: Collection[str]) -> list[str]:
-    """What is hashed as the identity of people's conversions, for each `named` identifier, with its
-    fields, that is known by e-mail.
+    """The texts hashed as identities of people's conversions, for each `named` identifier (with its
+    identity fields) that identifies people by e-mail.
     """
     return [
         json.dumps(
@@ -158,8 +158,8 @@ def identity_texts(named: Iterable[tuple[str, str]], emails: Collection[str]) ->
 
 
 @dataclass(slots=True)
-class _Way:
-    """One way of identifying conversions, with the runs that used it."""
+class _Naming:
+    """One naming of conversions (identifier and identity fields), and the runs that used it."""
 
     exact: bytes
     fields: str
@@ -195,11 +195,11 @@ def unrecognised(
         if all((line.exact, line.fields) == mine for line in lines):
             continue
         counts = counts or books.conversions(destination)
-        ways = _ways(lines, counts)
+        namings = _grouped(lines, counts)
         trusted = bool(names.known.get(text)) or (
-            names.fields == _USUAL and not _same_file(books, ways, exact, fingerprints)
+            names.fields == _USUAL and not _same_file(books, namings, exact, fingerprints)
         )
-        other = _missed(ways, mine, trusted=trusted)
+        other = _missed(namings, mine, trusted=trusted)
         if other is not None:
             fields = tuple(json.loads(other.fields)) if other.fields else ()
             was = other.text or text
@@ -207,47 +207,58 @@ def unrecognised(
     return found
 
 
-def _ways(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Way]:
-    ways: dict[tuple[bytes, str], _Way] = {}
+def _grouped(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Naming]:
+    namings: dict[tuple[bytes, str], _Naming] = {}
     recognised: dict[tuple[bytes, str], int] = {}
     for run, exact, fields, text, new, known, agreed in lines:
-        way = ways.setdefault((exact, fields), _Way(exact, fields, text))
+        naming = namings.setdefault((exact, fields), _Naming(exact, fields, text))
         sent = min(counts.get(run, 0), new)
-        way.conversions += sent
+        naming.conversions += sent
         recognised[exact, fields] = max(recognised.get((exact, fields), 0), known)
         if sent or known:
-            way.first = run if way.first is None else way.first
-            way.runs.append(run)
-            way.agreed = run if agreed or not way.agreed else way.agreed
-    for at, way in ways.items():
-        way.conversions = max(way.conversions, recognised[at])
-    return [way for way in ways.values() if way.first is not None]
+            naming.first = run if naming.first is None else naming.first
+            naming.runs.append(run)
+            naming.agreed = run if agreed or not naming.agreed else naming.agreed
+    for at, naming in namings.items():
+        naming.conversions = max(naming.conversions, recognised[at])
+    return [naming for naming in namings.values() if naming.first is not None]
 
 
-def _missed(ways: Sequence[_Way], mine: tuple[bytes, str], *, trusted: bool) -> _Way | None:
-    """The way of most conversions that this run does not recognise; None if there are none.
+def _missed(
+    namings: Sequence[_Naming], mine: tuple[bytes, str], *, trusted: bool
+) -> _Naming | None:
+    """The naming with the most conversions that this run does not recognise; None if there is none.
 
     What is unknown about an older release's runs is assumed to be the same as now if `trusted`.
     """
-    own = [way for way in ways if (way.exact, way.fields) == mine]
-    unsaid = [way for way in ways if way.exact == mine[0] and way.fields == _NOT_KNOWN]
+    own = [naming for naming in namings if (naming.exact, naming.fields) == mine]
+    unsaid = [
+        naming for naming in namings if naming.exact == mine[0] and naming.fields == _NOT_KNOWN
+    ]
     own += unsaid if trusted else []
-    others = [way for way in ways if way not in own and (not own or way not in unsaid)]
-    agreed = max((way.agreed for way in own), default=0)
-    missed = [way for way in others if not own or (way.first or 0) > agreed]
-    return max(missed, key=lambda way: (way.conversions, way.fields), default=None)
+    others = [
+        naming for naming in namings if naming not in own and (not own or naming not in unsaid)
+    ]
+    agreed = max((naming.agreed for naming in own), default=0)
+    missed = [naming for naming in others if not own or (naming.first or 0) > agreed]
+    return max(missed, key=lambda naming: (naming.conversions, naming.fields), default=None)
 
 
 def _same_file(
     books: NamingBooks,
-    ways: Sequence[_Way],
+    namings: Sequence[_Naming],
     exact: bytes,
     fingerprints: Callable[[], Sequence[str]],
 ) -> bool:
     """Whether an earlier release sent this very file under this identifier. Then its rows are not
-    new people if none of them is recognised.
+    new people, even if none of them is recognised.
     """
-    runs = [run for way in ways if way.exact == exact and not way.fields for run in way.runs]
+    runs = [
+        run
+        for naming in namings
+        if naming.exact == exact and not naming.fields
+        for run in naming.runs
+    ]
     if not runs:
         return False
     return books.read_one_of(runs, [one for one in fingerprints() if one])

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from rdimport.ledger.postgres.store import PostgresStore
 
 _MARK: Final = "shared-ledger"
-"""In a state directory: the address of the ledger that its runs share with other machines."""
+"""The file in a state directory with the address of the shared ledger that its runs use."""
 
 _ANY_ADDRESS: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
-"""How an address begins, also after a path has made its `//` one `/`; not a drive of Windows."""
+"""The start of an address, even if a path has collapsed its `//` to `/`; not a Windows drive."""
 
 
 def store_of(place: str | Path, key: str | None = None) -> Store:
@@ -139,7 +139,7 @@ def make_shared(url: str, key: str | None = None) -> Made:
 def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
     """Record in a state directory that its runs use a shared ledger.
 
-    Raises UsageError for a run that does not: it would not know whom the others have sent.
+    Raises UsageError for a run that does not: it would not know what the others have sent.
     """
     mark = state_dir / _MARK
     try:

@@ -1,5 +1,5 @@
 """Parts of a ledger besides its runs: accounts, evidence, corrections, personal data. Each kind of
-ledger adds what it does in its own way.
+ledger adds its own part.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ UPDATE rdimport.run SET exit_code = 0 WHERE id = %(run)s AND exit_code = 1 AND N
     (SELECT 1 FROM rdimport.tally t WHERE t.run = %(run)s AND t.rows > 0
     AND t.state IN ('invalid', 'refused', 'uncertain'))
 """
-"""A run whose only failures were doubts that are settled has worked."""
+"""A run whose only failures were uncertain rows that are now settled has succeeded."""
 
 _PROVED_RUNS: Final = """
 SELECT r.name FROM rdimport.run r JOIN rdimport.tally t ON t.run = r.id
@@ -70,8 +70,7 @@ SELECT r.id FROM rdimport.run r WHERE r.forgotten_at IS NULL
     OR coalesce(r.finished_at, r.started_at) > %(now)s AND EXISTS (SELECT 1 FROM rdimport.run later
         WHERE later.id > r.id AND coalesce(later.finished_at, later.started_at) < %(before)s))
 """
-"""Runs before a time. One that ended in the future, as a clock was wrong, is as old as a later one.
-"""
+"""Runs before a time. A run dated in the future by a wrong clock is as old as a later run."""
 
 _COMPLETE: Final = """
 SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(destination)s
@@ -85,7 +84,9 @@ class Accounts(ABC):
     listed: ClassVar[LiteralString]
     """The fields of each `Account`, by endpoint and account."""
     alone: ClassVar[LiteralString] = ""
-    """Lets one transaction at a time give keys to accounts; empty where all are alone."""
+    """Lets one transaction at a time bind keys to accounts; empty where writers are exclusive
+    anyway.
+    """
 
     def __init__(self, ledger: Asked) -> None:
         self._ledger = ledger
@@ -95,7 +96,7 @@ class Accounts(ABC):
         return [Account(*values) for values in self._ledger.ask(self.listed, {})]
 
     def see_claim(self, identity: str, base_url: str, account: str, key_claim: KeyClaim) -> None:
-        """Raise UsageError as a run of this account would that begins now with this key."""
+        """Raise the UsageError that a run of this account with this key would raise now."""
         endpoint = spelt(identity, base_url, account)
         if endpoint:
             number = self._ledger.destination(identity) or 0  # it has none yet
@@ -169,16 +170,16 @@ class EvidenceBooks(ABC):
 
     def accept(self, destination: int, proved: Sequence[tuple[Doubt, Problem]]) -> Accepted:
         """Record that uncertain conversions arrived, each with its proof, also for the rows of
-        later runs that did not send them again; atomic and durable. A run without any other
-        failure has worked (exit code 0) from then on.
+        later runs that did not send them again; atomic and durable. A run without any other failure
+        then counts as successful (exit code 0).
         """
         done, runs, names = 0, set[int](), set[str]()
         with self._proving(destination, [doubt.identity for doubt, _proof in proved]) as ask:
             for doubt, proof in proved:
-                its = {**doubt._asdict(), "destination": destination, "text": self._text(proof)}
-                if ask(self.proved, its):
+                values = {**doubt._asdict(), "destination": destination, "text": self._text(proof)}
+                if ask(self.proved, values):
                     done += 1
-                    runs |= {doubt.run, *_moved(ask, its)}
+                    runs |= {doubt.run, *_moved(ask, values)}
             for run in runs:
                 ask(_NOTHING_FAILED, {"run": run})
                 ((name,),) = ask("SELECT name FROM rdimport.run WHERE id = %(run)s", {"run": run})
@@ -238,9 +239,9 @@ class EvidenceBooks(ABC):
         return {field: rows for field, rows in found if ":" not in field}
 
 
-def _moved(ask: Ask, its: Mapping[str, object]) -> list[int]:
+def _moved(ask: Ask, values: Mapping[str, object]) -> list[int]:
     """Count the rows of a proved conversion as accepted; returns the numbers of their runs."""
-    runs = [run for sql in (_MOVED, _MOVED_LATER) for (run,) in ask(sql, its)]
+    runs = [run for sql in (_MOVED, _MOVED_LATER) for (run,) in ask(sql, values)]
     for run in runs:
         for state, rows in (("uncertain", -1), ("accepted", 1)):
             ask(_TALLY, {"run": run, "state": state, "rows": rows})
@@ -258,8 +259,8 @@ class CorrectionBooks(ABC):
 
     @abstractmethod
     def note(self, destination: int, corrections: Sequence[Correction]) -> None:
-        """Record corrections; the latest one of a row counts. They say nothing of whether they were
-        accepted: the conversion does.
+        """Record corrections; the latest one of a row counts. Whether one was accepted is recorded
+        with its conversion.
         """
 
     @abstractmethod
@@ -328,6 +329,6 @@ class PeopleBooks(ABC):
     def report_dirs(self) -> list[Path]:
         """The report folders of all runs."""
         found = self._ledger.ask("SELECT facts FROM rdimport.run ORDER BY id", {})
-        # not by SQLite, to whom a name that is not in UTF-8 is damage
+        # not in SQL: SQLite treats a name that is not UTF-8 as damage
         named = dict.fromkeys(json.loads(facts).get("report_dir") for (facts,) in found)
         return [Path(folder) for folder in named if folder]

@@ -68,7 +68,7 @@ class Store(Protocol):
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota | None:
         """The function that holds the quota of a key, known by `name`, for a run of an account to a
         destination; it raises LedgerBusyError naming the holder. None if the runs of a machine
-        share it otherwise.
+        share it by other means.
         """
 
     def is_held(self, account: str) -> bool:
@@ -106,8 +106,8 @@ class Ledger(StoredLedger):
 
     @abstractmethod
     def rest(self) -> None:
-        """Nothing is asked for a while, such as while a run waits for its quota: what others need
-        is given back. The ledger stays open.
+        """Release resources that others need, before a long wait such as for a quota. The ledger
+        stays open.
         """
 
     @abstractmethod
@@ -133,7 +133,7 @@ class Ledger(StoredLedger):
 
     def refuse_behind(self, account: str | None = None) -> None:
         """Raise LedgerLostError if rows of the account, or of any, were sent from a copy of this
-        ledger in another place, and it does not know them.
+        ledger in another place, and this one does not know them.
         """
 
     @abstractmethod
@@ -163,7 +163,7 @@ class Ledger(StoredLedger):
 
 
 class RowLog(Protocol):
-    """What the planner asks of its record of rows: a run of the ledger, or a check's counts."""
+    """Records rows for the planner: a run of the ledger, or the counters of a check."""
 
     def record_input(self, file: int, table: Input) -> None:
         """Record one table of the input."""
@@ -211,15 +211,15 @@ class Run(StoredRun, RowLog):
 
     @abstractmethod
     def may_send(self) -> bool:
-        """Whether rows that were claimed may still leave: False once this process has slept for
-        longer than its turn at the account lasts, until it is known that nobody took it. Asked
-        before each row, so it must be cheap.
+        """Whether claimed rows may still be sent: False after this process has slept for longer
+        than its lease lasts, until it is known that no other process took the lease. Called before
+        each row, so it must be cheap.
         """
 
     @abstractmethod
     def sources(self, below: int = 256) -> pl.Series:
-        """The source hashes of accepted conversions: Int64, sorted. Of those whose identity begins
-        with a byte `below`, which is a fair sample, as identities are hashes.
+        """The source hashes of accepted conversions: Int64, sorted. Only of those whose identity
+        begins with a byte smaller than `below`: a fair sample, as identities are hashes.
         """
 
     @abstractmethod
@@ -243,8 +243,8 @@ class Run(StoredRun, RowLog):
 
     @abstractmethod
     def note_clock(self, clock: ClockRange) -> None:
-        """Record that the endpoint's clock is not this machine's, for what is compared with the
-        times of requests later. Called by the thread that calls `apply`.
+        """Record the difference between the endpoint's clock and this machine's, for later
+        comparisons with the times of requests. Called by the thread that calls `apply`.
         """
 
     @abstractmethod

@@ -254,7 +254,7 @@ class FailedRow(NamedTuple):
 
 class Correction(NamedTuple):
     """A failed row, by its number and the keyed hash of its cells (`origin`), and the identity of
-    the conversion that its corrected row is.
+    the conversion of its corrected row.
     """
 
     origin: bytes
@@ -270,8 +270,8 @@ class Corrected(NamedTuple):
     run: str
 
 
-_SILENT: Final = 20
-"""Seconds without a sign of life after which a worker counts as dead."""
+_DEAD_AFTER: Final = 20
+"""Seconds without a heartbeat after which a worker counts as dead."""
 
 
 class WorkerState(NamedTuple):
@@ -290,7 +290,7 @@ class WorkerState(NamedTuple):
     @property
     def is_silent(self) -> bool:
         """Whether the worker counts as dead."""
-        return self.gone or self.seconds > _SILENT
+        return self.gone or self.seconds > _DEAD_AFTER
 
 
 class Pause(NamedTuple):

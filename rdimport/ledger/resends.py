@@ -24,7 +24,7 @@ SELECT id FROM rdimport.run WHERE destination = %(destination)s AND name = %(nam
 """
 
 Query = Callable[..., list[tuple[Any, ...]]]
-"""Asks about the runs of one destination; named values are those of the statement."""
+"""Queries the runs of one destination; the named values are the statement's parameters."""
 
 
 def begun(query: Query, number: int, record: RunRecord) -> frozenset[int]:

@@ -16,7 +16,7 @@ _SPELT: Final = {
 
 
 class Ask(Protocol):
-    """What answers a statement, with its parameters by name."""
+    """Executes a statement with named parameters."""
 
     def __call__(
         self, sql: LiteralString, values: Mapping[str, object], /
@@ -39,10 +39,12 @@ class Asked(Protocol):
         """All rows of a query with named parameters."""
 
     def writing(self) -> AbstractContextManager[Ask]:
-        """A transaction, durable at its end; yields what is asked within it."""
+        """A transaction, durable at its end; yields a function that executes statements in it."""
 
     def see_name(self, name: object) -> str:
-        """The name of a run. Raises LedgerDamagedError for one that rdimport does not give."""
+        """Return the name of a run. Raises LedgerDamagedError for a name that rdimport does not
+        give.
+        """
 
     def destination(self, identity: str) -> int | None:
         """The number of a destination; None if nothing was ever sent there."""

@@ -1,4 +1,4 @@
-"""The stored form of a ledger, besides its runs: what is asked of every kind in the same way."""
+"""The stored form of a ledger, besides its runs: queries common to all kinds of ledgers."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ VALUES (%(at)s, %(account)s, %(job)s, %(code)s, %(facts)s)
 
 
 class StoredLedger(ABC):
-    """What every kind of ledger does in the same way."""
+    """Operations common to all kinds of ledgers."""
 
     place: str
     """Its location, for messages."""
@@ -71,7 +71,7 @@ class StoredLedger(ABC):
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[Ask]:
-        """A transaction, durable at its end; yields what is asked within it."""
+        """A transaction, durable at its end; yields a function that executes statements in it."""
 
     @abstractmethod
     def damaged(self, what: str) -> LedgerError:
@@ -90,8 +90,8 @@ class StoredLedger(ABC):
         return number, destination, known
 
     def see_name(self, name: object) -> str:
-        """The name of a run, which is that of its report's folder. Raises LedgerDamagedError for
-        one that rdimport does not give, as it may lead to another folder.
+        """Return the name of a run, which is also that of its report's folder. Raises
+        LedgerDamagedError for a name that rdimport does not give, as it may lead to another folder.
         """
         if not isinstance(name, str) or not is_run(name):
             raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))

@@ -99,7 +99,7 @@ _NOTE_INPUT: Final = """
 INSERT INTO rdimport.input VALUES (%(run)s, %(file)s, %(name)s, %(columns)s, %(encoding)s,
     %(delimiter)s, %(sheet)s, %(header_row)s, %(repair)s, %(fingerprint)s)
 """
-# "WHERE true": without it, SQLite takes ON for that of a join
+# without "WHERE true", SQLite parses ON as part of a join
 _COUNT_FILLED: Final = """
 INSERT INTO rdimport.filled AS f
 SELECT %(run)s, p.key, p.value::text::int FROM json_each(%(counted)s::json) p WHERE true
@@ -119,7 +119,7 @@ DO UPDATE SET new = n.new + excluded.new, known = n.known + excluded.known
 
 
 class StoredRun(ABC):
-    """What every kind of ledger reads of a run in the same way."""
+    """Queries about a run common to all kinds of ledgers."""
 
     first_accepted: ClassVar[LiteralString]
     """File and row of the first `most` accepted rows."""
@@ -140,8 +140,8 @@ class StoredRun(ABC):
 
     @abstractmethod
     def _note(self, sql: LiteralString, lines: Sequence[Mapping[str, object]]) -> None:
-        """Write about the plan, at the latest before anything is read: one line or several, with
-        named parameters; `run` is added.
+        """Record facts about the plan, at the latest before the next query: one line or several,
+        with named parameters; `run` is added.
         """
 
     def _ask(self, sql: LiteralString, **values: object) -> list[tuple[Any, ...]]:

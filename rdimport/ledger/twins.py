@@ -1,5 +1,5 @@
-"""A ledger that was copied to another kind, or to another database: neither of the two knows whom
-the other one sends. The one that is meant to rest is told where the other one is.
+"""A ledger that was copied to another kind, or to another database: neither of the two knows what
+the other one sends. The one that is no longer used records where the other one is.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 
 
 def note(ledger: Asked, where: str) -> None:
-    """Let no run use this ledger, as the one of that address is used instead."""
+    """Prevent runs from using this ledger: the one at that address is used instead."""
     with ledger.writing() as ask:
         ask(_NOTE, {"where": where})
 

@@ -11,7 +11,7 @@ from rdimport.core.errors import LedgerBusyError
 
 T = TypeVar("T")
 
-_BETWEEN_LOOKS: Final = 0.5
+_POLL_INTERVAL: Final = 0.5
 """Seconds between two attempts."""
 
 
@@ -35,7 +35,7 @@ async def wait_for(
                     raise
             else:
                 return _Holding(held, stack.pop_all())
-        await clock.sleep(_BETWEEN_LOOKS)
+        await clock.sleep(_POLL_INTERVAL)
 
 
 class _Holding(AbstractContextManager[T]):

@@ -29,7 +29,7 @@ FROM rdimport.run r CROSS JOIN (SELECT 'invalid' AS state UNION ALL SELECT 'refu
 def strays(
     of_destination: Sequence[LiteralString], of_run: Sequence[LiteralString]
 ) -> list[Question]:
-    """Questions about lines of these tables whose destination, or run, is not there."""
+    """Queries for lines of these tables whose destination or run does not exist."""
     no_destination = untranslated("lines of `{table}` that belong to no destination: {number}")
     no_run = untranslated("lines of `{table}` that belong to no run: {number}")
     count: LiteralString = "SELECT count(*) FROM rdimport."
@@ -91,11 +91,11 @@ def _miscounted(run: str, counted: int, state: str, listed: int) -> str:
 
 
 def damage_in(ledger: Ledger) -> LedgerError | None:
-    """Damage in the ledger of a command that met a bug, which may then not be one."""
+    """Damage in the ledger of a command that raised Bug: it may be the cause."""
     try:
         found = ledger.looked_through()
     except LedgerError as error:
         return error
-    except Exception:  # noqa: BLE001  what cannot be looked through is not whole
+    except Exception:  # noqa: BLE001  a ledger that cannot be searched is damaged
         return ledger.damaged(_("it cannot be searched"))
     return ledger.damaged("; ".join(found.wrong)) if found.wrong else None

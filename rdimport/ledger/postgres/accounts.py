@@ -63,9 +63,9 @@ SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 
 def claim_beside(
     db: Connection, destination: int, run: int, at: datetime, key_claim: KeyClaim
 ) -> None:
-    """`rules.claim` for an account that owns the key, or that has no key and takes a free one: two
-    runs that take the same one meet in the table's index. Raises NotBesideError in other cases, and
-    UsageError.
+    """`rules.claim` for an account that owns the key, or that has no key and takes a free one. If
+    two runs take the same one, the table's unique index decides. Raises UsageError, and
+    NotBesideError in other cases.
     """
     books = AccountBooks(asking(db))
     endpoint, account = books.whose(destination)

@@ -36,14 +36,14 @@ class PostgresContent:
     def lines(self, table: str) -> Iterator[Line]:
         """The lines of a table."""
         columns = ", ".join(_columns(table))
-        what = f"SELECT {columns} FROM rdimport.{table}"  # noqa: S608  constants
+        query = f"SELECT {columns} FROM rdimport.{table}"  # noqa: S608  constants
         if table == "conversion":
-            what += f" WHERE state <> {FREE} ORDER BY destination, identity"
+            query += f" WHERE state <> {FREE} ORDER BY destination, identity"
         with explained(self._session.address):
             cursor = self._session.connection.cursor(name="content")
             with cursor:
                 cursor.itersize = _AT_ONCE
-                cursor.execute(what)
+                cursor.execute(query)
                 yield from map(_named, cursor) if table == "conversion" else cursor
 
 

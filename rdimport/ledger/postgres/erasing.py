@@ -85,8 +85,8 @@ def _emptied(db: Connection, place: Place) -> int:
 
 
 def _strip(db: Connection, people: People, theirs: Sequence[Place]) -> None:
-    """Strip the problems of their conversions, and what these return to if the last request did
-    not arrive.
+    """Strip the problems of their conversions, also in the earlier states to which these return if
+    the last request did not arrive.
     """
     known = frozenset(theirs)
     for identity, destination, problems, before, *place in db.execute(

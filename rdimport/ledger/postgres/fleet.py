@@ -38,8 +38,8 @@ ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, jobs = excluded.jobs,
 """
 # A worker's connection holds an advisory lock. When its process is killed, the connection ends at
 # once, and the lock with it; when its machine is cut off, it ends when the server notices.
-_TAKE_LINE: Final = "SELECT pg_try_advisory_lock(hashtextextended('rdimport worker ' || %s, 0))"
-_WITHOUT_LINE: Final = """
+_TAKE_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('rdimport worker ' || %s, 0))"
+_WITHOUT_LOCK: Final = """
 SELECT w.name FROM rdimport.worker w WHERE w.queue IS NOT NULL AND NOT w.gone AND NOT EXISTS (
     SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
     WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1
@@ -47,7 +47,7 @@ SELECT w.name FROM rdimport.worker w WHERE w.queue IS NOT NULL AND NOT w.gone AN
         hashtextextended('rdimport worker ' || w.name, 0))
 """
 _IS_GONE: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('rdimport worker ' || %s, 0))"
-_LAPSE: Final = """
+_EXPIRE: Final = """
 UPDATE rdimport.lease SET until = '-infinity' WHERE quota IN (SELECT quota FROM rdimport.lease
     WHERE holder || '-' || process = %s AND until > clock_timestamp() FOR UPDATE SKIP LOCKED)
 """
@@ -130,38 +130,38 @@ class PostgresFleet:
 
         `slots` is how many jobs it can run, `queue` its number in the queue's tables.
         """
-        number = queue if self._has_line(name) else None
+        number = queue if self._has_lock(name) else None
         ((drain,),) = self._session.change(_BEAT, (name, slots, list(jobs), number))
         return Orders(bool(drain), frozenset(fold(one.account) for one in self.paused()))
 
-    def _has_line(self, name: str) -> bool:
+    def _has_lock(self, name: str) -> bool:
         """Whether this connection holds the worker's lock; takes it on a new connection."""
         with explained(self._session.address):
             db = self._session.connection
         if db is not self._line and not self._session.pooled:
-            ((taken,),) = self._session.query(_TAKE_LINE, (name,))
+            ((taken,),) = self._session.query(_TAKE_LOCK, (name,))
             self._line, self._had = db if taken else None, time.monotonic()
         return db is self._line
 
     def take_for_dead(self) -> None:
         """Release the leases and jobs of workers whose connection has ended.
 
-        A worker that is only silent keeps its leases until they expire.
+        A worker that is only unresponsive keeps its leases until they expire.
         """
         now = time.monotonic()
         if self._line is None or self._line.closed or now < self._had + _SURE:
             return
-        names = [name for (name,) in self._session.query(_WITHOUT_LINE)]
+        names = [name for (name,) in self._session.query(_WITHOUT_LOCK)]
         self._missed = {name: self._missed.get(name, now) for name in names}
         for name, since in self._missed.items():
             if now >= since + _GONE:
-                self._bury(name)
+                self._mark_gone(name)
 
-    def _bury(self, name: str) -> None:
+    def _mark_gone(self, name: str) -> None:
         """Expire the leases of a worker and mark it as gone, unless it holds its lock again."""
         with self._session.transaction(SILENCE) as db:
             if db.execute(_IS_GONE, (name,)).fetchone() == (True,):
-                db.execute(_LAPSE, (name,))
+                db.execute(_EXPIRE, (name,))
                 db.execute("UPDATE rdimport.worker SET gone = true WHERE name = %s", (name,))
 
     def leave(self, name: str) -> None:

@@ -78,11 +78,11 @@ class Gathered:
         piece = _Piece(send, destination)
         with self._adding:
             self._waiting.append(piece)
-        with self._turn:  # whoever has it writes for all that wait by then
+        with self._turn:  # its holder writes for all runs that wait by then
             while not piece.is_done:
                 with self._adding:
                     some, self._waiting = self._waiting[:_AT_ONCE], self._waiting[_AT_ONCE:]
-                # of two workers that write for the same accounts, none waits for the other
+                # one order: workers that write for the same accounts cannot deadlock
                 self._carry_out(sorted(some, key=lambda piece: piece.destination))
         if piece.error is not None:
             raise piece.error
@@ -91,7 +91,7 @@ class Gathered:
     def _carry_out(self, some: Sequence[_Piece]) -> None:
         try:
             self._together(some)
-        except Exception as error:  # noqa: BLE001  passed on to whoever wants it written
+        except Exception as error:  # noqa: BLE001  raised again in the waiting run
             if _is_cut_off(error):
                 self._session.close()
             elif len(some) > 1:

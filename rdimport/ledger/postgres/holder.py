@@ -35,7 +35,7 @@ def myself() -> Holder:
 
 @lru_cache(maxsize=1)
 def _itself(process: int) -> Holder:
-    """By its number, as a fork has another one."""
+    """This process, looked up by its number, as a fork has another one."""
     return Holder(socket.gethostname(), _machine(), process, _begun(process))
 
 
@@ -49,12 +49,12 @@ def is_gone(holder: Holder, me: Holder) -> bool:
         return True
     except OSError:
         return False
-    return _begun(holder.process) != holder.since  # its number went to another one
+    return _begun(holder.process) != holder.since  # its number was reused
 
 
 def _machine() -> str:
-    """Boot and process namespace of this machine; empty where the system does not tell (only Linux
-    does).
+    """Boot and process namespace of this machine; empty except on Linux, the only system that tells
+    them.
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()

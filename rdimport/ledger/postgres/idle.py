@@ -1,5 +1,5 @@
 """Connections kept open between uses: a worker begins hundreds of runs, and connecting costs more
-than asking.
+than a query.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _LOCK: Final = Lock()
 
 @contextmanager
 def keeping(address: Address) -> Iterator[None]:
-    """Keep connections to a database in the meantime."""
+    """Keep connections to a database until the block ends."""
     with _LOCK:
         ours = address not in _KEPT
         _KEPT.setdefault(address, [])
@@ -49,7 +49,7 @@ def keeping(address: Address) -> Iterator[None]:
 
 
 def take(address: Address) -> Idle | None:
-    """One of them that still stands, if there is any."""
+    """A kept connection that still works, if there is one."""
     while True:
         with _LOCK:
             kept = _KEPT.get(address)
@@ -60,7 +60,7 @@ def take(address: Address) -> Idle | None:
 
 
 def give(address: Address, one: Idle) -> bool:
-    """Keep one that is in no transaction; False where it has to be closed."""
+    """Keep a connection that is not in a transaction; False if it must be closed."""
     if one.db.closed or one.db.info.transaction_status is not pq.TransactionStatus.IDLE:
         return False
     with _LOCK:
@@ -72,7 +72,7 @@ def give(address: Address, one: Idle) -> bool:
 
 
 def _stands(one: Idle) -> bool:
-    """Not where the server has something to say: to one that asks nothing, it only says goodbye."""
+    """Whether a kept connection still works: a server only writes to an idle one to close it."""
     try:
         return not one.db.closed and not _has_something_to_read(one.db.fileno())
     except (OSError, psycopg.Error):
@@ -82,7 +82,7 @@ def _stands(one: Idle) -> bool:
 def _has_something_to_read(number: int) -> bool:
     if sys.platform == "win32":
         return bool(select.select([number], [], [], 0)[0])
-    poll = select.poll()  # a worker has more files open than `select` can take
+    poll = select.poll()  # a worker may have more files open than `select` can handle
     poll.register(number, select.POLLIN)
     return bool(poll.poll(0))
 

@@ -36,7 +36,7 @@ WHERE l.until < clock_timestamp() OR l.epoch = ANY(%(dead)s::bigint[])
 RETURNING epoch
 """
 WHOSE: Final = 8
-"""Bytes of what is kept that tell whose it is."""
+"""Length in bytes of the part of a stored pace that identifies its destination."""
 
 _LEFT: Final = """
 SELECT standing, extract(epoch FROM clock_timestamp())::float8,
@@ -151,7 +151,7 @@ def _end_sessions(session: Session, holder: Holder) -> None:
 
 
 def what_is_left(session: Session, quota: bytes, destination: str) -> LeftPace | None:
-    """What a holder kept of its pace, for a run of a destination."""
+    """The pace stored by the previous holder, for a run of a destination."""
     ((kept, now, claimed),) = session.query(_LEFT, (destination, quota))
     if kept is None:
         return None
@@ -162,7 +162,7 @@ def what_is_left(session: Session, quota: bytes, destination: str) -> LeftPace |
 
 
 def whose(destination: str) -> bytes:
-    """Which account keeps its pace: two with one key have the quota one after the other."""
+    """Identifies whose pace is stored: two accounts with one key take turns with the quota."""
     return blake2b(destination.encode(), digest_size=WHOSE).digest()
 
 
@@ -180,12 +180,12 @@ def seize(session: Session, quota: bytes) -> Lease:
 
 
 def take_all(session: Session) -> list[Lease] | None:
-    """Take all leases, and that which prevents runs of new accounts; the caller must renew them.
+    """Take all leases, and the one that prevents runs of new accounts; the caller must renew them.
     Returns None, and takes none, if any is held.
     """
     me = myself()
     with session.transaction(SILENCE) as db:
-        db.execute("LOCK TABLE rdimport.lease IN SHARE ROW EXCLUSIVE MODE")  # nobody takes one now
+        db.execute("LOCK TABLE rdimport.lease IN SHARE ROW EXCLUSIVE MODE")  # none can be taken
         had = db.execute(
             "SELECT holder, machine, process, since FROM rdimport.lease"
             " WHERE until > clock_timestamp()"

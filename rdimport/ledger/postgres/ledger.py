@@ -100,7 +100,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
         alone: bool,
     ) -> tuple[int, int]:
         """Record the beginning of a run; returns its number and that of its destination. Raises
-        NotBesideError where that must be done `alone`, as keys have to be looked through.
+        NotBesideError if that must be done `alone`, because keys have to be searched.
         """
         with self.transaction(SILENCE) as db:
             db.execute(ALONE if alone else BESIDE)

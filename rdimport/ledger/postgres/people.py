@@ -25,7 +25,7 @@ WHERE problems IS NOT NULL AND coalesce(tried, run) = ANY(%s::int[])
     AND coalesce(before ->> 'tried', before ->> 'run')::int = ANY(%s::int[])
 GROUP BY destination
 """
-"""The conversions with problems of these runs, now or in what they return to."""
+"""The conversions with problems of these runs, now or in the state to which they return."""
 
 _STRIPPED: Final = (
     "(SELECT coalesce(json_agg(json_build_array(p.value ->> 0, p.value ->> 1, '', '', '')), '[]')"
@@ -55,9 +55,7 @@ class PeopleBooks(parts.PeopleBooks):
     _ledger: Database
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
-        """See `parts.PeopleBooks`. One account after the other, so that the runs of none wait for
-        long.
-        """
+        """See `parts.PeopleBooks`. One account after the other, so that no run waits for long."""
         moments = {"before": before.isoformat(), "now": now.isoformat()}
         old = self._ledger.ask(_OLD, {**moments, "at_work": list(at_work)})
         all_runs = [run for _destination, runs in old for run in runs]
@@ -91,5 +89,5 @@ class PeopleBooks(parts.PeopleBooks):
             self._ledger.query(f"VACUUM (FULL) rdimport.{table}")
 
     def empty_log(self) -> bool:
-        """What was forgotten is in the database's log until it is reused there; see its backups."""
+        """Does nothing: log and backups of the database keep deleted data until replaced."""
         return True

@@ -1,4 +1,4 @@
-"""The connections of the queue, which goes to the database as the ledger does."""
+"""The connections of the queue, made like those of the ledger."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rdimport.ledger.postgres.trouble import explained
 _Connection = psycopg.AsyncConnection[Any]
 
 _GIVE_UP: Final = 5.0
-"""Seconds after which a connection that cannot be made is forgotten: whoever needs one then tries
-at once. Otherwise each try waits twice as long as the one before, for minutes after an outage.
+"""Seconds after which an attempt to connect is given up; the next use then tries at once. Without
+it, the delay doubles with each attempt, and is minutes after an outage.
 """
 
 
 class Pool(AsyncConnectionPool[_Connection]):
-    """Connections that are shut down when what is done with one takes too long."""
+    """Connections that are shut down when an operation on one takes too long."""
 
     def __init__(self, address: Address, schema: str) -> None:
         self._address = address
@@ -58,7 +58,7 @@ class Pool(AsyncConnectionPool[_Connection]):
 
 
 async def _checked(db: _Connection) -> None:
-    """Raise psycopg.Error for a connection that no longer stands."""
+    """Raise psycopg.Error if the connection is broken."""
     watchdog.watch(db, db, SILENCE)
     try:
         await AsyncConnectionPool.check_connection(db)

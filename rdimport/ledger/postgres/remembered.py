@@ -1,7 +1,7 @@
-"""What this user sent last from a shared ledger, for each account: a database whose server was set
-back in time, such as to a snapshot of its disk, does not know it.
+"""Records what this user sent last from a shared ledger, for each account. A database whose server
+was set back in time, such as to a snapshot of its disk, does not know it.
 
-It is kept in the user's own folders. It contains no personal data.
+The record is in the user's own folders. It contains no personal data.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ SELECT (SELECT value FROM rdimport.setting WHERE name = 'twin'),
 
 
 class Remembered:
-    """The last run of an account. `since` tells ledgers apart that were at one address, and which
-    losses a person has accepted.
+    """The last run of an account. `since` distinguishes ledgers at one address, and the losses that
+    a person has accepted.
     """
 
     def __init__(self, ledger: Database, account: str) -> None:
@@ -44,11 +44,11 @@ class Remembered:
         if twin is not None:
             raise twins.error(self._ledger.place, twin, ("--ledger", where.shown))
         if run and since == self._since and (known is None or known < writes):
-            self._ledger.session.change(LOST, (run,))  # whoever else uses it stops, too
+            self._ledger.session.change(LOST, (run,))  # stops its other users, too
             raise notes_lost(where, run)
 
     def note(self, run: str, writes: int) -> None:
-        """Remember how far a run has come. Without a folder of the user's own, nothing is."""
+        """Record how far a run has come; does nothing without a folder of the user's own."""
         if self._path is None:
             return
         with suppress(OSError):

@@ -166,12 +166,12 @@ class Renewer:
 
     def _renew(self, some: Collection[Held]) -> None:
         with self._asking:
-            with self._changing:  # what was let go of since is not taken again
+            with self._changing:  # leases released since are not renewed
                 ours = list(self._held.intersection(some))
             asked = boottime()
             try:
                 done, kept = self._renewed(ours)
-            except LedgerError:  # tried again; until then the others see them run out
+            except LedgerError:  # retried; until then the leases run down
                 self._session.close()
                 return
         for held in ours:

@@ -61,7 +61,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         self._held, self._remembered = held, remembered
         self._adopted: dict[bytes, bytes] = {}
         self._unwritten: list[tuple[LiteralString, Sequence[Mapping[str, object]]]] = []
-        """Statements about the plan, written with the next rows, or before anything is read: each
+        """Statements about the plan, written with the next rows, or before the next query: each
         transaction waits for the disk, and a worker plans hundreds of runs at once.
         """
         self._written: Writes | None = None
@@ -181,7 +181,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         return claimed
 
     def note_clock(self, clock: ClockRange) -> None:
-        """See `port.Run`. Here the times of requests are the database's."""
+        """Does nothing: the times of requests are the database's."""
 
     def finish(
         self,
@@ -219,9 +219,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
             self._remembered.note(self.name, self._written.done)
 
     def _corrected(self, exit_code: int) -> int:
-        """The exit code, also if late answers of an earlier run have corrected rows of this one
-        since the caller counted them.
-        """
+        """The exit code, as late answers to an earlier run may have corrected rows of this one."""
         ended = exit_code in (ExitCode.DONE, ExitCode.FAILED_ROWS)
         if not ended or self._written is None or not self._written.lists_doubts:
             return exit_code
@@ -232,7 +230,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         return ExitCode.FAILED_ROWS if failed else ExitCode.DONE
 
     def _listed(self, *states: str) -> Iterator[tuple[Any, ...]]:
-        """A few thousand rows at a time: other queries may come between."""
+        """A few thousand rows at a time, so that other queries can run in between."""
         after = (-1, -1)
         while found := self.ledger.query(_LISTED, self.number, list(states), *after, _AT_ONCE):
             yield from found

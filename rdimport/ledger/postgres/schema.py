@@ -19,12 +19,12 @@ VERSION: Final = 7
 ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 """The states of a conversion. FREE: it was claimed, and did not arrive."""
 
-# A conversion is claimed, and known, in one row of one unique index: with a table for what is on
-# its way beside one for what is known, a claim that began before a row went from one to the other
-# would pass. `was` and `before` are what it returns to if it did not arrive. `attempt` counts its
-# claims; with the state it tells whether anything has changed since a plan looked.
-# No index mentions `state`, so that a row which is accepted changes no index at all (HOT). Rows in
-# flight are found by `written.flying`: the identities that a run's last write left in flight.
+# A conversion has one row in one unique index, in flight or not: with a table for each, a claim
+# that began before a row moved from one to the other would succeed. `was` and `before` are the
+# state it returns to if it did not arrive. `attempt` counts its claims; with the state it shows
+# whether anything has changed since the row was planned. No index contains `state`, so that
+# accepting a row changes no index at all (HOT). Rows in flight are found by `written.flying`: the
+# identities that a run's last write left in flight.
 _SCHEMA: Final = """
 CREATE SCHEMA IF NOT EXISTS rdimport;
 CREATE TABLE rdimport.setting (name text PRIMARY KEY, value text NOT NULL);
@@ -110,7 +110,7 @@ CREATE VIEW rdimport.ends AS SELECT run, file, row, state, cells, problems, warn
     FROM rdimport.outcome UNION ALL SELECT run, file, row, 'uncertain', '[]',
     '[["uncertain.interrupted", "", "", "", ""]]', '[]' FROM rdimport.in_flight
 """
-"""Conversions whose fate is open. Each uncertain one has `problems`. With OFFSET 0, the planner
+"""Conversions whose result is open. Each uncertain one has `problems`. With OFFSET 0, the planner
 looks them up one by one, and does not read all conversions.
 """
 
@@ -119,7 +119,7 @@ CREATE TABLE rdimport.corrected (
     destination integer, origin bytea, row integer, identity bytea NOT NULL,
     PRIMARY KEY (destination, origin, row))
 """
-"""A failed row (`origin` is the hash of its cells), and the conversion that a person made of it."""
+"""A failed row (`origin` is the hash of its cells), and the conversion of its correction."""
 
 PERSONAL: Final = {
     "outcome": ("cells", "problems", "warnings"),
@@ -139,7 +139,7 @@ _UNSAMPLED: Final = ";\n".join(
     + ", ".join(f"ALTER COLUMN {name} SET STATISTICS 0" for name in columns)
     for table, columns in PERSONAL.items()
 )
-_SAMPLES_DROPPED: Final = ";\n".join(  # to state a column's type again drops its statistics
+_SAMPLES_DROPPED: Final = ";\n".join(  # setting a column's type again drops its statistics
     f"ALTER TABLE rdimport.{table} "
     + ", ".join(
         f"ALTER COLUMN {name} TYPE {'jsonb' if name == 'before' else 'text'}" for name in columns
@@ -176,16 +176,16 @@ DROP VIEW IF EXISTS rdimport.ends, rdimport.in_flight;
 {_IN_DOUBT}
 """,
 }
-"""How the tables of an earlier version become those of the next. A run of the earlier release that
-is at work goes on with them.
+"""Migrations from each version to the next. An active run of the earlier release continues with the
+new tables.
 """
 
 _SINCE: Final = "INSERT INTO rdimport.setting VALUES ('since', clock_timestamp()::text)"
-"""Since when nothing is missing, as far as is known."""
+"""The time since which no record is known to be missing."""
 
 TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
-"""Which history of the database this is; a promotion begins another. The number in the last
-checkpoint stays the old one for a while.
+"""The timeline of the database; a promotion starts a new one. The last checkpoint shows the old one
+for a while.
 """
 
 _PLACE: Final = """
@@ -194,13 +194,13 @@ _PLACE: Final = """
 """
 _SYSTEM: Final = "SELECT system_identifier::text FROM pg_control_system()"
 _MAY_ASK: Final = "SELECT has_function_privilege('pg_control_system()', 'execute')"
-"""Which tables of which server these are. A standby has the same; what is restored from a dump, or
-made from a template, has others.
+"""Identifies these tables and their server. A standby has the same; tables restored from a dump or
+made from a template have others.
 """
 
 
 _SYSTEMS: Final[WeakKeyDictionary[Connection, str]] = WeakKeyDictionary()
-"""The end of a place, which stays the same as long as a connection to the server itself."""
+"""The server's part of `_place`, constant for as long as a direct connection lasts."""
 
 
 def make(session: Session, key: bytes) -> bool:
@@ -211,7 +211,7 @@ def make(session: Session, key: bytes) -> bool:
     """
     refuse_weak(session)
     with session.transaction() as db:
-        db.execute("SELECT pg_advisory_xact_lock(7303014)")  # two that make it at once
+        db.execute("SELECT pg_advisory_xact_lock(7303014)")  # two processes may make it at once
         version = _version(db)
         made = not version
         if made:
@@ -311,7 +311,7 @@ def see_all(session: Session, noted: str) -> None:
 
 
 def _system(session: Session) -> str:
-    """The end of a place: which server it is, where this user may ask."""
+    """The server's part of `_place`: its identifier, if this user may query it."""
     db = session.connection
     known = None if session.pooled else _SYSTEMS.get(db)
     if known is None:
@@ -331,7 +331,7 @@ def _place(db: Connection) -> str:
 
 
 def _note_place(db: Connection) -> None:
-    """Store which tables these are, unless that is stored."""
+    """Store the identity of these tables, unless it is stored."""
     db.execute(
         "INSERT INTO rdimport.setting VALUES ('place', %s) ON CONFLICT DO NOTHING", (_place(db),)
     )

@@ -19,9 +19,9 @@ SELECT FROM (SELECT * FROM unnest(%(identities)s::bytea[]) g(identity) ORDER BY 
 CROSS JOIN LATERAL (SELECT FROM rdimport.conversion c WHERE c.identity = g.identity
     AND c.destination = %(destination)s OFFSET 0 FOR UPDATE) c
 """
-"""Every transaction takes its locks in this order, so that no two wait for each other: first the
-account, if it changes what other runs have recorded, or records what they may change; then all
-conversions that it changes, in order; then the records of runs.
+"""Every transaction takes its locks in this order, so that none deadlock: first the account, if it
+changes what other runs have recorded, or records what they may change; then all conversions that it
+changes, in order; then the records of runs.
 """
 
 INTERRUPTED: Final = '[["uncertain.interrupted", "", "", "", ""]]'
@@ -54,7 +54,7 @@ RETURNING c.identity, c.attempt
 """
 
 _PLACE: Final = "width_bucket(c.identity, %(identities)b::bytea[])"
-"""Where a conversion is among the given ones, which are sorted."""
+"""The position of a conversion among the given ones, which are sorted."""
 
 _RECEIPT: Final = f"(%(receipts)b::text[])[{_PLACE}]"
 _THIS_ATTEMPT: Final = f"""
@@ -142,7 +142,7 @@ IN_FLIGHT: Final = """
 SELECT identity FROM rdimport.in_flight
 WHERE run = ANY(ARRAY(SELECT id FROM rdimport.run WHERE destination = %(destination)s))
 """
-"""Not a join, here and below: with statistics that are behind, it would read the runs of all."""
+"""Not a join, here and below: with outdated statistics, it would read the runs of all accounts."""
 
 RECOVER: Final[LiteralString] = f"""
 WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
@@ -152,21 +152,21 @@ WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
 """Rows that an earlier run left in flight may have arrived: they become uncertain."""
 
 DOUBT_LATE: Final = RECOVER
-"""The same for rows whose claims may have been committed after the takeover looked."""
+"""The same for rows whose claims may have been committed after the takeover's query."""
 
 UNLISTED: Final = """
 UPDATE rdimport.written SET flying = '' WHERE flying IS NULL AND run = ANY(ARRAY(
     SELECT id FROM rdimport.run WHERE destination = %(destination)s AND epoch < %(epoch)s))
 RETURNING 1
 """
-"""The runs that an earlier release began, which did not note their rows in flight."""
+"""The runs begun by an earlier release, which did not record their rows in flight."""
 
 RECOVER_UNLISTED: Final[LiteralString] = f"""
 WITH gone AS ({_INTERRUPT} WHERE c.destination = %(destination)s AND c.state = 0
     AND c.epoch < %(epoch)s RETURNING run, file, row),
 {_BOOKED}
 """
-"""The same for those: all conversions of the destination are read, once."""
+"""The same for these runs; reads all conversions of the destination, once."""
 
 OURS: Final = f"""
 SELECT c.identity, c.state FROM rdimport.conversion c WHERE {_THIS_ATTEMPT}
@@ -212,7 +212,7 @@ the runs, and whether any of their rows is pending now.
 """
 
 THEIR_ENDS: Final = "SELECT FROM rdimport.run WHERE id = ANY(%s::int[]) ORDER BY id FOR UPDATE"
-"""Locks the runs, so that none of them ends meanwhile."""
+"""Locks the runs, so that none of them can end."""
 
 NOT_OVER: Final = """
 UPDATE rdimport.run SET exit_code = 3 WHERE id = ANY(%s::int[]) AND exit_code IN (0, 1)
@@ -224,7 +224,7 @@ UPDATE rdimport.run r SET exit_code = 0 WHERE r.id = ANY(%s::int[]) AND r.exit_c
     AND NOT EXISTS (SELECT 1 FROM rdimport.tally t WHERE t.run = r.id AND t.rows > 0
     AND t.state IN ('invalid', 'refused', 'uncertain'))
 """
-"""A run whose only failures were doubts that are settled has worked."""
+"""A run whose only failures were uncertain rows that are now settled has succeeded."""
 
 LIST: Final = """
 INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, instead_file,
@@ -239,7 +239,7 @@ ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
 COMMITTED: Final = """
 UPDATE rdimport.written SET writes = writes WHERE run = %s RETURNING writes
 """
-"""How many writes of a run there are. Its commit comes after theirs, also on a standby."""
+"""The number of writes of a run. As an update, it commits after them, also on a standby."""
 
 MINE: Final = """
 SELECT identity, attempt FROM rdimport.conversion WHERE destination = %s AND run = %s

@@ -67,7 +67,7 @@ class Writes:
         self.lists_doubts = False
         """Whether rows were listed that an earlier run left uncertain: they may be corrected."""
         self._sure_at = float("-inf")
-        """The `boottime` at which the last successful claim was sent: the lease was ours then."""
+        """The `boottime` at which the last successful claim was sent: the lease was held then."""
 
     def apply(
         self, begun: Sequence[SendAttempt], ended: Ends, counters: Counters
@@ -93,12 +93,12 @@ class Writes:
         return self._settled(write, claimed)
 
     def is_fresh(self) -> bool:
-        """Whether the last claim is so recent that nobody can have taken the lease since."""
+        """Whether the last claim is so recent that no other process can have taken the lease."""
         return boottime() - self._sure_at <= SECONDS
 
     def _once(self, write: _Write) -> dict[bytes, int]:
-        """Do a write, with a new connection if one breaks; then the database is asked whether the
-        write was done. Returns the attempts of the claimed rows by identity.
+        """Do a write. If the connection breaks, a new one is used to find out whether the write was
+        done. Returns the attempts of the claimed rows by identity.
         """
         end = time.monotonic() + PATIENCE
         unsure = False
@@ -183,8 +183,8 @@ class Writes:
         return done
 
     def _lock(self, db: Connection, ended: Ends) -> None:
-        """Lock what several statements change: a takeover may change it, too, and a late answer of
-        an earlier run what this one has listed.
+        """Lock rows that several statements change: a takeover may change them too, and a late
+        answer to an earlier run may change what this one has listed.
         """
         if self.lists_doubts:
             db.execute(sql.ACCOUNT_FIRST, self._ours)
@@ -253,7 +253,7 @@ class Writes:
         if not identities:
             return
         values = {**self._ours, "identities": identities}
-        found = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # a plan for this moment
+        found = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # plan anew
         db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in found],))
         db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in found if is_to_be_sent],))
         db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in found],))
@@ -287,7 +287,7 @@ class Writes:
             self._explain([row for row in write.begun if row.identity not in claimed])
         if mine:
             self._sure_at = write.asked
-        if mine and not self.is_fresh():  # asleep meanwhile: others have the turn
+        if mine and not self.is_fresh():  # it slept: another process may have the lease
             self.is_lost = True
             self.apply([], mine, self._counted)
             return []

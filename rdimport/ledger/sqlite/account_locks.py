@@ -35,8 +35,8 @@ class Held:
         self._was = identity(path)
 
     def is_held(self) -> bool:
-        """Whether it is still the lock that others would meet. If the file was removed, they create
-        and lock a new one.
+        """Whether other processes would find this lock. If the file was removed, they create and
+        lock a new one.
         """
         return self._was is not None and identity(self._path) == self._was
 
@@ -56,7 +56,7 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
             path = _lock_file(state_dir, account)
             stack.enter_context(FileLock(path, timeout=_PASSING, mode=0o600))
             with FileLock(_gate_file(state_dir), timeout=_PASSING, mode=0o600):
-                pass  # nobody keeps runs from beginning
+                pass  # no other process prevents runs from beginning
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
         except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
@@ -109,8 +109,8 @@ def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
 
 
 def _gate_file(state_dir: Path) -> Path:
-    """The lock file that keeps runs from beginning, also those of accounts without a lock file yet.
-    A process that has locked an account checks that this one is free.
+    """The lock file that prevents all runs from beginning, also of accounts without a lock file
+    yet. A process that has locked an account checks that this one is free.
     """
     return state_dir / _EVERYBODY
 

@@ -1,6 +1,6 @@
-"""Copies of a ledger in other directories. What is sent from one of them, the others do not know.
+"""Copies of a ledger in other directories. A copy does not know what is sent from another one.
 
-Only the witnesses in the user's own folders tell: those of all directories are there.
+Only the witnesses in the user's own folders show this: they are those of all directories.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ def refuse_behind(ledger: LedgerFile, account: str | None) -> None:
 
 
 def _lacks(ledger: LedgerFile, one: Seen) -> bool:
-    """Whether the ledger does not know all that a witness of its copy stands for."""
+    """Whether the ledger lacks records that a witness of its copy stands for."""
     if one.ledger != ledger_id(ledger.key):
         return False
-    # one that a copy takes for killed, and gives an exit code, may still have been sending
+    # a run that the copy marked as killed, with an exit code, may still have been sending
     known = ledger.query("SELECT finished_at IS NOT NULL FROM run WHERE name = ?", one.run)
     return not known or (not known[0][0] and one.writes > ledger.writes())
 
@@ -71,7 +71,7 @@ def accept(state_dir: Path, key: bytes) -> None:
 
 
 def _elsewhere(state_dir: Path, name: str) -> list[Path]:
-    """Witnesses of that name of other directories, but those that were accepted as they are."""
+    """Witnesses of that name in other directories, except those accepted as they are."""
     own = outside(state_dir)
     if own is None:
         return []
@@ -91,7 +91,7 @@ def _kept(state_dir: Path, path: Path) -> Path:
 
 
 def _listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """What is in a folder; nothing if it may not be listed: cron may have another user's home."""
+    """The entries of a folder; none if it may not be listed: cron may have another user's home."""
     try:
         return listed(folder, pattern)
     except OSError:

@@ -10,7 +10,7 @@ from rdimport.ledger import parts
 from rdimport.ledger.records import Correction
 from rdimport.ledger.sqlite.database import LedgerFile
 
-# CROSS: in this order. SQLite knows no sizes.
+# CROSS JOIN fixes the order: SQLite does not know the sizes of the tables.
 _FAILED: Final = """
 SELECT o.row, i.columns, o.cells, o.problems FROM input i
 CROSS JOIN outcome o ON o.run = i.run AND o.file = i.file

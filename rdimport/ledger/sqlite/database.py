@@ -1,4 +1,4 @@
-"""The SQLite database of a ledger: opened, asked and written to."""
+"""Opens, reads and writes the SQLite database of a ledger."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdimport.ledger.sqlite.schema import as_a_whole, damaged, explained
 
 
 def asking(db: sqlite3.Connection) -> Ask:
-    """What asks within a transaction."""
+    """A function that executes statements within a transaction."""
     return lambda sql, values: db.execute(in_sqlite(sql), values).fetchall()
 
 
@@ -84,7 +84,7 @@ class LedgerFile(Ledger):
             return self._db.execute(sql, values).fetchall()
 
     def ask(self, sql: str, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """The same for one that both kinds of ledger understand, with named parameters."""
+        """All rows of a query that both kinds of ledger understand, with named parameters."""
         with explained(self.path, reading=self._reading):
             return self._db.execute(in_sqlite(sql), values).fetchall()
 

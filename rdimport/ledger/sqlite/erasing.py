@@ -21,7 +21,7 @@ STRIPPED: Final = (
     "(SELECT json_group_array(json_array(p.value ->> 0, p.value ->> 1, '', '', ''))"
     " FROM json_each(problems) p)"
 )
-"""The `problems` of a row without what a person wrote."""
+"""The `problems` of a row without personal data."""
 
 _TEXTS: Final = (
     ("run", "facts"),
@@ -55,8 +55,8 @@ def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:
 def _erase(
     db: sqlite3.Connection, people: People, known: Sequence[str] = ()
 ) -> tuple[int, tuple[str, ...]]:
-    """Rows that name them, and rows that were sent as theirs (`known`), whatever their cells say:
-    an address may be made of several.
+    """Erase rows that name them, and rows that were sent with their identities (`known`), whatever
+    their cells contain: an address may be composed of several.
     """
     db.execute("PRAGMA secure_delete = ON")
     db.create_function("are_in", 1, lambda text: bool(text) and people.are_in(str(text)))

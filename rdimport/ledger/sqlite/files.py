@@ -42,7 +42,7 @@ _WRITING: Final = frozenset(
         sqlite3.SQLITE_IOERR_TRUNCATE,
     }
 )
-"""What cannot have been the fault of a file that is only read."""
+"""Errors that reading a file cannot cause."""
 
 
 def connect(path: Path, apart: Callable[[], str] = str) -> sqlite3.Connection:
@@ -65,7 +65,7 @@ def _make(path: Path, kept_apart: str) -> None:
     try:
         os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
-            db.execute("PRAGMA synchronous = OFF")  # nobody knows it yet: it is flushed once below
+            db.execute("PRAGMA synchronous = OFF")  # nothing uses it yet: it is flushed once below
             make(new, db, kept_apart)
             write_ahead(db)
         _sync(new)
@@ -129,7 +129,7 @@ class Watch:
         """Raise LedgerLostError if a file has been removed or replaced."""
         for part, was in self._was.items():
             try:
-                now = os.stat(part)  # noqa: PTH116  it is asked after each write
+                now = os.stat(part)  # noqa: PTH116  called after each write
             except OSError:
                 now = None
             if now is None or (now.st_dev, now.st_ino) != was:
@@ -236,8 +236,8 @@ def remove_half_made(state_dir: Path) -> None:
 
 
 def put_away(state_dir: Path) -> list[Path]:
-    """The folders of ledgers that were moved aside. Raises LedgerError where a folder may not be
-    listed, as all here that look through one.
+    """The folders of ledgers that were moved aside. Raises LedgerError for a folder that may not be
+    listed, like all functions of this module that list one.
     """
     with explained(state_dir / FILE_NAME, reading=True):
         return [path for path in listed(state_dir, "aside-*") if is_folder(path)]

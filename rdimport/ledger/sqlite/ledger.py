@@ -154,6 +154,6 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
 
     @contextmanager
     def content(self) -> Iterator[SqliteContent]:
-        """All that the ledger knows at one moment."""
+        """A snapshot of the ledger's contents."""
         with self.snapshot():
             yield SqliteContent(self)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _PARTS: Final = 64
-"""Parts of a ledger whose sources are put together: one after the other is in memory twice."""
+"""Number of parts in which the sources are collected: each part is in memory twice."""
 
 
 def look_up(
@@ -29,8 +29,7 @@ def look_up(
     found = db.execute(
         "SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused,"
         " coalesce(c.tried, c.run), c.left_at, 0"
-        # CROSS: in this order. SQLite knows no sizes, and would look through all of
-        # `wanted` for each of a million conversions.
+        # CROSS JOIN fixes the order: SQLite does not know the sizes, and would scan all of
         " FROM wanted w CROSS JOIN"
         " posted c ON c.destination = ? AND c.identity = w.identity"
         " UNION ALL SELECT identity, 'accepted', payload, '[]', NULL, run, NULL, 0 FROM daybook"
@@ -47,12 +46,12 @@ def look_up(
 def sources(query: Callable[..., list[tuple[Any, ...]]], destination: int, below: int) -> pl.Series:
     """The source hashes of accepted conversions; see `port.Run`.
 
-    SQLite puts those of a part together in one step: with a step for each, Python would give its
-    lock back and win it again a million times.
+    SQLite concatenates a part in one step: with a step for each row, Python would release and
+    reacquire the GIL a million times.
     """
     import polars as pl  # noqa: PLC0415  as in `SqliteLedger.known`
 
-    # the view looks each conversion up in the daybook, which is empty but for a run at work
+    # the view looks each conversion up in the daybook, which is empty unless a run is active
     at_work = query("SELECT 1 FROM daybook WHERE destination = ? LIMIT 1", destination)
     known, size = array("q"), 256 // _PARTS
     for start in range(0, below, size):

@@ -107,8 +107,8 @@ CREATE TABLE corrected (
     destination INTEGER, origin BLOB, row INTEGER, identity BLOB NOT NULL,
     PRIMARY KEY (destination, origin, row)) WITHOUT ROWID
 """
-"""Since 5, a failed row (`origin` is the hash of its cells) is known with the conversion that a
-person made of it.
+"""Since 5, a failed row (`origin` is the hash of its cells) is stored with the conversion of its
+correction.
 """
 
 _NOW: Final = " ".join(CONVERSION.split())
@@ -125,7 +125,7 @@ UNION ALL SELECT run, file, row, 'uncertain', '[]', '{_INTERRUPTED}', '[]' FROM 
 
 
 _DAMAGE: Final = (sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
-"""The first one: a table or text of ours has unexpected contents."""
+"""The first one: a table or text has unexpected contents."""
 
 
 @contextmanager
@@ -309,8 +309,8 @@ def _refuse_programs(path: Path, db: sqlite3.Connection) -> None:
 
 
 def uri_of(path: PurePath) -> str:
-    """A file's address, to read it and no more. SQLite takes no host in it, as `as_uri` has for a
-    shared folder of Windows.
+    """The URI that opens a file read-only. SQLite accepts no host in it, which `as_uri` writes for
+    a Windows share.
     """
     found = path.absolute() if isinstance(path, Path) else path
     return re.sub(r"^file://(?=[^/])", "file:////", found.as_uri()) + "?mode=ro"

@@ -88,7 +88,7 @@ class SqliteStore:
         return ledger
 
     def bring_up(self) -> None:
-        """See `port.Store`. What prevents it now is reported when the ledger is opened."""
+        """See `port.Store`. Errors are reported when the ledger is opened."""
         path, version = self._path, 0
         with suppress(LedgerError), explained(path, reading=True):
             if self.is_there():

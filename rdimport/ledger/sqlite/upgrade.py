@@ -89,8 +89,8 @@ def copies(state_dir: Path) -> list[Path]:
 
 
 def back_up(path: Path) -> Path:
-    """Make a backup of a ledger of this release; returns its path. It holds all that the ledger
-    does, and is erased and deleted as the others are.
+    """Make a backup of a ledger of this release; returns its path. It is complete, and is erased
+    and deleted like the other backups.
     """
     copy = _name_of_copy(path, VERSION, datetime.now(UTC))
     _copy(path, copy)
@@ -169,15 +169,15 @@ def _to_3(db: sqlite3.Connection) -> None:
     db.execute("DROP TABLE destination_2")
     db.execute("INSERT INTO setting SELECT 'last_run_of_0_1', coalesce(max(id), 0) FROM run")
     _learn_names(db)
-    # the payload of an earlier release's cleaners: it never equals one of 8 bytes, and Memory
-    # knows by its length that it does not tell whether the row has changed
+    # the payload of an earlier release's cleaners: it never equals one of 8 bytes, and `history`
+    # sees by its length that it cannot show whether the row has changed
     db.execute(
         "UPDATE posted SET payload = CAST(payload || x'00' AS BLOB) WHERE state = 'accepted'"
     )
 
 
 def _to_4(db: sqlite3.Connection) -> None:
-    """Store which conversion a row is that an earlier run left uncertain."""
+    """Add the identity of the conversion to rows that an earlier run left uncertain."""
     db.execute("ALTER TABLE outcome ADD COLUMN identity BLOB")
     db.execute(DOUBTED)
 

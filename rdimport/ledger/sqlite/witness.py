@@ -37,9 +37,7 @@ _SHORTEST: Final = 512
 """Minimum bytes of a ledger: SQLite's smallest page."""
 
 _LOCK_IS_OLD: Final = 60.0
-"""Seconds by which a lock must be older than an empty ledger so as not to come from the same
-start.
-"""
+"""Seconds by which a lock must be older than an empty ledger to be from an earlier start."""
 
 Identity = tuple[int, int]
 
@@ -61,7 +59,7 @@ class Seen(NamedTuple):
 def identity(path: Path | str) -> Identity | None:
     """Identifies the file at a path; None if there is none."""
     try:
-        found = os.stat(path)  # noqa: PTH116  it is asked before each write
+        found = os.stat(path)  # noqa: PTH116  called before each write
     except OSError:
         return None
     return found.st_dev, found.st_ino

@@ -25,6 +25,14 @@ def vast(where: str) -> SourceError:
     )
 
 
+def too_large(name: str, most: int) -> SourceError:
+    """The error for a download of more than `most` bytes."""
+    return SourceError(
+        _("{name} is larger than {most} MiB, too large for a list.", name=name, most=most >> 20),
+        _("Check the address, or download the list, split it and name the files."),
+    )
+
+
 def no_table(name: str, what: str) -> SourceError:
     """The error for a file of another kind, whatever its name."""
     suffix = PurePath(name).suffix

@@ -11,6 +11,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.shell import installing
 from rdimport.destination.address import is_loopback
+from rdimport.source.refusals import too_large
 
 _PIECE: Final = 1 << 20
 
@@ -40,14 +41,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
         found = get(store, key)
         size = found.meta["size"]
         if size > most:
-            raise SourceError(
-                _(
-                    "{name} is larger than {most} MiB, too large for a list.",
-                    name=name,
-                    most=most >> 20,
-                ),
-                _("Check the address, or download the list, split it and name the files."),
-            )
+            raise too_large(name, most)
         into.writelines(found.stream(min_chunk_size=_PIECE))
     except (exceptions.BaseError, FileNotFoundError, PermissionError) as error:
         raise _refused(name, error) from error

@@ -11,6 +11,7 @@ import httpx
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.destination.address import is_loopback
+from rdimport.source.refusals import too_large
 from rdimport.source.remote.google import export_of, refuse_login
 
 _TRIES: Final = 3
@@ -136,7 +137,7 @@ class _Download:
         self._etag = answer.headers.get("etag", "")
         length = answer.headers.get("content-length", "")
         if length.isdigit() and self._size + int(length) > self._most:
-            raise self._too_big()
+            raise too_large(self._name, self._most)
         if not length and "chunked" not in answer.headers.get("transfer-encoding", "").lower():
             raise self._refused(
                 _("the server does not give its length, so a truncated file would go unnoticed")
@@ -147,7 +148,7 @@ class _Download:
             self._size += len(piece)
             spent = time.monotonic() - began
             if self._size > self._most:
-                raise self._too_big()
+                raise too_large(self._name, self._most)
             if spent > 60 and self._size < _SLOWEST * spent:
                 raise self._refused(_("it arrives too slowly"))
 
@@ -204,14 +205,4 @@ class _Download:
         return SourceError(
             _("{name} cannot be downloaded: {why}.", name=self._name, why=why),
             _("Nothing was sent. Try again, or download the list yourself and name the file."),
-        )
-
-    def _too_big(self) -> SourceError:
-        return SourceError(
-            _(
-                "{name} is larger than {most} MiB, too large for a list.",
-                name=self._name,
-                most=self._most >> 20,
-            ),
-            _("Check the address, or download the list, split it and name the files."),
         )

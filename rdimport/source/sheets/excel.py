@@ -36,7 +36,7 @@ class CalamineBook:
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
         self.kind = kind
-        self._hidden: list[str] = []
+        self.hidden: list[str] = []  # only loading a sheet reveals it
         self._marks: dict[str, Marks] = {}
         self._linked: dict[str, list[tuple[int, str]]] = {}
         if not self._is_intact():
@@ -61,11 +61,6 @@ class CalamineBook:
     def sheets(self) -> Sequence[str]:
         """The names of the sheets, in order."""
         return list(self._reader.sheet_names)
-
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Hidden sheets among those whose cells were loaded; only loading a sheet reveals it."""
-        return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell from row 1 on as text."""
@@ -105,7 +100,7 @@ class CalamineBook:
             # the row numbers.
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
             if loaded.visible != "visible":
-                self._hidden.append(sheet)
+                self.hidden.append(sheet)
             if loaded.width > MOST_COLUMNS:
                 raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
             return loaded.to_polars()

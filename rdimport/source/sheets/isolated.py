@@ -62,25 +62,15 @@ class IsolatedBook:
         }
         opened = self._ask({"memory": memory, "kind": kind, "file": where, "lang": language()})
         self.kind: str = opened["kind"]
-        self._sheets: list[str] = opened["sheets"]
-        self._hidden: list[str] = []
+        self.sheets: list[str] = opened["sheets"]
+        self.hidden: list[str] = []
         self._notes: dict[str, list[str]] = {}
-
-    @property
-    def sheets(self) -> Sequence[str]:
-        """The names of the sheets, in order."""
-        return self._sheets
-
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Hidden sheets among those whose cells were loaded."""
-        return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell as text."""
         parts: list[pl.DataFrame] = []
         answer = self._ask({"cells": sheet}, parts)
-        self._hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
+        self.hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
         return pl.concat(parts)
 
     def notes(self, sheet: str) -> Sequence[str]:

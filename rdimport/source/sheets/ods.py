@@ -6,17 +6,17 @@ Not by calamine (fastexcel 0.21), which drops tabs and line breaks inside a para
 from __future__ import annotations
 
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.core.messages import _, ngettext
+from rdimport.core.messages import _
 from rdimport.source.limits import MOST_PART, is_vast
 from rdimport.source.refusals import damaged_workbook, protected_workbook, vast
-from rdimport.source.row_filter import error_note
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
+from rdimport.source.sheets.xlsx_flags import sentences
 
 if TYPE_CHECKING:
     import zipfile
@@ -45,7 +45,7 @@ class OdsBook:
         self._file = file
         self._cells: dict[str, pl.DataFrame] = {}
         self._notes: dict[str, list[str]] = defaultdict(list)
-        self._hidden: list[str] = []
+        self.hidden: list[str] = []
         try:
             with file.package() as package:
                 self._refuse_encrypted(package)
@@ -58,11 +58,6 @@ class OdsBook:
     def sheets(self) -> Sequence[str]:
         """The names of the sheets, in order."""
         return list(self._cells)
-
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Sheets whose style says that they are not displayed."""
-        return self._hidden
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """The non-empty rows as text."""
@@ -87,7 +82,7 @@ class OdsBook:
                 if event == "start" and depth == 1:
                     sheet = _Sheet(node.get(f"{_TABLE}name", ""), self._file.name)
                     if node.get(f"{_TABLE}style-name") in hidden_styles:
-                        self._hidden.append(sheet.name)
+                        self.hidden.append(sheet.name)
                 elif event == "end" and depth == 0:
                     self._cells[sheet.name] = frame_of(sheet.rows, sheet.where)
                     self._notes[sheet.name].extend(sheet.notes())
@@ -113,8 +108,7 @@ class _Sheet:
         self._cells = 0
         self._written = 0
         self._number = 1
-        self._hidden = 0
-        self._errors = 0
+        self._found: Counter[str] = Counter()
         self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
@@ -128,7 +122,7 @@ class _Sheet:
                 raise vast(self.where)
             self.rows.extend((number, cells) for number in range(self._number, last))
             if row.get(f"{_TABLE}visibility") in _BY_DISPLAY:
-                self._hidden += rows
+                self._found["hidden"] += rows
         self._number += rows
 
     def _row(self, row: ET.Element) -> list[str | None]:
@@ -152,7 +146,7 @@ class _Sheet:
     def _value(self, cell: ET.Element) -> str | None:
         kind = cell.get(f"{_OFFICE}value-type")
         if cell.get(f"{_CALC}value-type") == "error":
-            self._errors += 1
+            self._found["error"] += 1
             return None
         if kind in ("float", "percentage", "currency"):
             return plain_number(cell.get(f"{_OFFICE}value", ""))
@@ -168,14 +162,7 @@ class _Sheet:
         return text or cell.get(f"{_OFFICE}string-value") or None
 
     def notes(self) -> Iterator[str]:
-        if self._hidden:
-            yield ngettext(
-                "{number} row is hidden in the sheet; it is imported anyway.",
-                "{number} rows are hidden in the sheet; they are imported anyway.",
-                self._hidden,
-            )
-        if self._errors:
-            yield error_note(self._errors)
+        yield from sentences(self._found)
         yield from link_notes(self._linked)
 
 

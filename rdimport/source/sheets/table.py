@@ -69,9 +69,10 @@ class GridTable:
     def __init__(self, file: InputFile, index: int, hints: Hints, book: Book) -> None:
         self._file = file
         self._index = index
-        self._kind = book.kind
         found = _find_table(book, hints, file.name)
-        self._sheet, self._header = found.sheet, found.header
+        self.name = file.name
+        self.facts = Facts(book.kind, found.header.row, sheet=found.sheet)
+        self.columns = found.header.columns
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
@@ -82,32 +83,12 @@ class GridTable:
         is_report = is_header(self.columns)
         choice = _choice_note(book, found.sheet, hints.together, is_report=is_report)
         about = (*found.header.notes, *book.notes(found.sheet), *row_filter.notes)
-        self._notes = (*file.notes, *choice, *about)
-
-    @property
-    def name(self) -> str:
-        """The name of the file as given by the user."""
-        return self._file.name
+        self.notes = (*file.notes, *choice, *about)
 
     @property
     def fingerprint(self) -> str:
         """What tells the file from a later one of the same name."""
         return self._file.version or fingerprint(self._file.name)
-
-    @property
-    def facts(self) -> Facts:
-        """Format, sheet and header row."""
-        return Facts(self._kind, self._header.row, sheet=self._sheet)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names in the header."""
-        return self._header.columns
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        """Sentences about anything unusual in the sheet."""
-        return self._notes
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All rows in order; see `port.Table`."""

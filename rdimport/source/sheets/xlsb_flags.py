@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.source.sheets.xlsx_cells import Extent
-from rdimport.source.sheets.xlsx_flags import Marks
+from rdimport.source.sheets.xlsx_flags import Marks, target_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,10 +36,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
         try:
             links = ET.fromstring(package.read("xl/_rels/workbook.bin.rels"))  # noqa: S314
             book = package.read("xl/workbook.bin")
-            targets = {link.get("Id"): link.get("Target", "") for link in links}
-            target = targets[_link_of(book, sheet)]
-            part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
-            data = package.read(part)
+            data = package.read(target_of(links, _link_of(book, sheet)))
         except (KeyError, ET.ParseError):
             return Marks(found, Extent(0, 0, 0))
     row = column = place = -1

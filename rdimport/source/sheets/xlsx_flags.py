@@ -117,10 +117,14 @@ def part_of(package: zipfile.ZipFile, sheet: str) -> str:
     if book is None or links is None:
         return ""
     ids = {s.get("name"): s.get(f"{_REL}id") for s in book.iter(f"{_MAIN}sheet")}
-    targets = {link.get("Id"): link.get("Target", "") for link in links}
-    target = targets.get(ids.get(sheet), "")
-    part = target.lstrip("/") if target.startswith("/") else f"xl/{target}"
+    part = target_of(links, ids.get(sheet))
     return part if part in package.namelist() else ""
+
+
+def target_of(links: ET.Element, link: str | None) -> str:
+    """The path of the part that a relationship of the workbook leads to."""
+    target = {one.get("Id"): one.get("Target", "") for one in links}.get(link, "")
+    return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 
 
 def unpacked(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -13,7 +13,6 @@ from rdimport.source.limits import MOST_PART
 from rdimport.source.sheets.xlsx_flags import unpacked, xml_part
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from xml.etree import ElementTree as ET
 
     from rdimport.source.files import InputFile
@@ -87,7 +86,7 @@ def _has_plain_links(package: zipfile.ZipFile) -> bool:
     links = xml_part(package, "xl/_rels/workbook.xml.rels")
     if book is None or links is None:
         return False
-    names = [node.get("name") for node in _of_kind(book, "sheet")]
+    names = [node.get("name") for node in book.iterfind(".//{*}sheet")]
     ids = [link.get("Id") for link in links]
     texts = [link.get("Target") for link in links if _is_texts(link)]
     return (
@@ -97,10 +96,6 @@ def _has_plain_links(package: zipfile.ZipFile) -> bool:
             str(target).lstrip("/").removeprefix("xl/") == "sharedStrings.xml" for target in texts
         )
     )
-
-
-def _of_kind(node: ET.Element, name: str) -> Iterator[ET.Element]:
-    return (one for one in node.iter() if one.tag.rpartition("}")[2] == name)
 
 
 def _is_texts(link: ET.Element) -> bool:

@@ -44,30 +44,17 @@ class TextTable:
         self._print = file.fingerprint()
         sample = file.head(SAMPLE_BYTES)
         whole = len(sample) < SAMPLE_BYTES
-        self._dialect = find_dialect(sample, hints, file.name, whole=whole)
+        self._dialect = found = find_dialect(sample, hints, file.name, whole=whole)
         self._read_notes: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        """The name of the file as given by the user."""
-        return self._file.name
+        kind = "tsv" if found.shape.delimiter == "\t" else "csv"
+        self.name = file.name
+        self.facts = Facts(kind, found.header.row, found.encoding, found.shape.delimiter)
+        self.columns = found.header.columns
 
     @property
     def fingerprint(self) -> str:
         """What tells the file from a later one of the same name."""
         return self._file.version or fingerprint(self._file.name)
-
-    @property
-    def facts(self) -> Facts:
-        """Format, encoding, delimiter and header row."""
-        found = self._dialect
-        kind = "tsv" if found.shape.delimiter == "\t" else "csv"
-        return Facts(kind, found.header.row, found.encoding, found.shape.delimiter)
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The names in the header."""
-        return self._dialect.header.columns
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ import uvicorn
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.serving import bound
 from rdimport.core.shell import joined, with_key
 from rdimport.sandbox.app import App
 from rdimport.sandbox.control import control
@@ -74,15 +75,7 @@ def run(
 
 def _bind(options: SandboxOptions) -> socket.socket:
     try:
-        family, kind, protocol, _name, address = socket.getaddrinfo(
-            options.host, options.port, type=socket.SOCK_STREAM
-        )[0]
-        listener = socket.socket(family, kind, protocol)
-        if sys.platform != "win32":
-            # There it would let two servers share a port; elsewhere it only skips TIME_WAIT.
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind(address)
-        listener.listen(2048)
+        return bound(options.host, options.port, backlog=2048)
     except OSError as error:
         raise UsageError(
             _(
@@ -93,7 +86,6 @@ def _bind(options: SandboxOptions) -> socket.socket:
             ),
             _("Choose another port with --port, or stop the program that uses this one."),
         ) from error
-    return listener
 
 
 def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socket) -> Started:

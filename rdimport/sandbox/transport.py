@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from rdimport.core.request_head import TimedHead
+from rdimport.core.serving import TimedHead
 from rdimport.sandbox.app import TRANSPORT, App
 
 

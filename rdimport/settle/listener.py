@@ -28,7 +28,7 @@ from starlette.routing import Route
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
 from rdimport.core.messages import _
-from rdimport.core.request_head import TimedHead
+from rdimport.core.serving import TimedHead, bound
 from rdimport.settle.evidence import calls_of
 
 MAX_BODY: Final = 200_000
@@ -230,15 +230,7 @@ class _Server(uvicorn.Server):
 
 def _bind(host: str, port: int) -> socket.socket:
     try:
-        family, kind, protocol, _name, where = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM
-        )[0]
-        listening = socket.socket(family, kind, protocol)
-        if sys.platform != "win32":
-            # There it would let two listeners share a port; elsewhere it only skips TIME_WAIT.
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listening.bind(where)
-        listening.listen(128)
+        return bound(host, port, backlog=128)
     except OSError as error:
         raise UsageError(
             _(
@@ -249,7 +241,6 @@ def _bind(host: str, port: int) -> socket.socket:
             ),
             _("Name another address with --listen, such as 127.0.0.1:8091."),
         ) from error
-    return listening
 
 
 async def _serve(

@@ -1,17 +1,33 @@
-"""uvicorn's HTTP protocol, with a time limit for the head of a request.
-
-Without one, clients that connect and say nothing would take all the room.
-"""
+"""What the servers on this machine share: their socket, and a time limit for a request's head."""
 
 from __future__ import annotations
 
+import socket
+import sys
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 
+def bound(host: str, port: int, backlog: int) -> socket.socket:
+    """A socket that listens there. Raises OSError, which `socket.create_server` would reword."""
+    family, kind, protocol, _name, address = socket.getaddrinfo(
+        host, port, type=socket.SOCK_STREAM
+    )[0]
+    listening = socket.socket(family, kind, protocol)
+    if sys.platform != "win32":
+        # There it would let two servers share a port; elsewhere it only skips TIME_WAIT.
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listening.bind(address)
+    listening.listen(backlog)
+    return listening
+
+
 class TimedHead(HttpToolsProtocol):
-    """A connection that is closed if the head of a request takes longer than `head_within`."""
+    """A connection that is closed if the head of a request takes longer than `head_within`.
+
+    Without this limit, clients that connect and say nothing would take all the room.
+    """
 
     head_within = 5.0
     """Seconds."""

@@ -22,7 +22,7 @@ from support.web import NO_TLS
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.sandbox.faults import FAULT_TEXTS
-from rdimport.sandbox.page import markup, remedies, words
+from rdimport.sandbox.page import markup, words
 from rdimport.sandbox.replies import Reason
 
 FOLDER = ROOT / "rdimport" / "core" / "messages" / "locale"
@@ -104,7 +104,7 @@ def test_no_sentence_of_the_page_lacks_its_translation_and_none_is_left_over() -
     sources = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "words.py")
     joined = re.sub(r'"\s*\n\s*"', "", sources).replace("'", '"')
     told = {words.NO_KEYS, words.WHOM_TO_ASK, *words.KEY_MISTAKES}
-    for table in (words.REASONS, words.ERRORS, remedies.REMEDIES, FAULT_TEXTS):
+    for table in (words.REASONS, words.ERRORS, words.REMEDIES, FAULT_TEXTS):
         told.update(table.values())
     with (FOLDER / "pt_BR" / "LC_MESSAGES" / "rdimport.po").open("rb") as file:
         known = {str(m.id): m.string for m in read_po(file) if m.context == words.CONTEXT}
@@ -227,8 +227,8 @@ def test_a_refused_request_says_what_to_do(sandbox: RunningSandbox, language: st
     send(sandbox, email="ana")
     html = page_of(sandbox, "/sandbox/refused", language)
     for reason in ("key_unknown", "fields"):
-        assert escape(remedies.remedy(language, reason)) in html
-    assert set(remedies.REMEDIES) == {reason.value for reason in Reason}
+        assert escape(words.remedy(language, reason)) in html
+    assert set(words.REMEDIES) == {reason.value for reason in Reason}
 
 
 def test_a_sixth_key_is_not_offered(sandbox: RunningSandbox) -> None:

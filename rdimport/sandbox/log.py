@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 
 from rdimport.core.messages import _, language, ngettext
+from rdimport.core.messages.written import whole
 from rdimport.core.visible import shown
 from rdimport.sandbox.page import words
 from rdimport.sandbox.store import Accepted, Refused
@@ -59,7 +60,7 @@ class Log:
             so_far = _(
                 "silently dropped, as RD does: {name}  ({times} so far)",
                 name=_plain(name),
-                times=words.number(language(), self._dropped[name]),
+                times=whole(self._dropped[name], language()),
             )
             self._say(f"{clock}  {so_far}")
         self._lines.clear()

@@ -9,7 +9,6 @@ from rdimport.sandbox.page import lookups, words
 from rdimport.sandbox.page.lookups import PAGE_ROWS
 from rdimport.sandbox.page.markup import Child, Markup, tag
 from rdimport.sandbox.page.people import pager, pretty, raw_request
-from rdimport.sandbox.page.remedies import remedy
 from rdimport.sandbox.page.view import View
 
 
@@ -64,7 +63,7 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
         ),
         class_="beside even",
     )
-    what = remedy(view.language, row["reason"])
+    what = words.remedy(view.language, row["reason"])
     advice = tag("p", f"→ {what}", class_="remedy") if what else None
     return tag(
         "li", tag("details", summary, advice, more, id=f"refusal-{row['id']}"), data_row=row["id"]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlencode
 
+from rdimport.core.messages.written import whole
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.page import words
 from rdimport.sandbox.page.markup import Child, Markup, join, live, tag
@@ -39,7 +40,7 @@ class View:
 
     def number(self, value: int) -> str:
         """With the thousands apart."""
-        return words.number(self.language, value)
+        return whole(value, self.language)
 
     def link(self, path: str, **values: object) -> str:
         """An address of the page that stays in this account."""

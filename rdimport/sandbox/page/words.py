@@ -6,7 +6,6 @@ from typing import Final
 
 from rdimport.core.errors import Bug
 from rdimport.core.messages.catalogue import catalogue
-from rdimport.core.messages.written import whole
 
 CONTEXT: Final = "sandbox"
 """Of the page's entries in the catalogue, each under its English sentence."""
@@ -40,6 +39,34 @@ REASONS: Final = {
 }
 """The sentence of each `replies.Reason` but `fields`, whose detail speaks for itself."""
 
+
+REMEDIES: Final = {
+    "key_missing": "Put the key into the URL: ?api_key=… (rdimport does it by itself).",
+    "key_unknown": (
+        "Copy the complete key again from this account's keys; only the profiles Dono and "
+        "Gestor see them."
+    ),
+    "key_inactive": "Switch the key on, or use another; only the profiles Dono and Gestor can.",
+    "oauth_only": "Send conversions to /platform/conversions, or get a token by OAuth.",
+    "not_found": "Send to /platform/conversions; check --base-url.",
+    "method": "Send it by POST.",
+    "url_too_long": "Put only the key into the URL; the fields belong in the body.",
+    "media_type": "Send the header Content-Type: application/json.",
+    "not_acceptable": "Send the header Accept: application/json, or none.",
+    "too_large": "Shorten the longest fields, or leave them out.",
+    "not_json": "Generate the body with a JSON library, as UTF-8.",
+    "quota": ("Wait for Retry-After, then send it again; send more slowly (--quota, --reserve)."),
+    "lead": "Send this person again tomorrow, and continue with the others.",
+    "fault": (
+        "Nothing is wrong with it: switch the fault off under “Simulate failures”, or see "
+        "how your integration copes."
+    ),
+    "fields": (
+        "Correct these cells in the list, or leave the field out of the mapping; then send "
+        "the row again."
+    ),
+}
+"""What to do about each `replies.Reason`."""
 
 ERRORS: Final = {
     "CANNOT_BE_NULL": "is missing",
@@ -75,9 +102,9 @@ def reason(language: str, code: str, detail: str) -> str:
     return say(language, REASONS[code], detail=detail)
 
 
-def number(language: str, value: int) -> str:
-    """12345 as 12,345 or 12.345."""
-    return whole(value, language)
+def remedy(language: str, code: str) -> str:
+    """What to do about a request that was refused; empty for a reason of an older sandbox."""
+    return say(language, REMEDIES[code]) if code in REMEDIES else ""
 
 
 def choose(cookie: str, accepted: str) -> str:

@@ -119,21 +119,16 @@ async def _read(receive: Receive, limit: int) -> bytes | None:
     The rest of a large body is read and discarded: closing while the client still writes would
     reset the connection, and the client would not see the 413.
     """
-    message = await receive()
-    if message["type"] == "http.disconnect":
-        raise ClientGoneError
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        return body if len(body) <= limit else None
-    parts, size = [body], len(body)
-    while message.get("more_body") and size < _MAX_DRAIN:
+    parts, size, more = [], 0, True
+    while more and size < _MAX_DRAIN:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientGoneError
-        part = message.get("body", b"")
+        part: bytes = message.get("body", b"")
         size += len(part)
         if size <= limit:
             parts.append(part)
+        more = message.get("more_body", False)
     return b"".join(parts) if size <= limit else None
 
 

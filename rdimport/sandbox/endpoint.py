@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -107,7 +108,7 @@ class Endpoint:
         self.webhook = Webhook()
         self.profile = Profile.named(options.profile) or Profile.OWNER
         self.clears = 0
-        self.minutes: dict[int, Minutes] = {}
+        self.minutes: defaultdict[int, Minutes] = defaultdict(Minutes)
         self._rules = options.rules()
         self._quota = options.quota()
         self._windows: dict[int, Window] = {}
@@ -222,7 +223,7 @@ class Endpoint:
             if over is not None:
                 usage, remaining = over
                 return replies.lead_throttled(
-                    self._leads.limit, usage, remaining, self._leads.period, reading.email
+                    self._leads.limit, usage, remaining, LEAD_PERIOD, reading.email
                 ), reading
         if reading.refusals:
             return replies.refused(reading.refusals, self.options.error_shape), reading
@@ -281,10 +282,7 @@ class Endpoint:
                 )
             )
         if gate.account is not None:
-            minutes = self.minutes.get(gate.account)
-            if minutes is None:
-                minutes = self.minutes[gate.account] = Minutes()
-            minutes.add(now, kind)
+            self.minutes[gate.account].add(now, kind)
 
     def _store_accepted(
         self, call: Call, gate: _Gate, reading: Reading, reply: Reply, now: float

@@ -57,21 +57,20 @@ class Window:
 class Leads:
     """Requests per lead; a lead's day starts with its first request."""
 
-    def __init__(self, limit: int, period: int = LEAD_PERIOD) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
-        self.period = period
         self._seen: dict[tuple[int, str], tuple[float, int]] = {}
 
     def take(self, account: int, email: str, now: float) -> tuple[int, int] | None:
         """Count a request; None if it passes, otherwise `(usage, seconds until the day ends)`."""
         lead = (account, email)
         start, count = self._seen.get(lead, (now, 0))
-        if now - start >= self.period:
+        if now - start >= LEAD_PERIOD:
             start, count = now, 0
         self._seen[lead] = (start, count + 1)
         if count < self.limit:
             return None
-        return count + 1, math.ceil(start + self.period - now)
+        return count + 1, math.ceil(start + LEAD_PERIOD - now)
 
     def restore(self, seen: Iterable[tuple[int, str, float, int]]) -> None:
         """Restore `(account, email, first request of the day, requests)` from before a restart."""

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple, NoReturn
 
+from rdimport.core.visible import is_utf8
 from rdimport.destination.rdstation.custom_fields import CustomField
 from rdimport.destination.rdstation.fields import (
     FIELDS,
@@ -138,7 +139,7 @@ def _required(name: str, payload: dict[str, object], rules: Rules, found: list[R
     """
     path = f"$.payload.{name}"
     if name not in payload or (not rules.refuse_blanks and payload[name] is None):
-        found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+        found.append(_null(path))
     elif not rules.refuse_blanks:
         found.append(_blank(path))
 
@@ -180,7 +181,7 @@ def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
                 {"max_length": rules.max_length},
             )
         )
-    elif not value.isascii() and not _encodable(value):
+    elif not value.isascii() and not is_utf8(value):  # JSON may contain half a surrogate pair
         found.append(Refusal("INVALID", path, "The value is not valid Unicode text."))
 
 
@@ -188,7 +189,7 @@ def _absent(value: object, path: str, rules: Rules, found: list[Refusal]) -> boo
     """Whether there is no value; it is then refused, or ignored, depending on the rules."""
     if value is None:
         if rules.refuse_blanks:
-            found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+            found.append(_null(path))
         return True
     if _is_blank(value):
         if rules.refuse_blanks:
@@ -201,22 +202,22 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+def _valid_text(value: object, path: str, rules: Rules, found: list[Refusal]) -> str:
+    """The text; empty if there is none, or RD refuses it."""
     before = len(found)
     _text(value, path, rules, found)
-    if (
-        before == len(found)
-        and isinstance(value, str)
-        and value.strip()
-        and not _EMAIL.match(value)
-    ):
+    return value if before == len(found) and isinstance(value, str) and value.strip() else ""
+
+
+def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+    text = _valid_text(value, path, rules, found)
+    if text and not _EMAIL.match(text):
         found.append(Refusal("INVALID_EMAIL_FORMAT", path, "The value is not a valid e-mail."))
 
 
 def _tracking(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    before = len(found)
-    _text(value, path, rules, found)
-    if before == len(found) and isinstance(value, str) and value.strip() and not _UUID.match(value):
+    text = _valid_text(value, path, rules, found)
+    if text and not _UUID.match(text):
         found.append(
             Refusal("INVALID_FORMAT", path, "The value is not a UUID.", {"format": "uuid"})
         )
@@ -271,7 +272,7 @@ def _legal_bases(value: object, path: str, rules: Rules, found: list[Refusal]) -
 
 def _one_of(value: object, options: tuple[str, ...], path: str, found: list[Refusal]) -> None:
     if value is None:
-        found.append(Refusal("CANNOT_BE_NULL", path, "The value cannot be null."))
+        found.append(_null(path))
     elif value not in options:
         found.append(
             Refusal(
@@ -286,10 +287,9 @@ def _one_of(value: object, options: tuple[str, ...], path: str, found: list[Refu
 def _custom(value: object, own: CustomField, path: str, rules: Rules, found: list[Refusal]) -> None:
     data_type = own.data_type or _natural_type(value)
     if data_type == "STRING":
-        before = len(found)
-        _text(value, path, rules, found)
-        if before == len(found) and own.options and not _is_blank(value):
-            _one_of(value, own.options, path, found)
+        text = _valid_text(value, path, rules, found)
+        if text and own.options:
+            _one_of(text, own.options, path, found)
     elif data_type == "STRING[]":
         items = _strings(value, path, rules, found)
         if own.options:
@@ -318,17 +318,12 @@ def _wrong_type(path: str, expected: str) -> Refusal:
     )
 
 
+def _null(path: str) -> Refusal:
+    return Refusal("CANNOT_BE_NULL", path, "The value cannot be null.")
+
+
 def _blank(path: str) -> Refusal:
     return Refusal("CANNOT_BE_BLANK", path, "The value cannot be blank.")
-
-
-def _encodable(value: str) -> bool:
-    """Whether the text can be encoded: JSON may contain half a surrogate pair (`\\ud800`)."""
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 _Check = Callable[[object, str, Rules, list[Refusal]], None]

@@ -31,23 +31,25 @@ from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
 
 _POOL: Final = "narenas:1,dirty_decay_ms:1000,muzzy_decay_ms:0"
-"""How polars' allocator (jemalloc, where it is) holds memory: one pool, given back after a second.
+"""Settings of polars' allocator (jemalloc, where it is used): one arena, memory given back after a
+second.
 
-Batch after batch of the same size goes through; a pool for each thread only kept what is free.
+Batches of the same size follow each other; an arena for each thread only kept what is free.
 """
 
 
 _NEW_OBJECTS: Final = 50_000
-"""Objects after which Python looks for garbage in circles. Its 700 mean hundreds of looks while
-modules are loaded, none of which finds anything: a seventh of a start."""
+"""Objects after which Python collects garbage. The default of 700 means hundreds of collections
+while modules are loaded, none of which finds anything: a seventh of the start-up time.
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code (see `errors.ExitCode`)."""
     if arguments is not None:
         return _spoken(list(arguments))
-    atexit.register(gc.freeze)  # our own process: at its end, nobody looks through what is left
-    os.umask(os.umask(0o077) | 0o022)  # a service without one made folders that all may write
+    atexit.register(gc.freeze)  # only this process: at its end, no garbage is collected
+    os.umask(os.umask(0o077) | 0o022)  # else a service makes folders that all may write
     with interruptible():
         return _spoken(sys.argv[1:])
 
@@ -69,7 +71,7 @@ def _spoken(words: list[str]) -> int:
 
 
 def _complete() -> None:
-    """Answer a shell that asks how a word may go on, and end; nothing where none asks."""
+    """Complete a word for the shell that asks for it, and exit; does nothing otherwise."""
     if "_ARGCOMPLETE" in os.environ:
         from argcomplete import autocomplete  # noqa: PLC0415  only a shell that completes needs it
 
@@ -145,7 +147,7 @@ def _without_typed_keys(text: str, words: Sequence[str]) -> str:
 
 
 def _damage(typed: object) -> RdimportError | None:
-    """An apparent bug may be a ledger with contents that we never wrote."""
+    """The error of a damaged ledger: its unexpected contents can look like a bug."""
     from rdimport.cli import resolve  # noqa: PLC0415
     from rdimport.ledger import damage_in  # noqa: PLC0415
 

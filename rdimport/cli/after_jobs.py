@@ -42,7 +42,7 @@ def known(store: Store, job: str | None = None) -> list[JobStatus]:
 
 
 def ended_before(args: RunArguments, job: str) -> JobEnding | None:
-    """How the job ended the last time, if it ever ran."""
+    """How the job ended last time, if it ever ran."""
     from rdimport.notify import JobEnding  # noqa: PLC0415
 
     with suppress(RdimportError, ValueError):

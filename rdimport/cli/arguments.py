@@ -314,8 +314,8 @@ def read(words: Sequence[str]) -> Command | None:
 
 @lru_cache(maxsize=4)
 def _parser(*_spoken: str) -> ArgumentParser:
-    """The parser, made once for each language: that takes longer than all else a run begins with,
-    and a worker begins hundreds.
+    """The parser, made once for each language: making it takes longer than all the rest of a run's
+    start, and a worker starts hundreds of runs.
     """
     return parser()
 

@@ -47,13 +47,13 @@ def ending_of(key: str) -> str:
 
 def _lines(leaving: Departure, key: str, words: Words) -> Iterator[str]:
     end = ending_of(key)
-    said = words("real.to", endpoint=leaving.endpoint, account=leaving.account)
-    said += words("real.key", end=end) if end else ""
-    said += ": " + words.counted("rows_to_send", leaving.rows)
+    text = words("real.to", endpoint=leaving.endpoint, account=leaving.account)
+    text += words("real.key", end=end) if end else ""
+    text += ": " + words.counted("rows_to_send", leaving.rows)
     if leaving.seconds:
         time = words.duration(leaving.seconds)
-        said += words("real.time", time=time, quota=leaving.quota)
-    yield from wrapped(said)
+        text += words("real.time", time=time, quota=leaving.quota)
+    yield from wrapped(text)
     if leaving.first:
         yield from wrapped(words("real.first", ledger=leaving.ledger))
 

@@ -28,7 +28,7 @@ def execute(args: FleetInitArguments | FleetStatusArguments | FleetOrderArgument
 
 
 def _init(args: FleetInitArguments) -> None:
-    """Make the tables of a shared ledger."""
+    """Create the tables of a shared ledger."""
     url = fleet_needs.needed_ledger(args)
     made = make_shared(url, keys.of_ledger())
     _asked(url, "make")
@@ -52,7 +52,7 @@ def _init(args: FleetInitArguments) -> None:
 
 
 def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
-    """Ask the queue. Raises LedgerError where it cannot be asked."""
+    """Query the queue. Raises LedgerError if it is unavailable."""
     from rdimport.fleet import Queue  # noqa: PLC0415
 
     fleet_needs.refuse_pooler(url)
@@ -63,7 +63,7 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
             if what == "make":
                 if not await queue.fits():
                     with fleet_of(url) as fleet:
-                        fleet.forget_ticks()  # before: who is killed in between does it again
+                        fleet.forget_ticks()  # first, so that a killed command repeats it
                     await queue.make()
                 return []
             for name in names:
@@ -93,7 +93,9 @@ def _order(args: FleetOrderArguments) -> None:
 
 
 def _drain(url: str, names: tuple[str, ...]) -> None:
-    """Order workers to drain: those of these names, or all. A silent one may only be cut off."""
+    """Order workers to drain: those with these names, or all. An unresponsive one may only be cut
+    off.
+    """
     with fleet_of(url) as fleet:
         silent = {one.name: one.is_silent for one in fleet.workers()}
         _refuse_unknown(names, list(silent))
@@ -101,7 +103,7 @@ def _drain(url: str, names: tuple[str, ...]) -> None:
             say([_("There is no worker.")])
         for name in names or silent:
             fleet.drain(name)
-            told = (
+            text = (
                 _(
                     "Worker {name} is silent. If it comes back, it takes no jobs, and ends.",
                     name=name,
@@ -109,7 +111,7 @@ def _drain(url: str, names: tuple[str, ...]) -> None:
                 if silent[name]
                 else _("Worker {name} takes no more jobs, and ends.", name=name)
             )
-            say([told])
+            say([text])
 
 
 def _refuse_unknown(names: tuple[str, ...], known: list[str]) -> None:
@@ -138,16 +140,16 @@ def _status(args: FleetStatusArguments) -> None:
         jobs = list(
             job_status.jobs(ledger, store.is_held, now=now, location_options=store.location_options)
         )
-        for job, its in (settings.jobs if settings else {}).items():
+        for job, entry in (settings.jobs if settings else {}).items():
             account = settings.account_of(job)[0] if settings else ""
             if not any(one.job == job for one in jobs):
-                jobs.append(job_status.never_run(account, job, its.mapping, max_age=None))
+                jobs.append(job_status.never_run(account, job, entry.mapping, max_age=None))
         found = fleet_status.FleetStatus(workers, paused, queued, jobs)
         if args.html:
             from rdimport.report.html import status_page  # noqa: PLC0415
 
-            beside = fleet_status.tables(found)
-            status_page.write(args.html, found.jobs, [ledger], now, beside=beside)
+            tables = fleet_status.tables(found)
+            status_page.write(args.html, found.jobs, [ledger], now, beside=tables)
     if args.json:
         say_json(found.as_json())
     elif args.html:

@@ -1,4 +1,4 @@
-"""What `worker` and `fleet` need before they begin: a ledger in PostgreSQL, and the libraries."""
+"""The prerequisites of `worker` and `fleet`: a ledger in PostgreSQL, and the libraries."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from rdimport.ledger import Store, fleet_of, missing_library, store_of
 
 
 def needed_ledger(args: SharedArguments, settings: Settings | None = None) -> str:
-    """The address of the shared ledger: of the option, the environment, or the settings' defaults.
-    Raises UsageError where none is named.
+    """The address of the shared ledger: from the option, the environment, or the settings'
+    defaults. Raises UsageError if there is none.
     """
     url = resolve.ledger(args) or (settings.defaults.ledger if settings else None)
     if url is None:
@@ -33,7 +33,7 @@ def store(url: str) -> Store:
 
 
 def library() -> ModuleType:
-    """The room of the workers. Raises UsageError where its libraries are not installed."""
+    """Import the `fleet` package. Raises UsageError if its libraries are not installed."""
     try:
         from rdimport import fleet  # noqa: PLC0415  it is an extra
     except ImportError as error:
@@ -42,15 +42,15 @@ def library() -> ModuleType:
 
 
 def refuse_pooler(url: str) -> None:
-    """Raises UsageError where a pooler stands before the queue."""
+    """Raise UsageError if the queue would go through a pooler."""
     with fleet_of(url) as fleet:
         fleet.refuse_pooler()
 
 
 @contextmanager
 def outages_pass() -> Iterator[None]:
-    """Turn failures that pass by themselves, such as an unreachable database, into exit code 75: a
-    service may restart the command without asking anyone.
+    """Turn temporary failures, such as an unreachable database, into exit code 75: a service may
+    restart the command without asking anyone.
     """
     try:
         yield
@@ -62,7 +62,7 @@ def outages_pass() -> Iterator[None]:
 
 @contextmanager
 def queue_explained(url: str) -> Iterator[None]:
-    """Raises LedgerError where the queue cannot be asked."""
+    """Turn errors of the queue's library into LedgerError."""
     from procrastinate.exceptions import ConnectorException  # noqa: PLC0415  it is an extra
 
     try:

@@ -25,7 +25,7 @@ from rdimport.report.traces import Gone, names_people, remove_traces
 def execute(args: ForgetArguments) -> int:
     """Erase people if no run is active; prints what could not be erased."""
     people = People(_spelt(_addresses(args.emails)))
-    if not people.emails:  # the list that was to come on standard input was not there
+    if not people.emails:  # the list expected on standard input was not there
         raise UsageError(
             _("No address was given, so nothing was erased."),
             _("Type complete addresses, or - to read them from standard input."),
@@ -46,7 +46,7 @@ def execute(args: ForgetArguments) -> int:
         gone = remove_traces(places, people, erased.runs)
         again = [_written_again(folder, ledger, people, args) for folder in gone.reports]
     left = [*erased.left, *gone.left]
-    if ledger is None:  # perhaps because of a slip in the name of its folder
+    if ledger is None:  # perhaps its folder's name was mistyped
         say([_("There is no ledger in {source}.", source=store)])
     say(_lines(args, erased, gone, sum(again)))
     for path in left:

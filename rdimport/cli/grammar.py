@@ -29,7 +29,7 @@ _SETTING: Final = re.compile(
 )
 _SHOWN: Final = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z-]{0,24}")
 _NUMBER: Final = re.compile(r"-\d+(?::\d\d)?$|-\d*\.\d+$")
-"""What begins with - and is a value: a number, or a distance from UTC."""
+"""Values that begin with -: a number, or an offset from UTC."""
 
 _HOW_TO_GIVE_A_KEY: Final = untranslated(
     "a key is never given on the command line, where other users of this machine can read "
@@ -70,7 +70,7 @@ _VALUES: Final = {
         untranslated("ACCOUNT"),
     )
 }
-"""What help calls the values of options and arguments."""
+"""The placeholders that help shows for the values of options and arguments."""
 
 
 class Grammar(argparse.ArgumentParser):
@@ -105,7 +105,7 @@ class Grammar(argparse.ArgumentParser):
         return super().parse_known_args(words, namespace)
 
     def _is_bare(self, words: Sequence[str]) -> bool:
-        """Whether the command stands alone, or with nothing but the language it is to speak."""
+        """Whether the command is typed alone, or with only its language."""
         if not words:
             return True
         name, mark, value = words[0].partition("=")
@@ -177,8 +177,8 @@ class Grammar(argparse.ArgumentParser):
         return _("unknown option{shown}; {hint}", shown=shown, hint=hint)
 
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
-        """Like the base class, but nothing is empty: with an unset variable of a script, another
-        ledger or endpoint would count.
+        """Like the base class, but rejects empty values: with a script's unset variable, another
+        ledger or endpoint would be used.
         """
         if "" in arg_strings and not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             raise argparse.ArgumentError(

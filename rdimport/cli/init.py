@@ -81,7 +81,7 @@ def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | N
 
 
 def _tell(args: InitArguments, job: Added) -> None:
-    """What was added, and what remains to be done."""
+    """Print what was added, and what remains to be done."""
     print_error(
         _(
             "added job {job} of account {account} to {path}.",
@@ -132,7 +132,7 @@ def _write(path: Path, text: str) -> None:
                 file.write(text)
                 file.flush()
             except OSError:
-                path.unlink()  # half of it would be in the way of the next attempt
+                path.unlink()  # a partial file would block the next attempt
                 raise
     except FileExistsError:
         raise _is_there(path) from None

@@ -1,4 +1,4 @@
-"""Signals: who has them meanwhile; and Ctrl+C where Python would show its own stack for it: inside
+"""Signals: temporary handlers; and Ctrl+C where Python would show its own traceback for it: inside
 callbacks, and at the very end.
 """
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 def interruptible() -> Iterator[None]:
     """For the process of a command, from its first to its last step.
 
-    A Ctrl+C that falls into a callback of Python's own (a finalizer, a weak reference) cannot be
-    raised there; it counts as soon as the callback is over. After the command there is nothing left
-    to interrupt: its exit code stands.
+    A Ctrl+C during one of Python's own callbacks (a finalizer, a weak reference) cannot be raised
+    there; it is raised after the callback. After the command there is nothing left to interrupt:
+    its exit code stands.
     """
     sys.unraisablehook = _raised_later
     try:
@@ -38,7 +38,7 @@ def interruptible() -> Iterator[None]:
 def on_signals(
     numbers: Iterable[signal.Signals], handler: Callable[[int, FrameType | None], object]
 ) -> Iterator[None]:
-    """Let a handler have these signals meanwhile; outside the main thread, nothing changes."""
+    """Handle these signals until the block ends; does nothing outside the main thread."""
     before = {}
     with suppress(ValueError):
         for number in numbers:
@@ -52,7 +52,7 @@ def on_signals(
 
 def _raised_later(what: UnraisableHookArgs) -> None:
     if what.exc_type is KeyboardInterrupt:
-        with suppress(RuntimeError):  # no thread can be started any more
+        with suppress(RuntimeError):  # no more threads can be started
             _thread.start_new_thread(_interrupt_after_callback, (_thread.get_ident(),))
     else:
         sys.__unraisablehook__(what)

@@ -80,12 +80,12 @@ def _list(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int
 
 
 def _as_json(settings: Settings, job: str) -> dict[str, Any]:
-    its = settings.jobs[job]
+    entry = settings.jobs[job]
     return {
         "job": job,
         "account": settings.account_of(job)[0],
-        "files": [masked(settings.word(file)) for file in its.files],
-        "mapping": str(settings.path(its.mapping)),
+        "files": [masked(settings.word(file)) for file in entry.files],
+        "mapping": str(settings.path(entry.mapping)),
     }
 
 
@@ -102,12 +102,12 @@ def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> in
 
 def _looked_at(settings: Settings, job: str) -> screen.Look:
     """Check a job; the lists of an inbox one by one, as they are imported."""
-    args, its = arguments(settings, job), settings.jobs[job]
-    if not (its.move_done or its.move_failed):
+    args, entry = arguments(settings, job), settings.jobs[job]
+    if not (entry.move_done or entry.move_failed):
         return _look(settings, job, args)
     try:
-        waiting = list(inbox.waiting([settings.path(file) for file in its.files]))
-    except SourceError:  # its folder may not be listed, which a check of all its files says
+        waiting = list(inbox.waiting([settings.path(file) for file in entry.files]))
+    except SourceError:  # its folder may not be listed: a check of all its files reports that
         return _look(settings, job, args)
     looks = [_look(settings, job, values.replace(args, files=(str(one.path),))) for one in waiting]
     if not looks:
@@ -123,7 +123,7 @@ def _looked_at(settings: Settings, job: str) -> screen.Look:
 
 
 def _ready(settings: Settings, job: str, args: RunArguments) -> RDStation:
-    """Where a job's rows go. Raises UsageError for settings that would keep it from running."""
+    """The destination of a job's rows. Raises UsageError if its settings prevent a run."""
     if settings.jobs[job].every:
         with suppress(ImportError):  # without these libraries, no worker runs here
             from rdimport.fleet import is_time  # noqa: PLC0415

@@ -22,7 +22,7 @@ from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared,
 
 
 def execute(args: LedgerArguments) -> int:
-    """Carry out the action."""
+    """Run the given action."""
     if isinstance(args, LedgerCopyArguments):
         return _copy(args.source, args.target)
     store = resolve.store(args)

@@ -48,7 +48,7 @@ class LogFile:
         self._json = as_json
         self._read = 0
         self._states: Counter[str] = Counter()
-        self._said = clock.monotonic()
+        self._last_line_at = clock.monotonic()
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -66,8 +66,8 @@ class LogFile:
             self.write("sending_started", rows_read=self._read, rows_to_send=event.rows)
         elif isinstance(event, RowFinished):
             self._states[event.state] += 1
-            if self._clock.monotonic() - self._said >= PROGRESS_EVERY:
-                self._said = self._clock.monotonic()
+            if self._clock.monotonic() - self._last_line_at >= PROGRESS_EVERY:
+                self._last_line_at = self._clock.monotonic()
                 self.write("progress", **self._states)
         elif isinstance(event, Waiting):
             self.write("waiting", seconds=round(event.seconds, 1), reason=detail(event.reason))

@@ -73,7 +73,7 @@ def _from_environment() -> dict[str, tuple[str, str]]:
 
 
 def effective(settings: Settings, job: str) -> Iterator[tuple[str, Any, str]]:
-    """The values that count for a job: key, value, and the table or variable that sets it."""
+    """The values used for a job: key, value, and the table or variable that sets it."""
     given = _from_environment()
     for key, value, place in settings.effective(job):
         yield key, *given.pop(key, (value, place))
@@ -94,13 +94,13 @@ def arguments(settings: Settings, job: str) -> RunArguments:
             _("Job {job} does not form a valid command.", job=job),
             _("Look at its files and its mapping."),
         )
-    if settings.value(job, "lang")[0] is None:  # then it speaks as its command does
+    if settings.value(job, "lang")[0] is None:  # then it uses the language of its command
         return replace(command.arguments, lang=messages.language())
     return command.arguments
 
 
 def see_schedule(settings: Settings, job: str, is_time: Callable[[str], bool]) -> None:
-    """Raise UsageError for a job whose `every` no worker could follow."""
+    """Raise UsageError if a job's `every` is not a schedule that workers can follow."""
     every = settings.jobs[job].every
     if every and not is_time(every):
         raise UsageError(
@@ -110,7 +110,7 @@ def see_schedule(settings: Settings, job: str, is_time: Callable[[str], bool]) -
 
 
 def station(settings: Settings, job: str, args: RunArguments) -> RDStation:
-    """Where a job's rows go, with the key of its account. Raises UsageError."""
+    """The destination of a job's rows, with the key of its account. Raises UsageError."""
     name, account = settings.account_of(job)
     unclear = {int(status): meaning for status, meaning in account.unclear.items()}
     key = keys.of_account(name, account.api_key, settings.path)
@@ -151,9 +151,9 @@ def _ended(
     """
     batch = f"{SystemClock().now().isoformat()} {job}"
     run = partial(_ended_run, settings, job, stop=stop, batch=batch, on_event=on_event)
-    its = settings.jobs[job]
+    entry = settings.jobs[job]
     done, failed = (
-        settings.path(name) if name else None for name in (its.move_done, its.move_failed)
+        settings.path(name) if name else None for name in (entry.move_done, entry.move_failed)
     )
     if done is None and failed is None:
         return run(args)
@@ -161,9 +161,9 @@ def _ended(
         return _inbox_ended(
             settings, job, args, stop, run, batch=batch, folders=inbox.Folders(done, failed)
         )
-    except SourceError:  # its folder may not be listed, which a run of all its files says
+    except SourceError:  # its folder may not be listed: a run of all its files reports that
         return run(args)
-    except Exception:  # noqa: BLE001  it holds no other job up
+    except Exception:  # noqa: BLE001  it must not stop other jobs
         account = settings.account_of(job)[0]
         return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
 
@@ -184,8 +184,8 @@ def _inbox_ended(
     for taken in inbox.waiting([settings.path(file) for file in settings.jobs[job].files]):
         if stop.is_set():
             break
-        its = replace(args, files=(str(taken.path),))
-        one = run(its)
+        single = replace(args, files=(str(taken.path),))
+        one = run(single)
         ended.append(one)
         moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
         name = one.result.summary.run_id if one.result else moment

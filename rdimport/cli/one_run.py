@@ -144,7 +144,7 @@ def to_know(args: RunArguments, done: RunResult, gaps: tuple[str, ...]) -> Itera
     if args.canary and not args.sandbox:
         try:
             lines = list(canary(done))
-        except LedgerError as error:  # rows were sent, whatever became of the ledger since
+        except LedgerError as error:  # rows were sent, even if the ledger has failed since
             where = _("The report of this run: {folder}", folder=done.report_dir)
             known = {**done.summary.as_json(), "exit_code": int(ExitCode.STOPPED)}
             raise error.with_code(ExitCode.STOPPED, where, known) from error

@@ -14,7 +14,7 @@ from typing import Final
 from rdimport.core.messages import Language, _
 
 _LONGEST: Final = 365_250 * 86_400.0
-"""A thousand years in seconds: what is longer cannot be subtracted from a date."""
+"""A thousand years in seconds: longer durations cannot be subtracted from a date."""
 
 _DIGITS: Final = 18
 

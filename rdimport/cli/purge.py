@@ -30,7 +30,7 @@ class _Gone(NamedTuple):
 def execute(args: PurgeArguments) -> int:
     """Purge all but active runs; delete their reports if --report-dir is given."""
     store = resolve.store(args)
-    if not store.is_there():  # before the first run, or because of a slip in its folder's name
+    if not store.is_there():  # before the first run, or its folder's name was mistyped
         say([_("There is no ledger in {source}.", source=store)])
     say(_lines(args, _forget(args, store), store.put_away()))
     return ExitCode.DONE

@@ -67,7 +67,7 @@ def station(
     *,
     idempotent: bool = False,
 ) -> RDStation:
-    """The given endpoint, otherwise RD's, with what its owner declares. Raises UsageError."""
+    """The given endpoint, otherwise RD's, with its owner's declarations. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
@@ -151,16 +151,16 @@ def _read_by(args: CheckArguments) -> list[str]:
 
 
 def _is(path: Path, name: str) -> bool:
-    """Whether a path is this file, or fits this pattern."""
+    """Whether a path is this file, or matches this pattern."""
     given = at_home(name)
     try:
         return given.samefile(path)
-    except (OSError, ValueError):  # one of them is not there
+    except (OSError, ValueError):  # one of them does not exist
         return fnmatchcase(str(path.absolute()), str(given.absolute()))
 
 
 def refuse_what_is_not_there(args: RunArguments) -> None:
-    """Raise SourceError or MappingError for a list or mapping that is not an existing file."""
+    """Raise SourceError or MappingError for a list or mapping that does not exist as a file."""
     from rdimport.mapping import Mapping  # noqa: PLC0415
     from rdimport.source import open_tables  # noqa: PLC0415
 
@@ -172,21 +172,22 @@ def refuse_what_is_not_there(args: RunArguments) -> None:
 
 
 def until(args: CheckArguments) -> datetime | None:
-    """The moment in which the run has to stop; None if there is none."""
+    """The time at which the run has to stop; None if there is none."""
     from rdimport.core.clock import SystemClock  # noqa: PLC0415
 
     return args.until and next_time(SystemClock().now(), args.until)
 
 
 def next_time(now: datetime, time: tuple[int, int]) -> datetime:
-    """When this machine's clock next shows an hour and minute, also in a night in which it is put
-    forward or back. Where it passes over that time, as in Brazil at midnight, it is as much later.
+    """When this machine's clock next shows an hour and minute, also in a night in which it is
+    changed. If the clock skips that time, as in Brazil at midnight, the result is later by the time
+    skipped.
     """
     local = now.astimezone().replace(tzinfo=None)
     end = local.replace(hour=time[0], minute=time[1], second=0, microsecond=0)
     if end < local:
         end += timedelta(days=1)
-    both = [end.replace(fold=fold).astimezone() for fold in (0, 1)]  # the same but in such nights
+    both = [end.replace(fold=fold).astimezone() for fold in (0, 1)]  # differ in such nights
     shown = [moment for moment in both if moment.replace(tzinfo=None) == end] or [max(both)]
     return next((moment for moment in sorted(shown) if moment >= now), now)
 
@@ -240,7 +241,7 @@ def state_dir(args: StateArguments) -> Path:
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     if named:
         for place in (Path(named), *Path(named).absolute().parents):
-            if os.path.isfile(place):  # noqa: PTH113  says no where it may not look
+            if os.path.isfile(place):  # noqa: PTH113  False where it may not look
                 raise UsageError(
                     _(
                         "{named} cannot hold the ledger: {place} is a file.",

@@ -45,7 +45,7 @@ def execute(args: RunArguments) -> int:
 
 
 def _see_what_is_there(args: RunArguments, to: RDStation) -> None:
-    """Raises what comes first: a list or mapping that is not there, no quota, a missing key."""
+    """Raise the first error: a missing list or mapping, no quota, a missing key."""
     try:
         to.credentials()
     except UsageError as error:

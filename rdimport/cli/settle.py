@@ -46,7 +46,7 @@ def execute(args: SettleArguments) -> int:
 
 
 def _declared(args: SettleArguments, unread: Unread) -> Declared | None:
-    """What was said of the completeness of an export."""
+    """What the options declare about the completeness of an export."""
     if not (args.complete_from and args.complete_until):
         return None
     since, until = (
@@ -103,8 +103,8 @@ def _evidence(args: SettleArguments, unread: Unread) -> Iterator[Evidence]:
 
 
 def _refuse_calls_of_others(args: SettleArguments, path: Path) -> None:
-    """Raise UsageError for what the listener of another account has received: its conversions prove
-    nothing about people of this one, who may be the same.
+    """Raise UsageError for a file that the listener of another account has received: its
+    conversions prove nothing about people of this one, who may be the same.
     """
     own = calls_of(file_name(args.account or "default"))
     if path.name == own or not fnmatchcase(path.name, calls_of("*")):
@@ -121,8 +121,8 @@ def _settled(
     evidence: Callable[[], Iterable[Evidence]],
     declared: Declared | None = None,
 ) -> tuple[Settlement, dict[str, Path]]:
-    """Settle with some evidence while no run of the account is active. Returns also the reports
-    that were written again, by run.
+    """Settle with some evidence while no run of the account is active. Also returns the reports
+    that were rewritten, by run.
     """
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
@@ -152,8 +152,8 @@ def _settled(
 def _written_again(
     args: SettleArguments, ledger: Ledger, destination: int, changed: Collection[str]
 ) -> Iterator[tuple[str, Path]]:
-    """Write the reports again, where the runs had put them, of those that `changed`, and of those
-    for which an earlier command was killed before it did so.
+    """Rewrite the reports of the runs that `changed`, in the folders the runs had used, and those
+    that an earlier command was killed before rewriting.
     """
     runs = ledger.evidence.proved_runs(destination).union(changed)
     for name in sorted(ledger.people.remembered() & runs):
@@ -164,17 +164,17 @@ def _written_again(
         if name in changed or _is_behind(run, reports / name):
             try:
                 write_report(run, reports, lang=_language_of(reports / name, args.lang))
-            except ReportError as error:  # the rows are settled all the same
+            except ReportError as error:  # the rows are settled anyway
                 print_error(str(error))
             else:
                 yield name, reports / name
 
 
 def _is_behind(run: Run, folder: Path) -> bool:
-    """Whether a report does not say what the ledger does of the run's uncertain rows."""
+    """Whether a report differs from the ledger about the run's uncertain rows."""
     with suppress(OSError, ValueError, LookupError, TypeError):
-        said = json.loads((folder / summary.FILE_NAME).read_bytes())
-        return bool(said[State.UNCERTAIN] != run.counts()[State.UNCERTAIN])
+        written = json.loads((folder / summary.FILE_NAME).read_bytes())
+        return bool(written[State.UNCERTAIN] != run.counts()[State.UNCERTAIN])
     return False
 
 
@@ -188,7 +188,7 @@ def _language_of(folder: Path, otherwise: str) -> str:
 
 
 def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
-    from rdimport.settle import listener  # noqa: PLC0415  it costs uvicorn
+    from rdimport.settle import listener  # noqa: PLC0415  imports uvicorn
 
     state_dir = resolve.state_dir(args)
     account = file_name(args.account or "default")
@@ -196,15 +196,15 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     inbox = listener.Inbox(state_dir, account)
     total = Settlement()
 
-    told: set[str] = set()
+    reported: set[str] = set()
 
     def settle_received() -> None:
         unread = Unread()
         try:
             done, _written = _settled(args, lambda: webhook_lines(inbox.path, unread))
-        except UsageError as error:  # such as no run yet: the calls stay in the file
-            if str(error) not in told:
-                told.add(str(error))
+        except UsageError as error:  # such as no run yet: the calls are kept in the file
+            if str(error) not in reported:
+                reported.add(str(error))
                 print_error(str(error))
             return
         total.settled += done.settled
@@ -224,13 +224,13 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     if args.json:
         say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})
     elif not args.quiet:
-        again = joined(["rdimport", "settle", str(inbox.path.absolute()), *_whose(args)])
-        said = ngettext("{number} call received.", "{number} calls received.", inbox.received)
-        say([said, _("This looks up again what is still uncertain: {command}", command=again)])
+        again = joined(["rdimport", "settle", str(inbox.path.absolute()), *_row_options(args)])
+        text = ngettext("{number} call received.", "{number} calls received.", inbox.received)
+        say([text, _("This looks up again what is still uncertain: {command}", command=again)])
     return ExitCode.DONE
 
 
-def _whose(args: SettleArguments) -> Iterator[str]:
+def _row_options(args: SettleArguments) -> Iterator[str]:
     """The options of a command about the same rows."""
     to = resolve.station(args, None)
     yield from ("--base-url", to.base_url) if to.base_url != BASE_URL else ()

@@ -86,7 +86,7 @@ def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
 
 
 def _store(settings: Settings, job: str, usual: Store, *, named: bool) -> Store:
-    """The ledger of a job; where the environment has `named` a state directory, it is that one."""
+    """The ledger of a job: that of the state directory if the environment has `named` one."""
     shared, state_dir = (settings.value(job, key)[0] for key in ("ledger", "state_dir"))
     if shared:
         return store_of(shared, keys.of_ledger())
@@ -130,10 +130,10 @@ def _never_ran(
     args: StatusArguments, settings: Settings, found: list[JobStatus]
 ) -> Iterator[JobStatus]:
     known = {(fold(status.account), status.job) for status in found}
-    for job, its in settings.jobs.items():
+    for job, entry in settings.jobs.items():
         account = settings.account_of(job)[0]
         if (fold(account), job) not in known and args.since is None:
-            yield job_status.never_run(account, job, its.mapping, max_age=args.max_age)
+            yield job_status.never_run(account, job, entry.mapping, max_age=args.max_age)
 
 
 def _is_wanted(args: StatusArguments, account: str, job: str) -> bool:

@@ -18,7 +18,7 @@ from rdimport.core.messages import _
 from rdimport.core.visible import Shown, shown, shown_json, shown_lines
 
 _OURS: Final = re.compile(r"(\x1b\[(?:[012]|3[1-5])m|\x1b\[A|[\r\n])")
-"""Control sequences that we write ourselves: colours, and redrawing a progress bar."""
+"""Control sequences that rdimport itself writes: colours, and redrawing a progress bar."""
 
 
 _IN_ASCII: Final = {
@@ -30,11 +30,11 @@ _IN_ASCII: Final = {
     "×": "x",
     "█": "#",
 }
-"""What stands for a mark that the code page of a terminal or pipe lacks."""
+"""Replacements for characters that the code page of a terminal or pipe lacks."""
 
 
 def _nearest(error: UnicodeError) -> tuple[str, int]:
-    """An error handler of `codecs`: the nearest mark, or a question mark."""
+    """An error handler of `codecs`: the nearest character, or a question mark."""
     if not isinstance(error, UnicodeEncodeError):
         raise error
     lacking = error.object[error.start : error.end]
@@ -83,8 +83,8 @@ def speaking(mask: Callable[[str], str]) -> Iterator[None]:
     """Set up the standard streams: mask all output, and keep output errors from changing a
     command's result.
     """
-    # a stream that is closed has no number, and the next file that is opened would get it: the
-    # ledger could be what a library's warnings are written to
+    # The next file that is opened would get the number of a closed stream, and a library's warnings
+    # could be written to the ledger.
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(number)
@@ -93,7 +93,7 @@ def speaking(mask: Callable[[str], str]) -> Iterator[None]:
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="rdimport-nearest")  # what it lacks must not end a run
+            stream.reconfigure(errors="rdimport-nearest")  # a missing character must not end a run
     before = sys.stdout, sys.stderr
     sys.stdout, sys.stderr = (cast("TextIO", _Discreet(stream, mask)) for stream in before)
     try:
@@ -117,18 +117,18 @@ def say(lines: Iterable[str], out: TextIO | None = None) -> None:
     """Print results, one per line, to standard output or the given stream."""
     out = out or sys.stdout
     for line in lines:
-        with _heard(out):
+        with _output_errors(out):
             print(shown(line), file=out)
 
 
 def flush_output() -> None:
     """Flush standard output. Raises OutputError."""
-    with _heard(sys.stdout):
+    with _output_errors(sys.stdout):
         sys.stdout.flush()
 
 
 @contextmanager
-def _heard(out: TextIO) -> Iterator[None]:
+def _output_errors(out: TextIO) -> Iterator[None]:
     """Ignore BrokenPipeError: the reader (such as `head`) closed the pipe. Raises OutputError for
     other errors, such as a full disk.
     """
@@ -175,7 +175,7 @@ def ask(question: str) -> bool:
 
 def typed_yes() -> bool:
     """Wait for a line from the terminal; anything but yes means no."""
-    if sys.platform != "win32":  # where only sockets can be waited for
+    if sys.platform != "win32":  # on Windows, select() works for sockets only
         # A signal that arrives just before a read, or at another thread, does not end that read.
         while not select.select([sys.stdin], (), (), 0.2)[0]:
             pass

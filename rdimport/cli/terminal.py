@@ -101,6 +101,6 @@ class Terminal:
         try:
             if self._json:
                 say_json(summary)
-        finally:  # who cannot have the object still has the lines
+        finally:  # if the object cannot be printed, the lines still are
             if needed or not self._quiet:
                 say(lines, sys.stderr if self._json or self._quiet else sys.stdout)

@@ -27,7 +27,7 @@ _LEASES_LAST: Final = 60.0
 
 
 def execute(args: WorkerArguments) -> int:
-    """Run jobs as they become due, until a signal, or `fleet drain`."""
+    """Run jobs as they become due, until a signal or `fleet drain`."""
     with fleet_needs.outages_pass():
         return _execute(args)
 
@@ -38,24 +38,24 @@ def _execute(args: WorkerArguments) -> int:
     fleet = fleet_needs.library()
     settings = resolve.needed_settings(args.config)
     url = fleet_needs.needed_ledger(args, settings)
-    os.environ["RDIMPORT_LEDGER"] = url  # where each job looks for it
+    os.environ["RDIMPORT_LEDGER"] = url  # each job finds it there
     fleet_needs.refuse_pooler(url)
     plans = _plans(settings)
-    where = fleet_needs.store(url)
-    where.open().__exit__()  # its key, its tables, and what the database promises
-    speaking = Lock()
+    store = fleet_needs.store(url)
+    store.open().__exit__()  # checks its key, its tables, and the database's durability
+    printing = Lock()
 
     def run_job(job: str, stop: StopRequest, place: Place) -> JobEnd:
         seen = partial(_sends, place)
         try:
             ended = one_job.run_and_notify(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
-        except RdimportError as error:  # not even its command line could be made
+        except RdimportError as error:  # its arguments are invalid
             print_error(f"{job}: {error}")
             return _as_end_of(error)
         except Exception:  # noqa: BLE001  a bug: show its traceback, and go on with other jobs
             print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
             return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
-        with speaking:
+        with printing:
             try:
                 one_job.show(ended, quiet=args.quiet)
                 flush_output()
@@ -95,10 +95,10 @@ def _plans(settings: Settings) -> list[ScheduledJob]:
     from rdimport.fleet import ScheduledJob, is_time  # noqa: PLC0415
 
     found = []
-    for job, its in settings.jobs.items():
+    for job, entry in settings.jobs.items():
         one_job.see_schedule(settings, job, is_time)
         moves = settings.value(job, "max_duration")[0] is None
-        found.append(ScheduledJob(job, settings.account_of(job)[0], its.every, moves))
+        found.append(ScheduledJob(job, settings.account_of(job)[0], entry.every, moves))
     return found
 
 
@@ -129,7 +129,7 @@ def _tell_left(job: str) -> None:
 
 
 def _tell(job: str, after: After) -> None:
-    """What follows, where it is not what anybody expects."""
+    """Report what follows the end of a job, if that is unexpected."""
     from rdimport.fleet import Next  # noqa: PLC0415
 
     if after.next is Next.AGAIN and after.at is not None:

@@ -132,8 +132,8 @@ def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
             for number, size in zip(numbers, sizes, strict=True)
         )
         columns = _quoted(view.columns) or words("fixed")
-        beside = f"{view.field:<22}{'' if narrow else counted}  "
-        yield from wrapped(printable(columns, 60), beside)
+        start = f"{view.field:<22}{'' if narrow else counted}  "
+        yield from wrapped(printable(columns, 60), start)
         if narrow:
             yield f"{'':9}{counted.rstrip()}"
     if empty:

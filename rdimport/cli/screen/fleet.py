@@ -1,4 +1,4 @@
-"""What `rdimport fleet status` prints."""
+"""The output of `rdimport fleet status`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rdimport.report.fleet_status import FleetStatus, tables
 
 
 def lines(found: FleetStatus) -> Iterator[str]:
-    """Workers, accounts that rest, the queue; then each account and job."""
+    """Workers, paused accounts, the queue; then each account and job."""
     if not found.workers:
         yield _("There is no worker. Type on each machine: rdimport worker")
         yield ""

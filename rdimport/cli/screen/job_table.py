@@ -31,7 +31,7 @@ _SPARE: Final = (9, 5, 8)
 
 
 def lines(found: Sequence[JobStatus]) -> Iterator[str]:
-    """How many worked, a line for each, then what to do about the others."""
+    """The number of jobs that worked, a line for each job, then what to do about the others."""
     ordered = sorted(found, key=lambda status: -status.verdict)
     yield from wrapped(count(ordered))
     yield ""
@@ -62,11 +62,11 @@ def _cells(status: JobStatus) -> tuple[str, ...]:
 
 
 def _advice(status: JobStatus) -> Iterator[str]:
-    """What to do about it."""
+    """What to do about one job."""
     run = status.run
-    whose = " ".join(filter(None, (status.account, name(status))))
-    said = f"{printable(whose)}: {answer(status)}"
-    yield from wrapped(f"{said} ({run.run_id})" if run and run.run_id else said)
+    subject = " ".join(filter(None, (status.account, name(status))))
+    text = f"{printable(subject)}: {answer(status)}"
+    yield from wrapped(f"{text} ({run.run_id})" if run and run.run_id else text)
     for sentence, command in ((run.next, run.command), *run.then) if run else ():
         for line in sentence.splitlines():
             yield from wrapped(line, "  ")

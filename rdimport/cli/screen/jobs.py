@@ -68,8 +68,8 @@ def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
     """One line for each job."""
     rows = [(_("job"), _("account"), _("files"), _("mapping"))]
     for job in jobs:
-        its = settings.jobs[job]
-        rows.append((job, settings.account_of(job)[0], ", ".join(its.files), its.mapping))
+        entry = settings.jobs[job]
+        rows.append((job, settings.account_of(job)[0], ", ".join(entry.files), entry.mapping))
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
     for job, account, files, mapping in rows:
         yield f"{job:<{widths[0]}}  {account:<{widths[1]}}  {files:<{widths[2]}}  {mapping}"
@@ -99,7 +99,7 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
         seconds = sum(look.seconds or 0.0 for look in looks if look.account == account)
         rows = sum(look.to_send for look in looks if look.account == account)
         if not rows and any(look.trouble for look in looks if look.account == account):
-            continue  # nobody knows how many there are
+            continue  # the number is unknown
         sent = words.counted("rows_to_send", rows) + _about(seconds, words)
         yield _("Account {account}: {rows}.", account=account, rows=sent)
 

@@ -168,11 +168,11 @@ class Bars:
         if self._bar is None or self._forecast is None:
             return
         self._drawn = self._clock.monotonic()
-        self._bar.set_postfix_str(self._beside(self._bar, self._forecast), refresh=False)
+        self._bar.set_postfix_str(self._suffix(self._bar, self._forecast), refresh=False)
         self._bar.update(self._forecast.done - self._bar.n)
         self._bar.refresh()
 
-    def _beside(self, bar: tqdm[NoReturn], forecast: Forecast) -> str:
+    def _suffix(self, bar: tqdm[NoReturn], forecast: Forecast) -> str:
         """The text next to the bar, as far as there is room; the remaining time has priority."""
         columns = bar.format_dict["ncols"]
         progress = forecast.text(self._drawn, self._words)
@@ -194,7 +194,7 @@ class Lines:
         self._words = words
         self._forecast: Forecast | None = None
         self._read = 0
-        self._said = clock.monotonic()
+        self._last_line_at = clock.monotonic()
 
     def __call__(self, event: Event) -> None:
         """Show one event, if it is time."""
@@ -232,11 +232,11 @@ class Lines:
         return ": ".join(filter(None, (sent, progress)))
 
     def _now_and_then(self, text: Callable[[], str]) -> None:
-        if self._clock.monotonic() - self._said >= LINE_EVERY:
+        if self._clock.monotonic() - self._last_line_at >= LINE_EVERY:
             self._say(text())
 
     def _say(self, text: str) -> None:
-        self._said = self._clock.monotonic()
+        self._last_line_at = self._clock.monotonic()
         print(text, file=self._out, flush=True)
 
 

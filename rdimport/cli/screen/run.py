@@ -67,8 +67,8 @@ class _Screen:
         yield from self._wrapped(self._words("run", run=summary.run_id), style=_BOLD)
         if self._mail:
             with speaking(self._words.lang):
-                whose = _whose(summary)
-            yield from self._wrapped(whose, breaks=False)  # it has paths
+                subject = _subject(summary)
+            yield from self._wrapped(subject, breaks=False)  # it has paths
         yield from self._counts(summary)
         if summary.requests:
             yield from self._wrapped(", ".join(pace_facts(summary, self._words)), style=_DIM)
@@ -164,7 +164,7 @@ class _Screen:
         return f"\x1b[{style}m{text}\x1b[0m" if self._colour and style else text
 
 
-def _whose(summary: RunSummary) -> str:
+def _subject(summary: RunSummary) -> str:
     """The account, the job and the files of a run."""
     where = _("account {account}", account=summary.account)
     if summary.job:

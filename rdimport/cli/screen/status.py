@@ -20,7 +20,7 @@ _WHERE: Final = {
     "failed": "where.failed",
     "killed": "where.killed",
 }
-"""How a run ended, by what the ledger says of it."""
+"""How a run ended, by its state in the ledger."""
 
 _HEADINGS: Final = {
     "Run": untranslated("Run"),

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
 from rdimport.core.child import output_of
@@ -21,11 +22,14 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
+from rdimport.core.within import said_by, within
 
 if TYPE_CHECKING:
     from keyring.backend import KeyringBackend
 
     from rdimport.config import Address, ApiKey
+
+_T = TypeVar("_T")
 
 VARIABLE: Final = "RDIMPORT_API_KEY"
 
@@ -72,9 +76,13 @@ def withheld() -> Iterator[None]:
 def find(file: Path | None, environment: Mapping[str, str], account: str) -> str | None:
     """The key from the file, the environment or the keyring, in this order; None if there is none.
 
-    Raises UsageError for a file that cannot be read, or that others can read.
+    Raises UsageError for a file that cannot be read, or that others can read, and for a keyring
+    that is there and cannot be used.
     """
-    key = _read(file) if file is not None else _of(environment) or _from_keyring(account)
+    key = _read(file) if file is not None else _of(environment) or None
+    if key is None:
+        with suppress(_NoKeyringError):
+            key = _from_keyring(account)
     MASK.learn(key or "")
     return key
 
@@ -275,30 +283,36 @@ def _of(environment: Mapping[str, str]) -> str:
 
 def store(account: str, key: str) -> None:
     """Store a key in the system's keyring. Raises UsageError if there is no keyring."""
-    with _explained() as keyring:
+
+    def stored(keyring: KeyringBackend) -> None:
         keyring.set_password(_SERVICE, account, key)
-        names = sorted({*_names(), account})
-        keyring.set_password(_NAMES, "all", json.dumps(names))
+        _list(keyring, {*_names(keyring), account})
+
+    _asked(stored)
 
 
 def accounts() -> list[str]:
     """The accounts with keys in the keyring. Raises UsageError if there is no keyring."""
-    with _explained():
-        return _names()
+    return _asked(_names)
 
 
 def remove(account: str) -> None:
     """Remove a key from the keyring. Raises UsageError if it is not there."""
-    with _explained() as keyring:
-        names = _names()
+
+    def removed(keyring: KeyringBackend) -> bool:
+        names = _names(keyring)
         if account not in names:
-            raise UsageError(
-                _("The keyring contains no key for account “{account}”.", account=account),
-                _("Type: rdimport key list"),
-            )
-        keyring.delete_password(_SERVICE, account)
-        left = [name for name in names if name != account]
-        keyring.set_password(_NAMES, "all", json.dumps(left))
+            return False
+        if keyring.get_password(_SERVICE, account) is not None:  # else it was removed elsewhere
+            keyring.delete_password(_SERVICE, account)
+        _list(keyring, set(names) - {account})
+        return True
+
+    if not _asked(removed):
+        raise UsageError(
+            _("The keyring contains no key for account “{account}”.", account=account),
+            _("Type: rdimport key list"),
+        )
 
 
 def _read(file: Path, remedy: str = "") -> str:
@@ -354,39 +368,59 @@ def _whom_to_ask(remedy: str) -> str:
 
 
 def _from_keyring(account: str) -> str | None:
-    """The key in the keyring; None without a keyring, which is not an error."""
+    """The key in the keyring, if it has one. Raises UsageError."""
+
+    def found(keyring: KeyringBackend) -> str | None:
+        key = keyring.get_password(_SERVICE, account)
+        if key is None:  # the keyring is case-sensitive; account names are not
+            names = _names(keyring)
+            same = next((name for name in names if fold(name) == fold(account)), account)
+            key = keyring.get_password(_SERVICE, same)
+        return key
+
+    return _asked(found)
+
+
+def _names(keyring: KeyringBackend) -> list[str]:
+    """The names of the accounts. Raises ValueError if something else is stored in their place."""
+    stored = keyring.get_password(_NAMES, "all") or "[]"
+    with suppress(ValueError):
+        names = json.loads(stored)
+        if isinstance(names, list) and all(isinstance(name, str) for name in names):
+            return names
+    raise ValueError(_("its entry “{entry}” is not a list of names", entry=_NAMES))
+
+
+def _list(keyring: KeyringBackend, names: set[str]) -> None:
+    keyring.set_password(_NAMES, "all", json.dumps(sorted(names)))
+
+
+class _NoKeyringError(UsageError):
+    """There is no keyring on this machine, which is no error where a key may be elsewhere."""
+
+
+def _asked(question: Callable[[KeyringBackend], _T]) -> _T:
+    """The system's keyring's answer to a question. Raises UsageError if there is none."""
     import keyring  # noqa: PLC0415  slow to import, and rarely needed
-    from keyring.errors import KeyringError  # noqa: PLC0415
+    from keyring.errors import NoKeyringError  # noqa: PLC0415
 
+    logging.getLogger("keyring").setLevel(logging.CRITICAL)  # it would log tracebacks
+    instead = _(
+        "Put the key into the environment variable {variable}, or into a file that only you can "
+        "read and that --api-key-file names; for an account in rdimport.toml, its api_key names "
+        "the variable or file.",
+        variable=VARIABLE,
+    )
     try:
-        found = keyring.get_password(_SERVICE, account)
-        if found is None:  # the keyring is case-sensitive; account names are not
-            same = next((name for name in _names() if fold(name) == fold(account)), account)
-            found = keyring.get_password(_SERVICE, same)
-    except KeyringError:
-        return None
-    return found
-
-
-def _names() -> list[str]:
-    import keyring  # noqa: PLC0415
-
-    return list(json.loads(keyring.get_password(_NAMES, "all") or "[]"))
-
-
-@contextmanager
-def _explained() -> Iterator[KeyringBackend]:
-    import keyring  # noqa: PLC0415
-    from keyring.errors import KeyringError  # noqa: PLC0415
-
-    try:
-        yield keyring.get_keyring()
-    except KeyringError as error:
-        raise UsageError(
-            _("This system's keyring cannot be used: {name}.", name=type(error).__name__),
-            _(
-                "Put the key into the environment variable {variable}, or into a file that "
-                "only you can read and that --api-key-file names.",
-                variable=VARIABLE,
-            ),
-        ) from None
+        return within(_PROGRAM_TAKES, lambda: question(keyring.get_keyring()))
+    except NoKeyringError:
+        raise _NoKeyringError(_("This machine has no keyring that can be used."), instead) from None
+    except TimeoutError as error:
+        late = _("it did not answer within {seconds} s", seconds=_PROGRAM_TAKES)
+        why = said_by(error) if str(error) else late
+    except Exception as error:  # noqa: BLE001  each kind of keyring raises errors of its own
+        why = said_by(error)
+    unlock = _("Unlock it, or repair it: rdimport key list shows whether it answers.")
+    raise UsageError(
+        _("This system's keyring cannot be used: {why}.", why=why), shown_lines([unlock, instead])
+    )

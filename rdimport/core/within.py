@@ -1,0 +1,41 @@
+"""Limits the wait for a library that knows no limit of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextvars import copy_context
+from threading import Thread
+from typing import TypeVar
+
+_T = TypeVar("_T")
+
+
+def within(seconds: float, work: Callable[[], _T]) -> _T:
+    """The result of `work`, or its exception. Raises TimeoutError if it takes longer; the work is
+    then left alone, in a thread that does not keep the process alive.
+    """
+    done: list[_T] = []
+    failed: list[BaseException] = []
+
+    def finish() -> None:
+        try:
+            done.append(work())
+        except BaseException as error:  # noqa: BLE001  raised where it is waited for
+            failed.append(error)
+
+    context = copy_context()  # the language
+    thread = Thread(target=lambda: context.run(finish), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if failed:
+        raise failed[0]
+    if not done:
+        raise TimeoutError
+    return done[0]
+
+
+def said_by(error: BaseException) -> str:
+    """What an exception of a library says, in one line, after the name of its class."""
+    said = " ".join(str(error).split())[:200].rstrip(" .!")
+    name = type(error).__name__
+    return f"{name}: {said}" if said else name

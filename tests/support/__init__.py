@@ -1,1 +1,1 @@
-"""What several tests share: the command as a user types it, and endpoints to send to."""
+"""Shared test support: the command as a user types it, and endpoints to send to."""

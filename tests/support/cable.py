@@ -1,4 +1,4 @@
-"""A cable between a program and a server on this machine that can be cut, held or torn out."""
+"""A TCP proxy between a program and a local server that can be cut, held or unplugged."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ TO_CLIENT: Final = "to client"
 
 
 class Cable:
-    """Carries every connection to a port of its own on to the server's, byte by byte.
+    """Forwards every connection to its own port to the server's, byte by byte.
 
-    A direction that is cut swallows what comes; one that is held keeps it until it is let go.
+    A direction that is cut discards its bytes; one that is held keeps them until it is released.
     """
 
     def __init__(self, port: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> None:
@@ -29,36 +29,38 @@ class Cable:
         self._held: set[str] = set()
         self._closed = self._unplugged = False
         self.refused = 0
-        """How many connections were, as it was unplugged."""
+        """How many connections it refused while unplugged."""
         self.waiting = False
-        """Is something held?"""
+        """Whether bytes are being held."""
         self._pairs: dict[tuple[socket.socket, socket.socket], int] = {}
         """How many of the two directions of each connection have ended."""
         self._seen: Callable[[str, bytes], None] = lambda _way, _data: None
         threading.Thread(target=self._accept, daemon=True).start()
 
     def watch(self, seen: Callable[[str, bytes], None]) -> None:
-        """Call `seen` with each direction's bytes before they go on; it may cut or hold them."""
+        """Call `seen` with each direction's bytes before they are forwarded; it may cut or hold
+        them.
+        """
         self._seen = seen
 
     def cut(self, *ways: str) -> None:
-        """Swallow what goes these ways; the connections stay open."""
+        """Discard the bytes of these directions; connections stay open."""
         with self._changed:
             self._cut |= set(ways)
 
     def hold(self, *ways: str) -> None:
-        """Keep what goes these ways."""
+        """Hold the bytes of these directions."""
         with self._changed:
             self._held |= set(ways)
 
     def unplug(self) -> None:
-        """Tear out all connections, and refuse new ones."""
+        """Reset all connections and refuse new ones."""
         with self._changed:
             self._unplugged = True
         self.reset()
 
     def mend(self) -> None:
-        """Carry everything again, first what was held."""
+        """Forward everything again, held bytes first."""
         self._unplugged = False
         with self._changed:
             self._cut.clear()
@@ -66,7 +68,7 @@ class Cable:
             self._changed.notify_all()
 
     def reset(self) -> None:
-        """Tear out all connections: both ends are told at once."""
+        """Reset all connections: both ends notice at once."""
         with self._changed:
             pairs, self._pairs = self._pairs, {}
             self._changed.notify_all()
@@ -78,7 +80,7 @@ class Cable:
                 one.close()
 
     def close(self) -> None:
-        """Take no more connections, and end those that there are."""
+        """Stop accepting connections and close the open ones."""
         with self._changed:
             self._closed = True
         with suppress(OSError):
@@ -103,7 +105,7 @@ class Cable:
                 client.close()
                 continue
             with self._changed:
-                if self._closed or self._unplugged:  # meanwhile
+                if self._closed or self._unplugged:  # while connecting
                     client.close()
                     server.close()
                     continue
@@ -128,13 +130,13 @@ class Cable:
         with self._changed:
             self._changed.wait_for(lambda: way not in self._held)
             swallowed = way in self._cut
-        if not swallowed:  # over a cut cable an end is not heard of either
+        if not swallowed:  # a cut direction carries no end of stream either
             with suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
             self._end(pair)
 
     def _end(self, pair: tuple[socket.socket, socket.socket]) -> None:
-        """A direction has ended. After both, nothing of the connection is kept."""
+        """Note that a direction has ended; once both have, close the connection."""
         with self._changed:
             if pair not in self._pairs:
                 return
@@ -148,7 +150,7 @@ class Cable:
 
 @contextmanager
 def cable(port: int, at: tuple[str, int] = ("127.0.0.1", 0)) -> Iterator[Cable]:
-    """A cable to a port, for a while. `at` is where it begins."""
+    """A temporary cable to a port. `at` is the address it listens on."""
     one = Cable(port, at)
     try:
         yield one

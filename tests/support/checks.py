@@ -1,5 +1,5 @@
-"""`rdimport check` of many files, one after the other in one process: what became of each, and the
-most memory that this process or a reader of it has had by then.
+"""`rdimport check` of many files in turn in one process: the result of each, and the peak memory so
+far of this process or one of its readers.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ ENVIRONMENT: Final = {**os.environ, "LANG": "C.UTF-8"}
 
 
 class Cost(NamedTuple):
-    """How a command ended, what it said, and the most memory that it or a child of it had."""
+    """A command's exit code, its output, and the peak memory of it or of a child process."""
 
     code: int
     said: str
@@ -31,7 +31,7 @@ class Cost(NamedTuple):
 
 
 def costs_of(paths: Iterable[Path]) -> dict[str, Cost]:
-    """What is known of each file, by its name, until the process dies of one of them."""
+    """The cost of each file by name, up to the first that kills the process."""
     words = [sys.executable, "-m", "support.checks", *map(str, paths)]
     with Process(
         words,
@@ -48,18 +48,18 @@ def costs_of(paths: Iterable[Path]) -> dict[str, Cost]:
 
 
 def megabytes(most: int) -> int:
-    """Of what the system calls the most memory of a process."""
+    """Convert `ru_maxrss` to megabytes."""
     size = 1 << 20 if sys.platform == "darwin" else 1 << 10  # bytes there, kilobytes elsewhere
     return most // size
 
 
 def main() -> None:
-    """Check the files that are named."""
+    """Check the files named on the command line."""
     if sys.platform == "linux":
         child.start = start_child
     for name in sys.argv[1:]:
         done = command_here(Path.cwd(), ENVIRONMENT, ["check", name])
-        gc.collect()  # a reader ends with its book
+        gc.collect()  # a reader ends with its workbook
         used = (
             resource.getrusage(who).ru_maxrss
             for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)

@@ -1,4 +1,4 @@
-"""A worker of a shared ledger without the rest of a run: it claims rows and notes their ends."""
+"""A worker of a shared ledger without the rest of a run: it claims rows and records results."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ _OPEN: list[Session] = []
 
 
 def end_all() -> None:
-    """Close what workers have open."""
+    """Close the sessions of all workers."""
     while _OPEN:
         _OPEN.pop().end()
 
 
 def hurried(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
-    """Wait so long for a database, wherever the ledger waits for one; to connect, two seconds, the
-    least that libpq takes.
+    """Set every database timeout of the ledger to `seconds`, and that of connecting to two seconds,
+    libpq's minimum.
     """
     monkeypatch.setitem(sessions.WAY, "connect_timeout", 2)
     for name, module in list(sys.modules.items()):
@@ -59,7 +59,7 @@ def ended(outgoing: SendAttempt, state: State = State.ACCEPTED) -> RowResult:
 
 @dataclass
 class Worker:
-    """A run of the one account, at one server."""
+    """A run of the only account, on one server."""
 
     session: Session
     writes: Writes
@@ -67,49 +67,49 @@ class Worker:
     run: int
 
     def claim(self, numbers: Iterable[int], version: int = 0) -> list[int]:
-        """The rows of these that may be sent."""
+        """Claim rows; return those that may be sent."""
         wanted = [row(n, version) for n in numbers]
         return [mine.row for mine in self.writes.apply(wanted, [], Counters())]
 
     def counted(self) -> dict[str, int]:
-        """What the run's books count beside the rows that were accepted in time."""
+        """The run's counts by state, without the rows that were accepted in time."""
         question = "SELECT state, rows FROM rdimport.tally WHERE run = %s"
         return dict(self.session.query(question, (self.run,)))
 
     def end(self, numbers: Iterable[int], state: State | None = State.ACCEPTED) -> None:
-        """Note what became of rows; None: they did not arrive."""
+        """Record the result of rows; None: they did not arrive."""
         rows = [row(n) for n in numbers]
         ends = [one if state is None else ended(one, state) for one in rows]
         self.writes.apply([], ends, Counters())
 
 
 def ledger_at(url: str) -> str:
-    """The address, once the tables are there."""
+    """Create the tables; return the address."""
     with Session(parsed(url)) as session:
         schema.make(session, KEY)
     return url
 
 
 def new_ledger(server: Server) -> str:
-    """The address of an empty ledger in a database of its own."""
+    """Create an empty ledger in its own database; return its address."""
     return ledger_at(server.new_database(made_tables(server)))
 
 
 @cache
 def made_tables(server: Server) -> str:
-    """A database with the tables, to be copied: making them costs more than all the rest."""
+    """A template database with the tables: creating them costs more than all the rest."""
     return as_model(server, ledger_at(server.new_database()))
 
 
 def as_model(server: Server, url: str) -> str:
-    """The name of a database with a ledger whose copies are ledgers of their own."""
+    """Let copies of this database be ledgers of their own; return its name."""
     name = url.rpartition("/")[2].replace("%20", " ")
     server.do("DELETE FROM rdimport.setting WHERE name = 'place'", database=name)
     return name
 
 
 def worker(url: str, lease: Lease | None = None) -> Worker:
-    """A worker that takes the account over, unless it shares a lease with another one."""
+    """A worker that takes over the account, unless it shares another worker's `lease`."""
     session = Session(parsed(url), PLANNED_ONCE)
     _OPEN.append(session)
     noted = schema.see(session, KEY)

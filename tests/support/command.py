@@ -1,4 +1,4 @@
-"""The installed command as a process of its own, in a folder of its own, as a user types it."""
+"""Run the installed command in its own process and folder, as a user types it."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from support.processes import Process, ending_with_us, take_terminal
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
-"""A key that no endpoint of ours knows, long enough to be found wherever it leaks."""
+"""A key unknown to all our endpoints, long enough to be found wherever it leaks."""
 
 _STARTED: Final[list[subprocess.Popen[str]]] = []
 
 
 def unmeasured() -> dict[str, str]:
-    """The environment without what measures coverage: that loads much of its own."""
+    """The environment without coverage measurement, which loads many modules of its own."""
     return {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
 
 def end_all() -> None:
-    """Kill what a test started and left running: it would go on sending during the next one."""
+    """Kill commands that a test left running: they would go on sending during the next test."""
     while _STARTED:
         process = _STARTED.pop()
         if process.poll() is None:
@@ -48,8 +48,8 @@ def command_in(
     err: Any = None,
     in_session: bool = False,
 ) -> subprocess.Popen[str]:
-    """Start `rdimport` there with these arguments and variables, and no others. In a session of
-    its own, a terminal that is standard input is the one that it has.
+    """Start `rdimport` in a folder with exactly these arguments and variables. With `in_session` it
+    gets its own session, and a terminal as standard input becomes its controlling terminal.
     """
     copied = can_copy(environment)
     return (Copy if copied else Process)(
@@ -68,7 +68,7 @@ def command_in(
 
 @dataclass(frozen=True)
 class Done:
-    """How a command ended."""
+    """A command's exit code and output."""
 
     code: int
     out: str
@@ -83,7 +83,7 @@ class Done:
 
 
 def command_here(folder: Path, environment: dict[str, str], words: Sequence[str]) -> Done:
-    """What `rdimport` does there with these arguments and variables, in this process."""
+    """Run `rdimport` in a folder with exactly these arguments and variables, in this process."""
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(folder),
@@ -93,21 +93,21 @@ def command_here(folder: Path, environment: dict[str, str], words: Sequence[str]
     ):
         try:
             code = cli.main(words)
-        except SystemExit as left:  # argparse leaves by itself
+        except SystemExit as left:  # argparse exits by itself
             code = left.code if isinstance(left.code, int) else 1
     return Done(code, out.getvalue(), err.getvalue())
 
 
 @dataclass
 class Desk:
-    """A folder to work in: its state, its reports, and everything that commands said there."""
+    """A folder to work in: its state, its reports, and the output of all commands run there."""
 
     home: Path
     key: str | None = None
     base_url: str | None = None
     said: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
-    """Variables besides the usual ones."""
+    """Variables in addition to the usual ones."""
 
     @property
     def state(self) -> Path:
@@ -118,7 +118,7 @@ class Desk:
         return self.home / "rdimport-reports"
 
     def write(self, name: str, content: str | bytes) -> str:
-        """A file of that content; returns its name."""
+        """Write a file; return its name."""
         path = self.home / name
         path.write_bytes(content if isinstance(content, bytes) else content.encode())
         return name
@@ -126,14 +126,14 @@ class Desk:
     def start(
         self, *words: object, stdin: Any = subprocess.DEVNULL, **more: Any
     ) -> subprocess.Popen[str]:
-        """Start a command and leave it running; `more` is of `command_in`."""
+        """Start a command and leave it running; `more` is passed to `command_in`."""
         said = [str(word) for word in words]
         process = command_in(self.home, self._told(), said, stdin, **more)
         _STARTED.append(process)
         return process
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
-        """The end of a command that was started. No command ever shows the key or a traceback."""
+        """Wait for a started command. No command may ever show the key or a traceback."""
         out, err = (text or "" for text in process.communicate(stdin, timeout=PATIENCE))
         self.said += [out, err]
         assert "Traceback" not in out + err, err
@@ -141,11 +141,11 @@ class Desk:
         return Done(process.returncode, out, err)
 
     def do(self, *words: object) -> Done:
-        """One command from start to end."""
+        """Run a command to its end."""
         return self.wait(self.start(*words))
 
     def shell(self, script: str) -> Done:
-        """A line of bash that starts a command."""
+        """Run a line of bash that starts a command."""
         process = Process(
             ["/bin/bash", "-c", script],
             cwd=self.home,
@@ -160,18 +160,18 @@ class Desk:
         return self.wait(process)
 
     def here(self, *words: object) -> Done:
-        """The same in this process, which saves the start of one; an uncaught error is raised."""
+        """Like `do`, but in this process, which saves starting one; an uncaught error is raised."""
         done = command_here(self.home, self._told(), [str(word) for word in words])
         self.said += [done.out, done.err]
         assert self.key is None or self.key not in done.out + done.err
         return done
 
     def feed(self, text: str, *words: object) -> Done:
-        """One command that reads standard input."""
+        """Run a command with `text` as its standard input."""
         return self.wait(self.start(*words, stdin=subprocess.PIPE), text)
 
     def artefacts(self) -> dict[str, bytes]:
-        """Every file that exists here, by its path, and everything that was said."""
+        """Every file here, by its path, and all output."""
         files = {str(p): p.read_bytes() for p in self.home.rglob("*") if p.is_file()}
         return files | {f"output {n}": text.encode() for n, text in enumerate(self.said)}
 
@@ -192,7 +192,7 @@ class Desk:
 
 @contextlib.contextmanager
 def _environment(wanted: dict[str, str]) -> Iterator[None]:
-    """These variables and no others, for a while."""
+    """Set exactly these variables within the block."""
     before = dict(os.environ)
     os.environ.clear()
     os.environ.update(wanted)

@@ -1,4 +1,4 @@
-"""A clock that is set wrongly."""
+"""A clock set to the wrong time."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from support.command import Desk
 
 
 class Elsewhen(SystemClock):
-    """The system's clock, put `off` this much."""
+    """The system clock, wrong by `off`."""
 
     def __init__(self, off: timedelta) -> None:
         self.off = off

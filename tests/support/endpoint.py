@@ -1,4 +1,4 @@
-"""The sandbox's endpoint in memory, on a clock that a test moves."""
+"""The sandbox's endpoint in memory, on a clock moved by the test."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ JSON_HEADERS = [(b"content-type", b"application/json"), (b"accept", b"applicatio
 
 
 class SetClock:
-    """A clock that stands until it is moved."""
+    """A clock that stands still until moved."""
 
     def __init__(self) -> None:
         self.at = datetime(2026, 3, 2, 12, 0, 30, tzinfo=UTC)
@@ -61,6 +61,6 @@ class Desk:
         return self.endpoint.answer(Call(**call))  # type: ignore[arg-type]
 
     def evidence(self, reply: Reply) -> Evidence:
-        """What our own reader makes of the answer."""
+        """What our own reader concludes from the answer."""
         headers = {name.decode(): value.decode() for name, value in reply.headers}
         return RDStation(self.key.secret).read(reply.status, headers, reply.body).evidence

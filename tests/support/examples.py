@@ -1,4 +1,4 @@
-"""How many examples a property is tried with."""
+"""How many examples a property is tested with."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _THOROUGH: Final = 300
 
 
 def register() -> None:
-    """The profiles: the suite's own, and `thorough` (`make proof`), with six times the examples.
+    """Register the profiles: the suite's own, and `thorough` (`make proof`) with six times as many.
 
     No test's result depends on how busy the machine is; in CI the examples are the same each time.
     """
@@ -28,5 +28,5 @@ def register() -> None:
 
 
 def costly(thorough: int) -> int:
-    """The examples of a property whose examples take long: so many where it is to be thorough."""
+    """How many examples to run where each is slow; `thorough` is the number for that profile."""
     return max(1, thorough * settings().max_examples // _THOROUGH)

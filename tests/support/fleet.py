@@ -1,4 +1,4 @@
-"""Clients whose jobs are due, workers that are at them, and a database in which time passes."""
+"""Clients with due jobs, workers that run them, and a database in which leases can lapse."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _LEFT = (
 
 
 class Office(Machine):
-    """Two clients with a list each, due since a moment ago, at a quota."""
+    """Two clients with one list each that has just become due, under a quota."""
 
     server: Server
     box: RunningSandbox
@@ -58,9 +58,9 @@ class Office(Machine):
         quota: str = "none",
         clients: Sequence[str] = CLIENTS,
     ) -> None:
-        """Their jobs, or those of some `clients`, were due that long ago, or else some minutes ago
-        and later than the last time: whoever was at them then has to begin again. What changed
-        counts for workers that start.
+        """Make the jobs of all or some `clients` due that long `ago`; by default some minutes ago
+        and later than the last time, so that they have to run again. Only workers that start
+        afterwards see the change.
         """
         moment = datetime.now().astimezone() - (ago or timedelta(minutes=5))
         if ago is None and self.was_due:
@@ -82,7 +82,7 @@ class Office(Machine):
         return self.ledger.rpartition("/")[2].replace("%20", " ")
 
     def lapse(self) -> None:
-        """Half a minute passes in which whoever is at work says nothing."""
+        """Let half a minute pass without a heartbeat of any worker."""
         self.server.do(_SILENCE, _LAPSE, _UNHEARD, database=self.database)
 
     def arrived(self) -> Counter[str]:
@@ -100,33 +100,33 @@ class Office(Machine):
         until(lambda: all(self.of_client(client) > before[client] for client in CLIENTS))
 
     def at_work(self) -> dict[str, bool]:
-        """The accounts in the queue, and whether a worker is at them."""
+        """The accounts in the queue, and whether a worker runs their jobs."""
         found: dict[str, bool] = {}
         for one in self.status()["queue"]:
             found[one["account"]] = found.get(one["account"], False) or one["at_work"]
         return found
 
     def jobs_of_workers(self) -> list[int]:
-        """How many jobs each living worker is at."""
+        """How many jobs each live worker runs."""
         found = self.status()["workers"]
         return sorted(len(one["jobs"]) for one in found if one["state"] == "working")
 
     def states(self) -> list[str]:
-        """Those of all workers that are known."""
+        """The states of all known workers."""
         return [one["state"] for one in self.status()["workers"]]
 
     def until_done(self) -> None:
         until(lambda: not self.server.ask(_LEFT, database=self.database))
 
     def finish(self, *workers: Popen[str]) -> None:
-        """Drain them, and do the rest as fast as it goes."""
+        """Drain the workers, and run the rest as fast as possible."""
         assert self.here("fleet", "drain").code == 0
         assert [self.wait(worker).code for worker in workers] == [0] * len(workers)
         self.due()
         assert self.here("worker", "--once").code == 0
 
     def see_all_accounted_for(self, *, most_in_doubt: int) -> None:
-        """Each row arrived once, or is in doubt; the ledger counts all of them."""
+        """Assert that each row arrived once or is in doubt; the ledger counts all of them."""
         assert set(self.arrived().values()) == {1}
         for one in self.status()["jobs"]:
             rows = one["run"]["counts"]
@@ -138,7 +138,7 @@ class Office(Machine):
 
 @cache
 def _tables(server: Server) -> str:
-    """A database in which a fleet could begin, to be copied."""
+    """A template database in which a fleet can start."""
     at = Machine(Path.cwd())
     at.ledger = server.new_database()
     assert at.here("fleet", "init").code == 0

@@ -1,7 +1,7 @@
-"""A folder in memory for all that the tests write, where the system has one with room.
+"""A folder in memory for everything the tests write, if the system has one with enough room.
 
-Ledgers and databases wait for the disk at each commit: on a disk, the tests do so for minutes. What
-they do is the same. `TMPDIR=/tmp make test` takes the disk.
+Ledgers and databases wait for the disk at each commit, which adds up to minutes. Their behaviour is
+the same. `TMPDIR=/tmp make test` uses the disk.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ import tempfile
 from pathlib import Path
 from typing import Final
 
-_MEMORY: Final = Path("/dev/shm")  # noqa: S108  Linux's; each run has a folder of its own there
+_MEMORY: Final = Path("/dev/shm")  # noqa: S108  Linux's; each run has its own folder there
 _PREFIX: Final = "rdimport-tests-"
 _ROOM: Final = 6 << 30
-"""Bytes that have to be free, there and in memory."""
+"""Bytes that must be free, there and in memory."""
 
 
 def take_folder() -> Path | None:
-    """Make it, for this process and those that it starts; None where there is none to be made."""
+    """Create it for this process and its children; return None where that is not possible."""
     if "TMPDIR" in os.environ or not _has_room():
         return None
     _sweep()
@@ -30,12 +30,12 @@ def take_folder() -> Path | None:
 
 
 def in_memory(folder: Path) -> bool:
-    """Whether it is in such a folder."""
+    """Whether a folder is in memory."""
     return folder.is_relative_to(_MEMORY)
 
 
 def _has_room() -> bool:
-    """Programs, too, have to start from there."""
+    """Whether there is enough room. Programs must be executable there, too."""
     if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return False
     is_for_data = os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
@@ -43,14 +43,14 @@ def _has_room() -> bool:
 
 
 def _available() -> int:
-    """Bytes of memory that programs could still get: such a folder may promise more."""
+    """Bytes of memory still available to programs: the folder may claim more."""
     lines = Path("/proc/meminfo").read_text("ascii").splitlines()
     kilobytes = next(line.split()[1] for line in lines if line.startswith("MemAvailable:"))
     return int(kilobytes) << 10
 
 
 def _sweep() -> None:
-    """Remove what runs that failed or were killed left there: it takes memory."""
+    """Remove what failed or killed runs left there: it takes memory."""
     for left in _MEMORY.glob(f"{_PREFIX}*"):
         run = left.name.removeprefix(_PREFIX).partition("-")[0]
         if not Path("/proc", run).exists():

@@ -1,10 +1,10 @@
-"""`python -m rdimport`, or a child of this process that reads a workbook or is a sandbox, as a copy
-of a process that has loaded its libraries already.
+"""Start `python -m rdimport`, or a child process that reads a workbook or is a sandbox, by forking
+a process that has already loaded the libraries.
 
-Loading polars, pandera and httpx is most of what a short command costs, and the tests start
-hundreds. A copy is a process of its own, with the environment, folder, streams and signals it would
-have had; only the loading is shared. Linux only: the copy becomes a child of the process that asked
-for it ("subreaper"), which waits for it and kills it as any other.
+Loading polars, pandera and httpx is most of the cost of a short command, and the tests start
+hundreds. A fork has the environment, folder, streams and signals of a process started normally;
+only the loading is shared. Linux only: the fork becomes a child of the process that requested it
+(its subreaper), which waits for it and kills it like any other.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ from support.processes import Process, dies_with_us, no_file_beyond, take_termin
 from support.waiting import PATIENCE
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
-"""From Linux' <linux/prctl.h>."""
+"""From Linux's <linux/prctl.h>."""
 
 _LIBRARIES: Final = (
     "anyio._backends._asyncio",
     "encodings.cp437",
     "encodings.utf_16",
     "encodings.utf_8_sig",
-    "hypothesis.strategies",  # pandera takes it where it is
+    "hypothesis.strategies",  # pandera imports it if it is installed
     "pandera.api.pandas",
     "pandera.backends.polars.builtin_checks",
     "pandera.backends.polars.checks",
@@ -54,7 +54,7 @@ _LIBRARIES: Final = (
     "unittest.main",
     "xlsxwriter",
 )
-"""What a command loads when it comes to it, besides what our own modules load."""
+"""What a command imports lazily, in addition to what our own modules import."""
 
 _COMMAND: Final = "rdimport"
 _CHILDREN: Final = {
@@ -70,13 +70,13 @@ _CHILDREN: Final = {
         "rdimport.source.sheets.xml2003",
     ),
 }
-"""Modules whose `main` is a child process, and what each loads when it comes to it."""
+"""Modules whose `main` is a child process, and what each imports lazily."""
 
 _READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
-"""Beginnings of variables that Python, or a library, reads while it starts."""
+"""Prefixes of variables that Python or a library reads at start-up."""
 
 _ENCODING: Final = "PYTHONIOENCODING"
-"""The one of them that a copy obeys, too."""
+"""The one of them that a fork respects, too."""
 
 _BEFORE: Final = dict(os.environ)
 
@@ -85,7 +85,7 @@ START: Final = child.start
 
 
 def can_copy(environment: Mapping[str, str]) -> bool:
-    """Whether a copy behaves as a process that is started with this environment."""
+    """Whether a fork behaves like a process started with this environment."""
     return (
         sys.platform == "linux"
         and environment.get("LANG", "").endswith("UTF-8")
@@ -100,7 +100,7 @@ def can_copy(environment: Mapping[str, str]) -> bool:
 def start_child(
     module: str, environment: Mapping[str, str] | None = None, **streams: Any
 ) -> subprocess.Popen[bytes]:
-    """As `child.start`, for processes of the tests that are not about how a child is started."""
+    """Like `child.start`, for tests that are not about how a child process is started."""
     told = child.bare(os.environ)
     if module not in _CHILDREN or not can_copy({"LANG": "C.UTF-8", **told}):
         return START(module, environment, **streams)
@@ -110,8 +110,8 @@ def start_child(
 
 
 class Copy(Process[AnyStr]):
-    """A command; its arguments are those of `rdimport`, all else is as in `subprocess.Popen`. A
-    write that makes a file larger than `file_size` fails.
+    """A forked command; its arguments are those of `rdimport`, all else is as in
+    `subprocess.Popen`. Writing a file larger than `file_size` fails.
     """
 
     def __init__(
@@ -142,16 +142,16 @@ class Copy(Process[AnyStr]):
             file_size=self._file_size,
         )
         self._child_created = True
-        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, alike since 3.11
+        self._close_pipe_fds(*pipes)  # type: ignore[attr-defined]  private, unchanged since 3.11
 
 
 class _Server:
-    """The process that is copied, started when a first copy is wanted."""
+    """The process that is forked, started for the first fork."""
 
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        places = {"PYTHONPATH": os.pathsep.join(sys.path)}  # a child, too, finds what we found
+        places = {"PYTHONPATH": os.pathsep.join(sys.path)}  # a child has our import path
         inherited = _BEFORE if module == _COMMAND else child.bare(_BEFORE) | places
         kept = {name: value for name, value in inherited.items() if name[:3] != "LC_"}
         with other:
@@ -177,7 +177,7 @@ class _Server:
         in_session: bool,
         file_size: int | None,
     ) -> int:
-        """The number of the new process, a child of this one."""
+        """Fork; return the PID of the new process, a child of this one."""
         deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session, file_size]
         wanted = json.dumps(told).encode()
@@ -188,9 +188,7 @@ class _Server:
 
 @contextmanager
 def _adopting() -> Iterator[None]:
-    """Be the parent of processes whose own one ends; only meanwhile: what other commands leave
-    behind is not ours.
-    """
+    """Be a subreaper within the block only: orphans of other commands are not ours."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     try:
@@ -203,7 +201,7 @@ _servers: Final[dict[tuple[int, str], _Server]] = {}
 
 
 def _server(module: str, environment: Mapping[str, str] | None = None) -> _Server:
-    """The server of this process for that module, started with these variables, too."""
+    """This process's server for a module, started with these additional variables."""
     known = os.getpid(), module
     if known not in _servers:
         _servers[known] = _Server(module, environment or {})
@@ -211,11 +209,11 @@ def _server(module: str, environment: Mapping[str, str] | None = None) -> _Serve
 
 
 def _serve(control: socket.socket) -> list[str] | None:
-    """Copy this process for each message; in a copy, return the command's arguments."""
+    """Fork for each message; in the child, return the command's arguments."""
     while True:
         message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
         if not message:
-            return None  # who asks has ended
+            return None  # the requesting process has ended
         told, tell = os.pipe()
         between = os.fork()
         if between == 0:
@@ -225,7 +223,9 @@ def _serve(control: socket.socket) -> list[str] | None:
                 os._exit(0)
             os.close(told)
             os.close(tell)
-            signal.signal(signal.SIGINT, signal.SIG_DFL)  # as long as Python would not be up yet
+            signal.signal(
+                signal.SIGINT, signal.SIG_DFL
+            )  # until Python would be up
             words, folder, environment, parent, deaf, in_session, size = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
@@ -247,18 +247,18 @@ def _serve(control: socket.socket) -> list[str] | None:
             return list(words)
         for number in (*streams, tell):
             os.close(number)
-        os.waitpid(between, 0)  # from here on, who asked is the parent
+        os.waitpid(between, 0)  # from here on, the requesting process is the parent
         control.send(os.read(told, 16))
         os.close(told)
 
 
 def _open_streams(encoding: str) -> None:
-    """Open again what Python opened when it started: it looked whether they were terminals, and
-    which encoding was wanted.
+    """Reopen the streams that Python opened at start-up: how depends on whether they are terminals,
+    and on the requested encoding.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         before = getattr(sys, name)
-        stream = open(  # noqa: SIM115  as long as the process
+        stream = open(  # noqa: SIM115  for the life of the process
             number,
             "w" if number else "r",
             buffering=1 if number == 2 or (number and os.isatty(number)) else -1,
@@ -275,7 +275,7 @@ def _main() -> None:
     gc.disable()
     for name in _loaded(program):
         import_module(name)
-    gc.freeze()  # a copy that looks for garbage would copy all pages
+    gc.freeze()  # garbage collection in a fork would copy all pages
     gc.enable()
     words = _serve(control)
     if words is not None:
@@ -289,7 +289,7 @@ def _main() -> None:
 
 
 def _loaded(program: str) -> Iterator[str]:
-    """The modules that a program loads, sooner or later."""
+    """All modules that a program imports, sooner or later."""
     if program != _COMMAND:
         yield from (program, *_CHILDREN[program])
         return
@@ -307,7 +307,7 @@ def _run(program: str) -> None:
 
 
 def _end(code: object) -> None:
-    """End as Python does, but leave the memory as it is: taking it down would first copy it."""
+    """Exit as Python does, but without freeing memory, which would first copy it."""
     if isinstance(code, int):
         threading._shutdown()  # type: ignore[attr-defined]
         atexit._run_exitfuncs()

@@ -1,4 +1,4 @@
-"""Spreadsheets of a few kilobytes that ask for gigabytes, and how much a command takes for one."""
+"""Spreadsheets of a few kilobytes that demand gigabytes, and what a command uses for one."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def xlsx(path: Path, rows: str = TABLE, before: str = "", after: str = "", **mor
 
 
 def padded(path: Path, part: str, megabytes: int) -> Path:
-    """A workbook of which one part, before its last tag, is filled up with spaces."""
+    """A workbook with one part padded with spaces before its last tag."""
     parts = {**PARTS, SHEET: sheet(TABLE)}
     head, _, tail = parts.pop(part).rpartition("</")
     content = repeated(head.encode(), b" " * (1 << 20), megabytes, f"</{tail}".encode(), level=1)
@@ -68,7 +68,7 @@ def padded(path: Path, part: str, megabytes: int) -> Path:
 
 
 class Deflated(NamedTuple):
-    """What is compressed, with what an archive says of it."""
+    """Compressed data, with its checksum and its uncompressed size."""
 
     data: bytes
     crc: int
@@ -76,9 +76,9 @@ class Deflated(NamedTuple):
 
 
 def repeated(head: bytes, piece: bytes, times: int, tail: bytes = b"", level: int = 6) -> Deflated:
-    """A text that holds one piece many times, which is compressed once."""
+    """A text that repeats one piece many times; the piece is compressed once."""
     packer = zlib.compressobj(level, wbits=-zlib.MAX_WBITS)
-    # After a full flush, nothing refers to what was before it.
+    # After a full flush, nothing refers to earlier data.
     begin, middle = (
         packer.compress(text) + packer.flush(zlib.Z_FULL_FLUSH) for text in (head, piece)
     )
@@ -88,8 +88,8 @@ def repeated(head: bytes, piece: bytes, times: int, tail: bytes = b"", level: in
 
 
 def _checksum(before: int, piece: bytes, times: int) -> int:
-    """The CRC-32 when a piece has followed so many times, without reading it so many times: each
-    bit of the checksum before it changes the one after it in its own way, whatever the others are.
+    """The CRC-32 after a piece has been repeated, without reading it each time: each bit of the
+    checksum before it changes the one after it independently of the others.
     """
     nothing = zlib.crc32(piece)
     changes = [zlib.crc32(piece, 1 << bit) ^ nothing for bit in range(32)]
@@ -105,13 +105,13 @@ def _checksum(before: int, piece: bytes, times: int) -> int:
 def zipped(
     path: Path, name: str, content: Deflated, others: Mapping[str, str] | None = None
 ) -> Path:
-    """An archive of one member that is compressed already, and others."""
+    """An archive of one member that is already compressed, and others."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(name, content.data, zipfile.ZIP_STORED)
         for other, text in (others or {}).items():
             archive.writestr(other, text)
     data = bytearray(path.read_bytes())
-    for begins in (0, data.index(b"PK\1\2") + 2):  # its header, and its line of the directory
+    for begins in (0, data.index(b"PK\1\2") + 2):  # its header and its directory entry
         struct.pack_into("<H", data, begins + 8, zipfile.ZIP_DEFLATED)
         struct.pack_into("<I", data, begins + 14, content.crc)
         struct.pack_into("<I", data, begins + 22, content.size)
@@ -120,7 +120,7 @@ def zipped(
 
 
 def ods(path: Path, row: str) -> Path:
-    """A spreadsheet of OpenDocument with one more row."""
+    """An OpenDocument spreadsheet with one more row."""
     head = "".join(
         f"<table:table-row>{ods_cell(a)}{ods_cell(b)}</table:table-row>" for a, b in PAIRS
     )
@@ -145,7 +145,7 @@ def ods_cell(text: str, attributes: str = "") -> str:
 
 
 def xml2003(path: Path, row: str) -> Path:
-    """A workbook of Excel 2003 with one more row."""
+    """An Excel 2003 workbook with one more row."""
     head = "".join(f"<Row>{xml_cell(a)}{xml_cell(b)}</Row>" for a, b in PAIRS)
     name = "urn:schemas-microsoft-com:office:spreadsheet"
     path.write_text(
@@ -160,13 +160,13 @@ def xml_cell(text: str, attributes: str = "") -> str:
 
 
 def html(path: Path, rest: str) -> Path:
-    """A page whose table goes on like this."""
+    """A page whose table continues with `rest`."""
     path.write_text(f"<html><table><tr><td>E-mail<td>Nome<tr><td>ana@exemplo.com.br<td>Ana{rest}")
     return path
 
 
 def packed(path: Path, head: bytes, megabytes: int, filling: bytes = b"\0", noise: int = 0) -> Path:
-    """A compressed file that begins like this; each megabyte ends with bytes that do not shrink."""
+    """A compressed file that begins with `head`; each megabyte ends in incompressible bytes."""
     return gzipped(path, repeated(head, filling * (1 << 20) + os.urandom(noise), megabytes))
 
 
@@ -184,7 +184,7 @@ def archive(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
 
 
 def cost_of(path: Path, *words: str) -> Cost:
-    """What `rdimport check` takes for a file."""
+    """The cost of `rdimport check` for a file."""
     said = path.parent / "said"
     with said.open("w") as out:
         process = command_in(Path.cwd(), ENVIRONMENT, ["check", str(path), *words], out=out)

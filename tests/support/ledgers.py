@@ -15,22 +15,22 @@ from rdimport.ledger.sqlite.store import SqliteStore
 
 
 class Place(Protocol):
-    """A place for one ledger of a kind; nothing is there yet."""
+    """A place for one ledger of a kind, empty at first."""
 
     @property
     def store(self) -> Store:
         """Where the ledger is now."""
 
     def crash(self) -> None:
-        """The process dies: from now on `store` has only what is durable. Who had the ledger open
-        closes it afterwards.
+        """Simulate a crash: from now on `store` has only what is durable. The test closes the
+        ledger it had open afterwards.
         """
 
     def analyze(self) -> None:
-        """The database collects statistics of what it holds, as it does now and then."""
+        """Let the database collect statistics, as it does from time to time."""
 
     def holds(self, text: bytes) -> bool:
-        """Is that text anywhere in what is stored?"""
+        """Whether the text occurs anywhere in the stored data."""
 
 
 class SqlitePlace:
@@ -66,5 +66,5 @@ class SqlitePlace:
 
 
 def sqlite_ledger(state_dir: Path) -> SqliteLedger:
-    """The ledger of a state directory, open to write to."""
+    """The ledger of a state directory, open for writing."""
     return SqliteStore(state_dir).open()

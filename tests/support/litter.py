@@ -1,7 +1,7 @@
-"""What ledgers of the tests leave in the developer's own folder.
+"""What the tests' ledgers leave in the developer's own folder.
 
-Each ledger records there how far it had come. A command that is started without the tests' own
-XDG_DATA_HOME does so in the folder of whoever runs the tests.
+Each ledger records its progress there. A command started without the tests' own XDG_DATA_HOME does
+so in the folder of the user who runs the tests.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from rdimport.ledger.sqlite.witness import outside
 
 
 def users_folders() -> list[Path]:
-    """Where ledgers leave their records: as the environment says it, and where it says nothing."""
+    """Where ledgers leave their records: with the environment's settings, and without them."""
     said = user_data_path("rdimport-ledgers", appauthor=False)
     before = {name: os.environ.pop(name, None) for name in ("HOME", "XDG_DATA_HOME")}
     try:
@@ -25,13 +25,13 @@ def users_folders() -> list[Path]:
 
 
 def entries(folders: list[Path]) -> set[str]:
-    """The names that are in these folders."""
+    """The names of all entries of these folders."""
     return {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
 
 
 def ledgers_behind(names: set[str], below: Path) -> list[Path]:
-    """The state directories below a folder whose records these are; others are somebody else's,
-    as several test runs may be at work at the same time.
+    """The state directories below a folder that these records belong to. Other records may belong
+    to another test run in progress.
     """
     if not names:
         return []

@@ -1,4 +1,4 @@
-"""A server on loopback that follows a script, and rows that are sent to it."""
+"""A loopback server that follows a script, and rows sent to it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Peer:
         self.writer = writer
 
     async def request(self) -> bytes:
-        """The next whole request; empty when the connection ends instead."""
+        """The next complete request; empty if the connection ends first."""
         try:
             head = await self._reader.readuntil(b"\r\n\r\n")
         except (asyncio.IncompleteReadError, ConnectionError):
@@ -52,7 +52,7 @@ class Peer:
         await self.writer.drain()
 
     def reset(self) -> None:
-        """End the connection with a reset, not in order."""
+        """Reset the connection instead of closing it."""
         connection = self.writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         self.writer.transport.abort()
@@ -136,7 +136,7 @@ async def sending(
 
 
 async def warm(server: Server, send: Callable[[], Awaitable[Reply]]) -> None:
-    """Send until a connection was used again: from then on the next row takes it, too."""
+    """Send until a connection is reused: from then on the next row reuses it, too."""
     for _ in range(1_000):
         before = server.connections
         await send()

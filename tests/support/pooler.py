@@ -1,4 +1,4 @@
-"""PgBouncer in transaction mode before a server, where it is installed."""
+"""PgBouncer in transaction mode in front of a server, if it is installed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}
 
 @contextmanager
 def pooled(server: Server) -> Iterator[int]:
-    """The port at which each transaction gets another process of the server."""
+    """The port where each transaction gets another server process."""
     assert PGBOUNCER is not None
     folder, port = new_folder(), free_port()
     (folder / "users").write_text('"postgres" ""\n')
@@ -29,7 +29,7 @@ def pooled(server: Server) -> Iterator[int]:
         f"listen_addr = 127.0.0.1\nlisten_port = {port}\nauth_type = trust\n"
         f"auth_file = {folder}/users\npool_mode = transaction\nunix_socket_dir =\n"
         "default_pool_size = 4\nserver_round_robin = 1\n"
-        "server_login_retry = 1\n"  # else it refuses everybody for 15 s after a server came back
+        "server_login_retry = 1\n"  # else it refuses all clients for 15 s after a server came back
     )
     other: dict[str, Any] = {}
     if not os.geteuid():

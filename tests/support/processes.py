@@ -1,5 +1,5 @@
-"""Processes that end with the test run that started them, even where that is killed (Linux), and
-of which nothing is waited for without end.
+"""Child processes that end with the test run that started them, even if it is killed (Linux), and
+that are never waited for without a timeout.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from typing import IO, Any, AnyStr, Final, cast
 from support.waiting import PATIENCE
 
 _PR_SET_PDEATHSIG: Final = 1
-"""From Linux' <linux/prctl.h>."""
+"""From Linux's <linux/prctl.h>."""
 
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Process(subprocess.Popen[AnyStr]):
-    """One whose end, and whatever it prints, has to come in time."""
+    """A process whose end and output are waited for with a timeout."""
 
     def __init__(self, args: Any, **more: Any) -> None:
         super().__init__(args, **more)
-        if sys.platform != "win32":  # there, nobody can ask a pipe whether there is something in it
+        if sys.platform != "win32":  # Windows cannot poll a pipe
             self.stdout = _in_time(self.stdout, args)
             self.stderr = _in_time(self.stderr, args)
 
@@ -43,7 +43,7 @@ class Process(subprocess.Popen[AnyStr]):
 
 
 def _in_time(stream: IO[AnyStr] | None, words: object) -> IO[AnyStr] | None:
-    """The same pipe; who reads from it fails where nothing comes for too long."""
+    """Wrap a pipe so that reading fails if nothing arrives within the timeout."""
     if stream is None:
         return None
     with stream:
@@ -77,20 +77,20 @@ class _Pipe(io.FileIO):
 
 
 def dies_with_us(parent: int, told: signal.Signals = signal.SIGKILL) -> None:
-    """To be called in a new process: once its parent is gone, the system sends it that signal."""
+    """Called in a new process: the system sends it a signal as soon as its parent has ended."""
     if _LIBC is None:
         return
     _LIBC.prctl(_PR_SET_PDEATHSIG, told, 0, 0, 0)
-    if os.getppid() != parent:  # gone meanwhile
+    if os.getppid() != parent:  # it has already ended
         os.kill(os.getpid(), told)
 
 
 def ending_with_us(
     first: Callable[[], object] = lambda: None, told: signal.Signals = signal.SIGKILL
 ) -> Callable[[], object] | None:
-    """What a new process does before its program begins (`preexec_fn`): `first`, and then that.
+    """A `preexec_fn` that calls `first`, then `dies_with_us`.
 
-    Linux takes the thread that starts the process for its parent: it has to last as long.
+    Linux takes the thread that starts the process for its parent: it has to live as long.
     """
     if sys.platform == "win32":
         return None
@@ -104,17 +104,17 @@ def ending_with_us(
 
 
 def take_terminal() -> None:
-    """Make the terminal that is standard input, if it is one, that of this session."""
+    """Make standard input the controlling terminal of this session, if it is a terminal."""
     if sys.platform != "win32" and os.isatty(0):
-        import fcntl  # noqa: PLC0415  POSIX's
-        import termios  # noqa: PLC0415  POSIX's
+        import fcntl  # noqa: PLC0415  POSIX only
+        import termios  # noqa: PLC0415  POSIX only
 
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
 def no_file_beyond(size: int) -> None:
-    """As on a full disk: a write of this process that makes a file larger fails."""
+    """As on a full disk: writing a larger file fails in this process."""
     if sys.platform != "win32":
-        import resource  # noqa: PLC0415  POSIX's
+        import resource  # noqa: PLC0415  POSIX only
 
         resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))

@@ -1,4 +1,4 @@
-"""Programs that some tests need: not there, or there and unable to work, is a reason to skip."""
+"""Programs that some tests need; they are skipped if one is missing or does not work."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ CHROMIUM = next(
 )
 OFFICE = shutil.which("soffice")
 _KEEPS_MEMORY = {"MALLOC_MMAP_THRESHOLD_": str(1 << 30), "MALLOC_TRIM_THRESHOLD_": str(1 << 30)}
-"""For glibc: LibreOffice takes and frees a gigabyte while it starts, in large pieces. That the
-system clears each of them anew is half of what a conversion costs.
+"""For glibc: LibreOffice allocates and frees a gigabyte in large blocks while it starts. Clearing
+each block anew is half the cost of a conversion.
 """
 
 
 def convert(profile: Path, *words: str) -> None:
-    """One conversion by LibreOffice with its settings in a folder of their own, as it serves one
-    process at a time. Raises OSError or SubprocessError.
+    """Convert with LibreOffice, using its own profile folder, as one serves one process at a time.
+    Raises OSError or SubprocessError.
     """
     subprocess.run(
         _office(profile, *words),
@@ -42,9 +42,9 @@ def convert(profile: Path, *words: str) -> None:
 
 @contextmanager
 def working_office(profile: Path) -> Iterator[None]:
-    """LibreOffice, started once: what is converted with the same settings is then handed over to
-    the one that runs, which takes a tenth of the time. A reason to skip unless it converts, found
-    out by doing so: its exit code is 0 either way.
+    """Start LibreOffice once: conversions with the same profile are handed over to the running
+    instance, which takes a tenth of the time. Skip unless a trial conversion works: the exit code
+    is 0 either way.
     """
     if OFFICE is None:
         pytest.skip("LibreOffice (soffice) is not installed")
@@ -64,8 +64,8 @@ def working_office(profile: Path) -> Iterator[None]:
 
 @contextmanager
 def _opened(profile: Path, book: Path) -> Iterator[None]:
-    """One that runs as long as this process, and ends after no conversion, as it has a file open.
-    On Linux only: elsewhere, each conversion starts one.
+    """An instance that lives as long as this process: with a file open, it does not exit after a
+    conversion. Linux only: elsewhere, each conversion starts one.
     """
     program = Path(str(OFFICE)).resolve().with_name("soffice.bin")  # `soffice` would not pass on
     if sys.platform != "linux" or not program.exists():  # that it has to end
@@ -98,12 +98,12 @@ def _environment() -> dict[str, str]:
 
 @contextmanager
 def working_browser(started: Any) -> Iterator[Any]:
-    """Chromium, driven by Playwright; a reason to skip unless it opens a page. The tests may run as
-    root in a container, where Chromium's own sandbox does not start.
+    """Chromium, driven by Playwright; skip unless it opens a page. The tests may run as root in a
+    container, where Chromium's own sandbox does not start.
     """
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import Error  # noqa: PLC0415  not everybody has it
+    from playwright.sync_api import Error  # noqa: PLC0415  optional
 
     try:
         browser = started.chromium.launch(

@@ -1,4 +1,4 @@
-"""Runs whose reports are looked at: through the API, against the sandbox."""
+"""Runs through the API against the sandbox, for tests of their reports."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ COLUMNS = ("E-mail", "Nome", "Celular", "UF", "Documento", "Interesse", "Aceite"
 
 @dataclass
 class Office:
-    """A folder with its ledger, from which runs go to a sandbox."""
+    """A folder with its ledger, whose runs send to a sandbox."""
 
     home: Path
     box: RunningSandbox
@@ -42,7 +42,7 @@ class Office:
     def write(
         self, *rows: tuple[str, ...], name: str = "lista.csv", encoding: str = "utf-8"
     ) -> str:
-        """A text file with `COLUMNS`, as Excel in Brazil saves it; short rows are filled up."""
+        """A text file with `COLUMNS`, as Excel in Brazil saves it; short rows are padded."""
         path = self.home / name
         with path.open("w", encoding=encoding, newline="") as file:
             out = csv.writer(file, delimiter=";")
@@ -56,7 +56,7 @@ class Office:
     async def begin(
         self, *files: object, mapping: str | Path = MAPPING, **options: Any
     ) -> RunResult:
-        """The same, for who has a loop."""
+        """Like `run`, inside an event loop."""
         is_path = isinstance(mapping, Path)
         known = Mapping.load(mapping) if is_path else Mapping.parse(str(mapping))
         told: dict[str, Any] = {
@@ -73,7 +73,7 @@ class Office:
 
 
 def csv_rows(path: str | Path) -> list[dict[str, str]]:
-    """The lines of a failures.csv by column, in whichever encoding its input was."""
+    """The lines of a failures.csv by column, in the encoding of its input."""
     data = Path(path).read_bytes()
     try:
         text = data.decode("utf-16" if data.startswith((b"\xff\xfe", b"\xfe\xff")) else "utf-8-sig")

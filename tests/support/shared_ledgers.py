@@ -1,4 +1,4 @@
-"""A ledger in PostgreSQL as the contract suite wants it."""
+"""A ledger in PostgreSQL as the contract suite expects it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _TABLES = "SELECT array_agg(relid::regclass::text) FROM pg_stat_user_tables"
 
 
 class _Store(PostgresStore):
-    """Makes its tables when it is opened, as the other kind does."""
+    """Creates its tables when opened, as the other kind does."""
 
     def open(self, *, trusting: bool = False):  # type: ignore[no-untyped-def]
         self.make()
@@ -20,7 +20,7 @@ class _Store(PostgresStore):
 
 
 class PostgresPlace:
-    """A database of its own, perhaps with the tables of a ledger that was never used."""
+    """A separate database, by default with the tables of an unused ledger."""
 
     def __init__(self, server: Server, *, made: bool = True) -> None:
         self._server = server
@@ -28,7 +28,7 @@ class PostgresPlace:
         self.store = _Store(self.url, KEY.hex())
 
     def crash(self) -> None:
-        """The process that is at work dies: its connections end, and its turns run out."""
+        """Simulate a crash: connections end and leases expire."""
         self._server.do("UPDATE rdimport.lease SET until = '-infinity'", database=self._name)
         self._server.ask(
             "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity"
@@ -40,7 +40,7 @@ class PostgresPlace:
         self._server.do("ANALYZE", database=self._name)
 
     def holds(self, text: bytes) -> bool:
-        """Whether its files hold that text, once the database has tidied them up."""
+        """Whether its files contain the text after VACUUM FULL."""
         tidied = ", ".join(["pg_statistic", *self._server.ask(_TABLES, database=self._name)])
         self._server.do(f"VACUUM (FULL) {tidied}", "CHECKPOINT", database=self._name)
         with closing(self._server.connect(self._name)) as db:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 READS_ALL = pytest.mark.xdist_group("sources")
-"""Such a test runs where the others do, so that one process parses the modules."""
+"""All such tests run in one process, so that the modules are parsed once."""
 
 
 @cache

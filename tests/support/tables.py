@@ -1,4 +1,4 @@
-"""Tables of the docs whose lines are promises."""
+"""Tables in the docs whose lines are promises."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ TESTS = Path(__file__).parent.parent
 
 
 def each_line_has_its_test(page: str, heading: str, tests: Mapping[str, str]) -> None:
-    """Hold a table of a page in docs/, whose first column has this heading, to its tests: by how a
-    line begins, the end of the file's name and the test's.
+    """Check that each line of the table in docs/ whose first column has this heading has its test:
+    `tests` maps the start of a line to the end of the file's name and the test's name.
     """
     text = (TESTS.parent / "docs" / page).read_text(encoding="utf-8")
     table = text.partition(f"| {heading} |")[2].partition("\n\n")[0]

@@ -1,4 +1,4 @@
-"""Waiting for something to become true, instead of for a time."""
+"""Wait for a condition instead of a fixed time."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from threading import Thread
 from typing import Any, Final
 
 PATIENCE: Final = 120 * float(os.environ.get("TEST_PATIENCE", "1"))
-"""Seconds within which anything that a test waits for has to happen. It only says how late a test
-that fails does so: `TEST_PATIENCE=5 make test` multiplies it for a very slow machine."""
+"""Timeout in seconds of everything a test waits for. It only decides how late a failing test fails:
+`TEST_PATIENCE=5 make test` multiplies it for a very slow machine.
+"""
 
 
 def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
-    """Return as soon as `true()` is; fail when that takes too long. A question that costs much is
-    asked less often, so that who is waited for gets most of the time.
+    """Return as soon as `true()` is true; fail after `seconds`. A slow condition is polled less
+    often, so that the code under test gets most of the CPU.
     """
     asked = time.monotonic()
     end = asked + seconds
@@ -30,8 +31,8 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
 
 @contextmanager
 def no_endless_waiting() -> Iterator[None]:
-    """Meanwhile, who waits for a thread or for what it finds out, without saying how long, fails
-    after that time. For a process: `support.processes`.
+    """Within the block, waiting for a thread or a future without a timeout fails after PATIENCE.
+    For processes: `support.processes`.
     """
     join, result = Thread.join, Future.result
 

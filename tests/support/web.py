@@ -1,4 +1,4 @@
-"""A web server on loopback that follows a script, over TLS or not, and a proxy that leads to it."""
+"""A loopback web server that follows a script, with or without TLS, and a proxy to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Final
 Answer = Callable[["Visit"], None]
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""For httpx on loopback: without it, each client reads all certificates of the world first."""
+"""For httpx on loopback: without it, each client first loads all CA certificates."""
 
 
 class Visit(BaseHTTPRequestHandler):
@@ -30,10 +30,10 @@ class Visit(BaseHTTPRequestHandler):
             self.site.answer(self)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Suppress logging."""
 
     def say(self, body: bytes, status: int = 200, **headers: str) -> None:
-        """A whole answer."""
+        """Send a complete response."""
         self.send_response(status)
         for name, value in {"content_length": str(len(body)), **headers}.items():
             if value:
@@ -42,7 +42,7 @@ class Visit(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def cut(self) -> None:
-        """End the connection here."""
+        """Close the connection here."""
         self.wfile.flush()
         self.close_connection = True
         with suppress(OSError):
@@ -51,7 +51,7 @@ class Visit(BaseHTTPRequestHandler):
 
 @dataclass
 class Site:
-    """A server, its script and what it was asked."""
+    """A server, its script and the requests it received."""
 
     answer: Answer
     port: int = 0
@@ -64,7 +64,7 @@ class Site:
 
 @contextmanager
 def site(answer: Answer, tls: ssl.SSLContext | None = None) -> Iterator[Site]:
-    """A server for a while."""
+    """A temporary server."""
     found = Site(answer, scheme="https" if tls else "http")
     visit = type("Here", (Visit,), {"site": found})
     with ThreadingHTTPServer(("127.0.0.1", 0), visit) as server:
@@ -93,7 +93,7 @@ class _Tunnel(BaseHTTPRequestHandler):
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Suppress logging."""
 
 
 def _carry(source: socket.socket, target: socket.socket) -> None:
@@ -106,7 +106,7 @@ def _carry(source: socket.socket, target: socket.socket) -> None:
 
 @contextmanager
 def proxy(port: int) -> Iterator[str]:
-    """A proxy that leads to that port of this machine, whatever host is asked for."""
+    """A proxy that connects to a local port, whatever host is requested."""
     tunnel = type("Tunnel", (_Tunnel,), {"port": port})
     with ThreadingHTTPServer(("127.0.0.1", 0), tunnel) as server:
         server.daemon_threads = True

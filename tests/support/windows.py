@@ -1,7 +1,7 @@
 """An account's fixed windows on a clock that only moves when something happens.
 
-It plays runs against RD's way of counting: so many requests in each window, wherever that begins,
-another client beside ours, answers that take their time, and a 429 for what is too much.
+It simulates runs against RD's quota: a limit for each window, wherever that begins, another client
+besides ours, delayed answers, and a 429 beyond the limit.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ WINDOW = 60.0
 
 @dataclass
 class Windows:
-    """`others` is the share of the quota that somebody else takes, up to the window `gone`; at
-    random moments, or `steady`. Without `headers` only a 429 tells anything. `missed` are the
-    windows of which nothing is counted: a run has to see a 429 first. A window allows `limit`
-    requests in `length` seconds.
+    """`others` is the share of the quota that another client takes, up to the window `gone`, at
+    random moments or `steady`. Without `headers`, only a 429 carries information. `missed` is how
+    many windows are not counted: a run has to see a 429 first. A window allows `limit` requests in
+    `length` seconds.
     """
 
     windows: int = 60
@@ -46,14 +46,14 @@ class Windows:
     theirs_refused: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(self.seed)  # noqa: S311  a story that can be told again
+        self._chance = random.Random(self.seed)  # noqa: S311  reproducible
         self._phase = self._chance.random() * self.length
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         self._open: Counter[int] = Counter()
 
     def play(self, runs: Sequence[RateLimiter], until: Sequence[float] = ()) -> Windows:
-        """Let the runs send, each as its pace allows and up to its moment in `until`, if any."""
+        """Let the runs send, each at its pace and up to its moment in `until`, if any."""
         ends = [*until, *[math.inf] * (len(runs) - len(until))]
         if self.others:
             self._at(0.0, self._other)
@@ -71,7 +71,7 @@ class Windows:
 
     @property
     def used(self) -> float:
-        """Share of the quota that was used, whoever did."""
+        """Share of the quota that was used, by any client."""
         return sum(self.taken[w] for w in self.counted) / self.limit / len(self.counted)
 
     @property

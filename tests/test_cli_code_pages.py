@@ -19,7 +19,7 @@ NAME = "Łódź “2026”.csv"
 
 def printed(desk: Desk, page: str, *words: str) -> bytes:
     """What a command writes where that code page is wanted."""
-    environment = {**desk._told(), "PYTHONIOENCODING": page}
+    environment = {**desk._variables(), "PYTHONIOENCODING": page}
     with TemporaryFile() as out, TemporaryFile() as err:
         process = command_in(desk.home, environment, [*words, "--lang", "pt-BR"], out=out, err=err)
         code = process.wait(PATIENCE)

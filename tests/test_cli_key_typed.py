@@ -145,7 +145,7 @@ def test_the_key_of_the_environment_is_masked_as_a_part_of_any_word(
 def test_a_key_in_a_mapping_is_not_repeated(keyless: Desk, line: str) -> None:
     keyless.write("list.yaml", MAPPING + line.format(KEY) + "\n")
     assert keyless.here("check", "list.csv", "-m", "list.yaml").code == 2
-    assert KEY not in "".join(keyless.said)
+    assert KEY not in "".join(keyless.output)
 
 
 def test_what_is_said_tells_how_a_key_is_given(keyless: Desk) -> None:
@@ -185,7 +185,7 @@ def test_no_option_of_any_command_is_abbreviated(keyless: Desk) -> None:
         if short not in known and not option.endswith(("-key", "-token")):
             assert keyless.here(command, f"{short}={KEY}").code == 2
     assert keyless.here("--versio").code == 2
-    assert KEY not in "".join(keyless.said)
+    assert KEY not in "".join(keyless.output)
 
 
 def test_files_that_stand_apart_are_named(keyless: Desk) -> None:

@@ -529,7 +529,7 @@ def test_a_key_in_the_keyring_is_used_by_its_account(
     assert desk.do("key", "list").out == "fair\n"
     done = desk.do(*list_of_six, "--quota", "none", "--account", "fair", "--json")
     assert done.summary["accepted"] == 6
-    assert not any(key in said for said in desk.said)
+    assert not any(key in said for said in desk.output)
     assert desk.do("key", "remove", "fair").code == 0
     assert desk.do(*list_of_six, "--account", "fair").code == 2
 

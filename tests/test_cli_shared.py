@@ -21,8 +21,8 @@ class Machine(Desk):
 
     ledger = ""
 
-    def _told(self) -> dict[str, str]:
-        return super()._told() | {"RDIMPORT_LEDGER": self.ledger}
+    def _variables(self) -> dict[str, str]:
+        return super()._variables() | {"RDIMPORT_LEDGER": self.ledger}
 
 
 @pytest.fixture

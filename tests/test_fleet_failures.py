@@ -217,7 +217,7 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
         assert office.of_client("acme") < ROWS
         assert office.at_work() == {"acme": True, "lua": True}
         office.finish(worker)
-    told = [line for text in office.said for line in text.splitlines() if "psycopg" in line]
+    told = [line for text in office.output for line in text.splitlines() if "psycopg" in line]
     assert not told
     office.see_all_accounted_for(most_in_doubt=0)
 

@@ -35,8 +35,8 @@ SHARED = ("--state-dir", "work", "--ledger")
 class Machine(Desk):
     """A desk whose key of shared ledgers is in a file of its own."""
 
-    def _told(self) -> dict[str, str]:
-        return super()._told() | {"RDIMPORT_LEDGER_KEY_FILE": str(self.home / "ledger.key")}
+    def _variables(self) -> dict[str, str]:
+        return super()._variables() | {"RDIMPORT_LEDGER_KEY_FILE": str(self.home / "ledger.key")}
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ class Machine(Desk):
 
     ledger = ""
 
-    def _told(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         shared = {"RDIMPORT_LEDGER": self.ledger, "RDIMPORT_LEDGER_KEY": KEY.hex()}
-        return super()._told() | shared
+        return super()._variables() | shared
 
 
 @pytest.fixture

@@ -191,7 +191,7 @@ def _written(path: Path, content: bytes) -> Path:
 def honest(tmp_path_factory: pytest.TempPathFactory) -> int:
     """Megabytes that a small list takes."""
     found = cost_of(hostile.xlsx(tmp_path_factory.mktemp("honest") / "honest.xlsx"))
-    assert found.code == 0, found.said
+    assert found.code == 0, found.output
     return found.megabytes
 
 
@@ -221,8 +221,8 @@ def test_a_rectangle_that_no_memory_holds_is_refused(
     name: str, costs: dict[str, Cost], honest: int
 ) -> None:
     found = costs[name]
-    assert found.code == 2, found.said
-    assert "has a filled cell far to the right of or below all others" in found.said
+    assert found.code == 2, found.output
+    assert "has a filled cell far to the right of or below all others" in found.output
     assert found.megabytes < honest + MOST
 
 
@@ -232,8 +232,8 @@ def test_a_file_that_asks_for_more_than_any_list_is_damaged_or_made_to_do_harm(
     name: str, tmp_path: Path, honest: int
 ) -> None:
     found = cost_of(HARMFUL[name](tmp_path / name))
-    assert found.code == 2, found.said
-    assert f"{name} is damaged or malicious" in found.said
+    assert found.code == 2, found.output
+    assert f"{name} is damaged or malicious" in found.output
     assert found.megabytes < honest + MOST
 
 
@@ -243,7 +243,7 @@ def test_a_package_that_libraries_read_in_different_ways_costs_no_more(
     name: str, costs: dict[str, Cost], honest: int
 ) -> None:
     found = costs[name]
-    assert found.code in (0, 2), found.said
+    assert found.code in (0, 2), found.output
     assert found.megabytes < honest + MOST
 
 
@@ -252,8 +252,8 @@ def test_a_package_that_libraries_read_in_different_ways_costs_no_more(
 def test_what_is_too_much_is_said(name: str, costs: dict[str, Cost], honest: int) -> None:
     _make, why = TOO_MUCH[name]
     found = costs[name]
-    assert found.code == 2, found.said
-    assert why in found.said
+    assert found.code == 2, found.output
+    assert why in found.output
     assert found.megabytes < honest + MOST
 
 
@@ -261,7 +261,7 @@ def test_what_is_too_much_is_said(name: str, costs: dict[str, Cost], honest: int
 @pytest.mark.parametrize("name", COSTLY)
 def test_what_only_looks_costly_is_read(name: str, costs: dict[str, Cost], honest: int) -> None:
     found = costs[name]
-    assert found.code == 0, found.said
+    assert found.code == 0, found.output
     assert found.megabytes < honest + MOST
 
 

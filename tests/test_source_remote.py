@@ -92,7 +92,7 @@ def test_check_init_and_a_suppression_list_take_addresses_too(
     assert "email: E-mail" in proposed.out
     assert server.at("/leads.csv") in looked.out
     assert checked.summary["suppressed"] == 50
-    assert "abcdef" not in "".join(desk.said)
+    assert "abcdef" not in "".join(desk.output)
 
 
 def test_a_list_that_has_changed_between_two_runs_sends_only_what_is_new(

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from support.forks import Copy
+from support.forks import ForkedProcess
 from support.processes import Process, ending_with_us, no_file_beyond
 
 from .checker import Ended
@@ -42,7 +42,7 @@ def started(
     with ExitStack() as stack:
         out, err = (stack.enter_context(path.open("wb")) for path in said)
         if quick and sys.platform == "linux":
-            return Copy(
+            return ForkedProcess(
                 words,
                 cwd=home,
                 env=env,

@@ -26,15 +26,15 @@ class Cost(NamedTuple):
     """A command's exit code, its output, and the peak memory of it or of a child process."""
 
     code: int
-    said: str
+    output: str
     megabytes: int
 
 
 def costs_of(paths: Iterable[Path]) -> dict[str, Cost]:
     """The cost of each file by name, up to the first that kills the process."""
-    words = [sys.executable, "-m", "support.checks", *map(str, paths)]
+    command = [sys.executable, "-m", "support.checks", *map(str, paths)]
     with Process(
-        words,
+        command,
         cwd=Path(__file__).parents[1],
         env=ENVIRONMENT,
         stdout=subprocess.PIPE,

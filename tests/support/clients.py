@@ -33,12 +33,12 @@ class Machine(Desk):
 
     ledger = ""
 
-    def _told(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         shared = {"RDIMPORT_LEDGER": self.ledger, "RDIMPORT_LEDGER_KEY": KEY.hex()}
         settings = self.home / "rdimport.toml"
         if settings.exists():
             shared["RDIMPORT_CONFIG"] = str(settings)
-        return super()._told() | shared
+        return super()._variables() | shared
 
     def status(self) -> dict[str, Any]:
         return self.here("fleet", "status", "--json").summary

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport import cli
-from support.forks import Copy, can_copy
+from support.forks import ForkedProcess, can_fork
 from support.processes import Process, ending_with_us, take_terminal
 from support.waiting import PATIENCE
 
@@ -41,7 +41,7 @@ def end_all() -> None:
 def command_in(
     folder: Path,
     environment: dict[str, str],
-    words: Sequence[str],
+    args: Sequence[str],
     stdin: Any = subprocess.DEVNULL,
     out: Any = subprocess.PIPE,
     *,
@@ -51,9 +51,9 @@ def command_in(
     """Start `rdimport` in a folder with exactly these arguments and variables. With `in_session` it
     gets its own session, and a terminal as standard input becomes its controlling terminal.
     """
-    copied = can_copy(environment)
-    return (Copy if copied else Process)(
-        [*words] if copied else [sys.executable, "-m", "rdimport", *words],
+    forked = can_fork(environment)
+    return (ForkedProcess if forked else Process)(
+        [*args] if forked else [sys.executable, "-m", "rdimport", *args],
         cwd=folder,
         env=environment,
         stdin=stdin,
@@ -62,7 +62,7 @@ def command_in(
         text=True,
         encoding="utf-8",
         start_new_session=in_session,
-        preexec_fn=None if copied else ending_with_us(*[take_terminal] * in_session),
+        preexec_fn=None if forked else ending_with_us(*[take_terminal] * in_session),
     )
 
 
@@ -82,7 +82,7 @@ class Done:
         return found
 
 
-def command_here(folder: Path, environment: dict[str, str], words: Sequence[str]) -> Done:
+def command_here(folder: Path, environment: dict[str, str], args: Sequence[str]) -> Done:
     """Run `rdimport` in a folder with exactly these arguments and variables, in this process."""
     out, err = io.StringIO(), io.StringIO()
     with (
@@ -92,7 +92,7 @@ def command_here(folder: Path, environment: dict[str, str], words: Sequence[str]
         contextlib.redirect_stderr(err),
     ):
         try:
-            code = cli.main(words)
+            code = cli.main(args)
         except SystemExit as left:  # argparse exits by itself
             code = left.code if isinstance(left.code, int) else 1
     return Done(code, out.getvalue(), err.getvalue())
@@ -105,7 +105,7 @@ class Desk:
     home: Path
     key: str | None = None
     base_url: str | None = None
-    said: list[str] = field(default_factory=list)
+    output: list[str] = field(default_factory=list)
     environment: dict[str, str] = field(default_factory=dict)
     """Variables in addition to the usual ones."""
 
@@ -124,32 +124,32 @@ class Desk:
         return name
 
     def start(
-        self, *words: object, stdin: Any = subprocess.DEVNULL, **more: Any
+        self, *args: object, stdin: Any = subprocess.DEVNULL, **more: Any
     ) -> subprocess.Popen[str]:
         """Start a command and leave it running; `more` is passed to `command_in`."""
-        said = [str(word) for word in words]
-        process = command_in(self.home, self._told(), said, stdin, **more)
+        texts = [str(arg) for arg in args]
+        process = command_in(self.home, self._variables(), texts, stdin, **more)
         _STARTED.append(process)
         return process
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
         """Wait for a started command. No command may ever show the key or a traceback."""
         out, err = (text or "" for text in process.communicate(stdin, timeout=PATIENCE))
-        self.said += [out, err]
+        self.output += [out, err]
         assert "Traceback" not in out + err, err
         assert self.key is None or self.key not in out + err
         return Done(process.returncode, out, err)
 
-    def do(self, *words: object) -> Done:
+    def do(self, *args: object) -> Done:
         """Run a command to its end."""
-        return self.wait(self.start(*words))
+        return self.wait(self.start(*args))
 
     def shell(self, script: str) -> Done:
         """Run a line of bash that starts a command."""
         process = Process(
             ["/bin/bash", "-c", script],
             cwd=self.home,
-            env=self._told(),
+            env=self._variables(),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -159,25 +159,25 @@ class Desk:
         _STARTED.append(process)
         return self.wait(process)
 
-    def here(self, *words: object) -> Done:
+    def here(self, *args: object) -> Done:
         """Like `do`, but in this process, which saves starting one; an uncaught error is raised."""
-        done = command_here(self.home, self._told(), [str(word) for word in words])
-        self.said += [done.out, done.err]
+        done = command_here(self.home, self._variables(), [str(arg) for arg in args])
+        self.output += [done.out, done.err]
         assert self.key is None or self.key not in done.out + done.err
         return done
 
-    def feed(self, text: str, *words: object) -> Done:
+    def feed(self, text: str, *args: object) -> Done:
         """Run a command with `text` as its standard input."""
-        return self.wait(self.start(*words, stdin=subprocess.PIPE), text)
+        return self.wait(self.start(*args, stdin=subprocess.PIPE), text)
 
     def artefacts(self) -> dict[str, bytes]:
         """Every file here, by its path, and all output."""
         files = {str(p): p.read_bytes() for p in self.home.rglob("*") if p.is_file()}
-        return files | {f"output {n}": text.encode() for n, text in enumerate(self.said)}
+        return files | {f"output {n}": text.encode() for n, text in enumerate(self.output)}
 
-    def _told(self) -> dict[str, str]:
+    def _variables(self) -> dict[str, str]:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RDIMPORT_", "LC_"))}
-        told = {
+        variables = {
             "HOME": str(self.home),
             "XDG_CACHE_HOME": str(self.home / ".cache"),
             "XDG_DATA_HOME": str(self.home / ".local" / "share"),
@@ -186,7 +186,7 @@ class Desk:
             "RDIMPORT_API_KEY": self.key,
             "RDIMPORT_BASE_URL": self.base_url,
         }
-        known = {name: value for name, value in told.items() if value is not None}
+        known = {name: value for name, value in variables.items() if value is not None}
         return kept | known | self.environment
 
 

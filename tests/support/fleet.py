@@ -18,12 +18,12 @@ from support.waiting import until
 
 CLIENTS = ("acme", "lua")
 _LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"
-_UNHEARD = "UPDATE rdimport.worker SET seen = clock_timestamp() - interval '10 s'"
-_SILENCE = """
+_UNSEEN = "UPDATE rdimport.worker SET seen = clock_timestamp() - interval '10 s'"
+_NO_HEARTBEAT = """
 UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'
 WHERE id IN (SELECT worker_id FROM rdimport_queue.procrastinate_jobs WHERE status = 'doing')
 """
-_LEFT = (
+_REMAINING = (
     "SELECT count(*) FROM rdimport_queue.procrastinate_jobs WHERE starts_with(queue_name, 'jobs')"
 )
 
@@ -83,7 +83,7 @@ class Office(Machine):
 
     def lapse(self) -> None:
         """Let half a minute pass without a heartbeat of any worker."""
-        self.server.do(_SILENCE, _LAPSE, _UNHEARD, database=self.database)
+        self.server.do(_NO_HEARTBEAT, _LAPSE, _UNSEEN, database=self.database)
 
     def arrived(self) -> Counter[str]:
         return Counter(one["email"] for one in self.box.conversions())
@@ -116,7 +116,7 @@ class Office(Machine):
         return [one["state"] for one in self.status()["workers"]]
 
     def until_done(self) -> None:
-        until(lambda: not self.server.ask(_LEFT, database=self.database))
+        until(lambda: not self.server.ask(_REMAINING, database=self.database))
 
     def finish(self, *workers: Popen[str]) -> None:
         """Drain the workers, and run the rest as fast as possible."""

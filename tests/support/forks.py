@@ -84,7 +84,7 @@ START: Final = child.start
 """How the program itself starts a child."""
 
 
-def can_copy(environment: Mapping[str, str]) -> bool:
+def can_fork(environment: Mapping[str, str]) -> bool:
     """Whether a fork behaves like a process started with this environment."""
     return (
         sys.platform == "linux"
@@ -101,15 +101,15 @@ def start_child(
     module: str, environment: Mapping[str, str] | None = None, **streams: Any
 ) -> subprocess.Popen[bytes]:
     """Like `child.start`, for tests that are not about how a child process is started."""
-    told = child.bare(os.environ)
-    if module not in _CHILDREN or not can_copy({"LANG": "C.UTF-8", **told}):
+    environ = child.bare(os.environ)
+    if module not in _CHILDREN or not can_fork({"LANG": "C.UTF-8", **environ}):
         return START(module, environment, **streams)
     server = _server(module, environment or {})
     more = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, **child.own_group(), **streams}
-    return Copy([], server=server, env={**told, **(environment or {})}, **more)
+    return ForkedProcess([], server=server, env={**environ, **(environment or {})}, **more)
 
 
-class Copy(Process[AnyStr]):
+class ForkedProcess(Process[AnyStr]):
     """A forked command; its arguments are those of `rdimport`, all else is as in
     `subprocess.Popen`. Writing a file larger than `file_size` fails.
     """
@@ -133,7 +133,7 @@ class Copy(Process[AnyStr]):
             number if found == -1 else found
             for number, found in enumerate((pipes[0], pipes[3], pipes[5]))
         ]
-        self.pid = self._server.copy(
+        self.pid = self._server.fork(
             args,
             cwd or Path.cwd(),
             environment,
@@ -167,9 +167,9 @@ class _Server:
         self._socket.close()
         self._process.wait(PATIENCE)
 
-    def copy(
+    def fork(
         self,
-        words: list[str],
+        args: list[str],
         folder: object,
         environment: Mapping[str, str],
         streams: list[int],
@@ -178,11 +178,11 @@ class _Server:
         file_size: int | None,
     ) -> int:
         """Fork; return the PID of the new process, a child of this one."""
-        deaf = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        told = [words, str(folder), dict(environment), os.getpid(), deaf, in_session, file_size]
-        wanted = json.dumps(told).encode()
+        nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        request = [args, str(folder), dict(environment), os.getpid(), nohup, in_session, file_size]
+        message = json.dumps(request).encode()
         with self._lock, _adopting():
-            socket.send_fds(self._socket, [wanted], streams)
+            socket.send_fds(self._socket, [message], streams)
             return int(self._socket.recv(16))
 
 
@@ -214,23 +214,21 @@ def _serve(control: socket.socket) -> list[str] | None:
         message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
         if not message:
             return None  # the requesting process has ended
-        told, tell = os.pipe()
+        read_end, write_end = os.pipe()
         between = os.fork()
         if between == 0:
             middle, pid = os.getpid(), os.fork()
             if pid:
-                os.write(tell, str(pid).encode())
+                os.write(write_end, str(pid).encode())
                 os._exit(0)
-            os.close(told)
-            os.close(tell)
-            signal.signal(
-                signal.SIGINT, signal.SIG_DFL
-            )  # until Python would be up
-            words, folder, environment, parent, deaf, in_session, size = json.loads(message)
+            os.close(read_end)
+            os.close(write_end)
+            signal.signal(signal.SIGINT, signal.SIG_DFL)  # until Python would be up
+            args, folder, environment, parent, nohup, in_session, size = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
             dies_with_us(parent)
-            signal.signal(signal.SIGHUP, signal.SIG_IGN if deaf else signal.SIG_DFL)
+            signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
                 os.close(stream)
@@ -244,12 +242,12 @@ def _serve(control: socket.socket) -> list[str] | None:
             os.environ.update(environment)
             if size is not None:
                 no_file_beyond(size)
-            return list(words)
-        for number in (*streams, tell):
+            return list(args)
+        for number in (*streams, write_end):
             os.close(number)
         os.waitpid(between, 0)  # from here on, the requesting process is the parent
-        control.send(os.read(told, 16))
-        os.close(told)
+        control.send(os.read(read_end, 16))
+        os.close(read_end)
 
 
 def _open_streams(encoding: str) -> None:
@@ -277,9 +275,9 @@ def _main() -> None:
         import_module(name)
     gc.freeze()  # garbage collection in a fork would copy all pages
     gc.enable()
-    words = _serve(control)
-    if words is not None:
-        sys.argv[1:] = words
+    args = _serve(control)
+    if args is not None:
+        sys.argv[1:] = args
         signal.signal(signal.SIGINT, signal.default_int_handler)
         try:
             _run(program)

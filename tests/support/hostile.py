@@ -183,11 +183,11 @@ def archive(path: Path, members: Iterable[tuple[str, bytes]]) -> Path:
     return path
 
 
-def cost_of(path: Path, *words: str) -> Cost:
+def cost_of(path: Path, *options: str) -> Cost:
     """The cost of `rdimport check` for a file."""
-    said = path.parent / "said"
-    with said.open("w") as out:
-        process = command_in(Path.cwd(), ENVIRONMENT, ["check", str(path), *words], out=out)
+    output = path.parent / "said"
+    with output.open("w") as out:
+        process = command_in(Path.cwd(), ENVIRONMENT, ["check", str(path), *options], out=out)
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
-    return Cost(process.returncode, said.read_text(errors="replace"), megabytes(used.ru_maxrss))
+    return Cost(process.returncode, output.read_text(errors="replace"), megabytes(used.ru_maxrss))

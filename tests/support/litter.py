@@ -16,10 +16,10 @@ from rdimport.ledger.sqlite.witness import outside
 
 def users_folders() -> list[Path]:
     """Where ledgers leave their records: with the environment's settings, and without them."""
-    said = user_data_path("rdimport-ledgers", appauthor=False)
+    configured = user_data_path("rdimport-ledgers", appauthor=False)
     before = {name: os.environ.pop(name, None) for name in ("HOME", "XDG_DATA_HOME")}
     try:
-        return [said, user_data_path("rdimport-ledgers", appauthor=False)]
+        return [configured, user_data_path("rdimport-ledgers", appauthor=False)]
     finally:
         os.environ.update({name: value for name, value in before.items() if value is not None})
 

@@ -70,9 +70,9 @@ def _user() -> dict[str, Any]:
     return {"user": "nobody", "group": "nogroup", "extra_groups": ()}
 
 
-def _run(*words: object) -> None:
+def _run(*args: object) -> None:
     subprocess.run(
-        [str(word) for word in words],
+        [str(arg) for arg in args],
         check=True,
         capture_output=True,
         timeout=PATIENCE,
@@ -85,8 +85,8 @@ def _run(*words: object) -> None:
 def _cluster() -> Path:
     """A fresh cluster to copy: creating one takes half a second."""
     data = new_folder() / "data"
-    words = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
-    _run(_programs() / "initdb", "-D", data, *words)
+    options = ["-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"]
+    _run(_programs() / "initdb", "-D", data, *options)
     return data
 
 
@@ -139,8 +139,8 @@ class Server:
         """Start a standby of this server under a name."""
         other = Server(new_folder() / "data")
         source = f"host=127.0.0.1 port={self.port} user=postgres application_name={name}"
-        words = ["-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
-        _run(_programs() / "pg_basebackup", "-D", other.data, *words)
+        options = ["-d", source, "-R", "-X", "stream", "-c", "fast", "--no-sync"]
+        _run(_programs() / "pg_basebackup", "-D", other.data, *options)
         other.configure("", primary_conninfo=source)
         other.start()
         return other
@@ -192,7 +192,7 @@ class Server:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C must not reach it
-                preexec_fn=ending_with_us(told=signal.SIGQUIT),
+                preexec_fn=ending_with_us(death_signal=signal.SIGQUIT),
                 **_user(),
             )
         atexit.register(self.kill)
@@ -221,8 +221,8 @@ class Server:
             return
         _signal([self._process.pid], signal.SIGSTOP)  # it forks no more from here on
         everyone = [self._process.pid, *self.children()]
-        for told in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
-            _signal(everyone, told)
+        for number in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
+            _signal(everyone, number)
         self._process.wait(PATIENCE)
         until(lambda: all(map(_is_over, everyone)))
 
@@ -270,10 +270,10 @@ class Server:
         self.do("CHECKPOINT", "CHECKPOINT")  # the first may have begun before
 
 
-def _signal(processes: Iterable[int], told: signal.Signals) -> None:
+def _signal(processes: Iterable[int], number: signal.Signals) -> None:
     for one in processes:
         with suppress(ProcessLookupError):
-            os.kill(one, told)
+            os.kill(one, number)
 
 
 def _is_over(process: int) -> bool:

@@ -42,21 +42,21 @@ class Process(subprocess.Popen[AnyStr]):
         return super().communicate(input, PATIENCE if timeout is None else timeout)
 
 
-def _in_time(stream: IO[AnyStr] | None, words: object) -> IO[AnyStr] | None:
+def _in_time(stream: IO[AnyStr] | None, command: object) -> IO[AnyStr] | None:
     """Wrap a pipe so that reading fails if nothing arrives within the timeout."""
     if stream is None:
         return None
     with stream:
-        pipe = io.BufferedReader(_Pipe(os.dup(stream.fileno()), words))
+        pipe = io.BufferedReader(_Pipe(os.dup(stream.fileno()), command))
     text = isinstance(stream, io.TextIOWrapper)
     kind = {"encoding": stream.encoding, "errors": stream.errors} if text else {}
     return cast("IO[AnyStr]", io.TextIOWrapper(pipe, **kind) if text else pipe)
 
 
 class _Pipe(io.FileIO):
-    def __init__(self, number: int, words: object) -> None:
+    def __init__(self, number: int, command: object) -> None:
         super().__init__(number)
-        self._words = words
+        self._command = command
 
     def readinto(self, buffer: Any, /) -> int | None:
         self._wait()
@@ -73,20 +73,20 @@ class _Pipe(io.FileIO):
     def _wait(self) -> None:
         with selectors.DefaultSelector() as look:
             look.register(self, selectors.EVENT_READ)
-            assert look.select(PATIENCE), f"{self._words}: nothing printed for {PATIENCE:g} s"
+            assert look.select(PATIENCE), f"{self._command}: nothing printed for {PATIENCE:g} s"
 
 
-def dies_with_us(parent: int, told: signal.Signals = signal.SIGKILL) -> None:
+def dies_with_us(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:
     """Called in a new process: the system sends it a signal as soon as its parent has ended."""
     if _LIBC is None:
         return
-    _LIBC.prctl(_PR_SET_PDEATHSIG, told, 0, 0, 0)
+    _LIBC.prctl(_PR_SET_PDEATHSIG, death_signal, 0, 0, 0)
     if os.getppid() != parent:  # it has already ended
-        os.kill(os.getpid(), told)
+        os.kill(os.getpid(), death_signal)
 
 
 def ending_with_us(
-    first: Callable[[], object] = lambda: None, told: signal.Signals = signal.SIGKILL
+    first: Callable[[], object] = lambda: None, death_signal: signal.Signals = signal.SIGKILL
 ) -> Callable[[], object] | None:
     """A `preexec_fn` that calls `first`, then `dies_with_us`.
 
@@ -98,7 +98,7 @@ def ending_with_us(
 
     def begin() -> None:
         first()
-        dies_with_us(us, told)
+        dies_with_us(us, death_signal)
 
     return begin
 

@@ -27,12 +27,12 @@ each block anew is half the cost of a conversion.
 """
 
 
-def convert(profile: Path, *words: str) -> None:
+def convert(profile: Path, *args: str) -> None:
     """Convert with LibreOffice, using its own profile folder, as one serves one process at a time.
     Raises OSError or SubprocessError.
     """
     subprocess.run(
-        _office(profile, *words),
+        _office(profile, *args),
         check=True,
         capture_output=True,
         timeout=PATIENCE,
@@ -88,8 +88,8 @@ def _opened(profile: Path, book: Path) -> Iterator[None]:
         running.wait(PATIENCE)
 
 
-def _office(profile: Path, *words: str) -> list[str]:
-    return [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", *words]
+def _office(profile: Path, *args: str) -> list[str]:
+    return [str(OFFICE), f"-env:UserInstallation={profile.as_uri()}", "--headless", *args]
 
 
 def _environment() -> dict[str, str]:

@@ -59,14 +59,14 @@ class Office:
         """Like `run`, inside an event loop."""
         is_path = isinstance(mapping, Path)
         known = Mapping.load(mapping) if is_path else Mapping.parse(str(mapping))
-        told: dict[str, Any] = {
+        defaults: dict[str, Any] = {
             "to": RDStation(self.box.api_key, base_url=self.box.base_url),
             "state_dir": self.home / "state",
             "report_dir": self.home / "reports",
             "quota": None,
             "mapping_name": str(mapping) if is_path else "lista.yaml",
         }
-        return await api.run_async([str(file) for file in files], known, **told | options)
+        return await api.run_async([str(file) for file in files], known, **defaults | options)
 
     def ledger(self) -> Ledger:
         return store_of(self.home / "state").open()

@@ -36,18 +36,18 @@ def no_endless_waiting() -> Iterator[None]:
     """
     join, result = Thread.join, Future.result
 
-    def joined(thread: Thread, timeout: float | None = None) -> None:
+    def join_in_time(thread: Thread, timeout: float | None = None) -> None:
         join(thread, PATIENCE if timeout is None else timeout)
         assert timeout is not None or not thread.is_alive(), (
             f"{thread.name} has not ended within {PATIENCE:g} s"
         )
 
-    def found(future: Future[Any], timeout: float | None = None) -> Any:
+    def result_in_time(future: Future[Any], timeout: float | None = None) -> Any:
         if timeout is None:
             assert not wait([future], PATIENCE).not_done, f"no result within {PATIENCE:g} s"
         return result(future, timeout)
 
-    Thread.join, Future.result = joined, found  # type: ignore[method-assign]
+    Thread.join, Future.result = join_in_time, result_in_time  # type: ignore[method-assign]
     try:
         yield
     finally:

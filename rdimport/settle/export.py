@@ -52,8 +52,8 @@ def _of_table(
     for batch in table.batches():
         prepared = prepare(batch, bound)
         _count_invalid(prepared.problems, unread)
-        for fields, said in _rows(prepared, batch.select(ROW, pl.col(column).alias("__moment__"))):
-            at = moment(said, zone)
+        for fields, time in _rows(prepared, batch.select(ROW, pl.col(column).alias("__moment__"))):
+            at = moment(time, zone)
             if at is None:
                 unread["no_moment"] += 1
                 continue

@@ -72,7 +72,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _sync(folder: Path) -> None:
-    """Let a new file in it outlive a power cut; Windows opens no folder."""
+    """Make a new file in it survive a power cut; Windows cannot open a folder."""
     if os.name != "posix":
         return
     number = os.open(folder, os.O_RDONLY)
@@ -125,7 +125,7 @@ class Inbox:
                 while data:
                     data = data[os.write(file, data) :]
                 os.fsync(file)
-            except OSError:  # half a line would spoil the next one
+            except OSError:  # an incomplete line would spoil the next one
                 os.ftruncate(file, size)
                 raise
         self.received += 1

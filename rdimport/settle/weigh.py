@@ -27,7 +27,7 @@ _ALWAYS: Final = frozenset(
 """Fields, besides custom ones, that RD's webhook always contains if they have a value."""
 
 _ZONES: Final = timedelta(hours=26)
-"""By how much two time zones differ at most."""
+"""The maximum difference between two time zones."""
 
 _ENOUGH: Final = 3
 """Number of conversions without a field from which its absence is meaningful."""
@@ -86,7 +86,7 @@ class Settlement:
 
 @dataclass(slots=True)
 class _Seen:
-    """What RD has of a run's conversions."""
+    """What RD's conversions of a run contain."""
 
     conversions: int = 0
     fields: Counter[str] = field(default_factory=Counter)
@@ -131,7 +131,7 @@ def settle(
 
 
 def _doubtful(declared: Declared, done: Settlement) -> str:
-    """Why rows that the list lacks may be in it all the same; empty if they are not."""
+    """Why rows missing from the list may have arrived anyway; empty if they did not."""
     unread = declared.unread["invalid"] + declared.unread["no_moment"]
     if unread:
         return ngettext(
@@ -163,8 +163,8 @@ def _doubtful(declared: Declared, done: Settlement) -> str:
 def _by_identity(
     ledger: Ledger, destination: int, some: Sequence[Evidence], nameless: Counter[str]
 ) -> dict[bytes, list[Evidence]]:
-    """The evidence by the identities under which the ledger may know it; what lacks a part of its
-    identity is counted as `nameless`.
+    """The evidence by the identities under which the ledger may know it; evidence without a part of
+    its identity is counted as `nameless`.
     """
     found: dict[bytes, list[Evidence]] = defaultdict(list)
     by_name: dict[str, list[Evidence]] = defaultdict(list)

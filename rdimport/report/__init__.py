@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rdimport.report.summary import RunSummary
 
 LIBRARIES: Final = ("rdimport.report.everything", "xlsxwriter")
-"""What a report loads when it is first written; who knows that it comes may load them before."""
+"""The modules that the first report loads; a caller that expects one may load them earlier."""
 
 
 def write_report(

@@ -19,8 +19,8 @@ from rdimport.report.html import page
 from rdimport.report.rows import Advance, Begin
 
 _AFTER: Final = 2.0
-"""Seconds by which a file is younger than the summary, written last, if a person has changed it; a
-copied folder has its files in any order.
+"""A file that is newer by this many seconds than the summary, which is written last, was changed by
+a person. The files of a copied folder have any order.
 """
 
 
@@ -68,8 +68,8 @@ def write(
 
 
 def _note_that_it_is_ours(folder: Path) -> None:
-    """Make an earlier summary as young as the file of failures that was just replaced: if this
-    process is killed now, nobody has corrected anything.
+    """Date an earlier summary like the file of failures that was just replaced: if this process is
+    killed now, the file does not look corrected.
     """
     with suppress(OSError):
         os.utime(folder / summary.FILE_NAME)

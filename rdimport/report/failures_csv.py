@@ -74,8 +74,8 @@ def _write(
         out = csv.writer(file, delimiter=delimiter, lineterminator="\r\n", quoting=csv.QUOTE_ALL)
         out.writerow([*columns(inputs), *REPORTED])
         for line in rows:
-            ours = map(_as_text, line.cells[-len(REPORTED) :])
-            out.writerow([*line.cells[: -len(REPORTED)], *ours])
+            added = map(_as_text, line.cells[-len(REPORTED) :])
+            out.writerow([*line.cells[: -len(REPORTED)], *added])
             count += 1
             advance(1)
     return count

@@ -13,7 +13,7 @@ from rdimport.report.job_status import JobStatus
 
 
 class Queued(NamedTuple):
-    """A job in the queue: at work, or waiting, perhaps for its time."""
+    """A job in the queue: running, or waiting, perhaps until a time."""
 
     job: str
     account: str
@@ -22,7 +22,7 @@ class Queued(NamedTuple):
 
 
 class Table(NamedTuple):
-    """For a screen or a page."""
+    """A table of a screen or a page."""
 
     title: str
     headings: tuple[str, ...]
@@ -30,7 +30,7 @@ class Table(NamedTuple):
 
 
 class FleetStatus(NamedTuple):
-    """What is known of all workers, accounts and jobs of a shared ledger."""
+    """The state of all workers, accounts and jobs of a shared ledger."""
 
     workers: Sequence[WorkerState]
     paused: Sequence[Pause]
@@ -38,7 +38,7 @@ class FleetStatus(NamedTuple):
     jobs: Sequence[JobStatus]
 
     def as_json(self) -> dict[str, Any]:
-        """As an object for scripts."""
+        """A JSON object for scripts."""
         return {
             "workers": [
                 {
@@ -67,7 +67,7 @@ def state(worker: WorkerState) -> str:
 
 
 def tables(found: FleetStatus) -> list[Table]:
-    """Workers, accounts that rest, and what waits; those that would be empty left out."""
+    """Workers, paused accounts, and waiting jobs; empty tables are omitted."""
     known = [
         Table(
             _("Workers"),

@@ -65,8 +65,8 @@ def jobs(
     job: str | None = None,
 ) -> Iterator[JobStatus]:
     """All accounts and jobs in the ledger, or those of one `job`, the latest first. A latest run
-    older than `max_age` seconds counts as failed, and so does one that began as long from now: a
-    clock was wrong.
+    older than `max_age` seconds counts as failed, and so does one that begins as far in the future:
+    a clock was wrong.
     """
     for found in ledger.latest_of_jobs(since, job):
         if found.run is not None:

@@ -47,8 +47,8 @@ def answer(status: JobStatus) -> str:
 
 
 def age(status: JobStatus) -> str:
-    """How long ago the latest run began, or in what time if a clock was wrong; empty if there was
-    none.
+    """How long ago the latest run began, or how far in the future if a clock was wrong; empty if
+    there was none.
     """
     if status.run is None:
         return ""
@@ -57,7 +57,7 @@ def age(status: JobStatus) -> str:
 
 
 def _is_past(status: JobStatus) -> bool:
-    """Whether the latest run began before now, or as good as."""
+    """Whether the latest run began before now, give or take a difference between clocks."""
     return (status.age or 0.0) > -_CLOCKS
 
 

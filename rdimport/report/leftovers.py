@@ -49,7 +49,7 @@ def _made(path: Path) -> tuple[Path, int]:
     while True:
         half = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF}")
         number = os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        if sys.platform == "win32":  # which cannot rename an open file
+        if sys.platform == "win32":  # Windows cannot rename an open file
             os.close(number)
             return half, os.open(os.devnull, os.O_RDONLY)
         import fcntl  # noqa: PLC0415  Windows has none
@@ -82,7 +82,7 @@ def sweep(folder: Path) -> list[Path]:
 
 def _is_left(half: Path) -> bool:
     """Whether the process that wrote it has ended."""
-    if sys.platform == "win32":  # which cannot remove an open file
+    if sys.platform == "win32":  # Windows cannot remove an open file
         return True
     import fcntl  # noqa: PLC0415  Windows has none
 

@@ -70,7 +70,7 @@ def steps(summary: RunEnd | RunSummary, words: Words, *, near: bool = False) -> 
 
 
 def _done(summary: RunEnd | RunSummary) -> str:
-    """The sentence after a run of which nothing is left."""
+    """The sentence after a run with no row left to do."""
     if not any(summary.counts[state] for state in _ARRIVED):
         return "next.none_sent"
     return "next.sandbox_done" if summary.sandbox else "next.done"

@@ -48,8 +48,8 @@ def see_that_it_can_be_made(folder: Path) -> None:
 
 
 def refuse_devices(path: Path) -> None:
-    """Raise OSError if a file that replaces `path` would take the place of a device, a pipe or one
-    of the system's own streams: root could replace `/dev/null`.
+    """Raise OSError if a file that replaces `path` would replace a device, a pipe or one of the
+    system's own streams: root could replace `/dev/null`.
     """
     with suppress(FileNotFoundError):
         mode = path.stat().st_mode
@@ -59,8 +59,8 @@ def refuse_devices(path: Path) -> None:
 
 
 def refuse_strangers(path: Path, begins: bytes) -> None:
-    """Raise OSError if `path` is not a file of ours, all of which begin with these bytes: a
-    mistyped option must not overwrite a list.
+    """Raise OSError if `path` is not one of our files, which all begin with these bytes: a mistyped
+    option must not overwrite a list.
     """
     with suppress(FileNotFoundError, IsADirectoryError):
         refuse_devices(path)
@@ -90,9 +90,9 @@ def private(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def cleaned_once() -> Iterator[None]:
-    """Let `clean` look through each folder only once in the meantime: a command of hundreds of runs
-    would look through thousands of reports for each. What a process that is killed meanwhile leaves
-    is removed by the next command.
+    """Let `clean` search each folder only once until the block ends: a command of hundreds of runs
+    would search thousands of reports for each. The next command removes what a killed process
+    leaves in that time.
     """
     _cleaned.append(set())
     try:
@@ -119,7 +119,7 @@ def clean(report_dir: Path) -> None:
 
 
 def seen_in(folder: Path) -> list[Path]:
-    """What is in a folder. Raises ReportError where it may not be listed."""
+    """The entries of a folder. Raises ReportError if it may not be listed."""
     try:
         return listed(folder)
     except OSError as error:
@@ -127,7 +127,7 @@ def seen_in(folder: Path) -> list[Path]:
 
 
 def unlisted(error: OSError) -> ReportError:
-    """The error for a folder in which reports, or what is left of them, cannot be looked for."""
+    """The error for a folder that cannot be searched for reports or their remains."""
     return ReportError(
         _(
             "The folder {folder} cannot be listed ({error}), so people's data in it would stay.",

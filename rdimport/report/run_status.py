@@ -77,7 +77,7 @@ _JUST_AGAIN: Final = frozenset(
         StopReason.LIMIT,
     }
 )
-"""Reasons after which the same command is all there is to do."""
+"""Stop reasons after which running the same command again is enough."""
 
 LATEST: Final = 10
 """Number of runs listed by default."""

@@ -41,7 +41,7 @@ def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -
     reports, logs, left = [], [], []
     for place in dict.fromkeys(place.absolute() for place in places):
         for folder in _reports(place):
-            if folder.name in runs or any(_names(file, people) for file in _ours(folder)):
+            if folder.name in runs or any(_names(file, people) for file in _report_files(folder)):
                 delete(folder)
                 reports.append(folder)
         for file in _files(place):
@@ -56,14 +56,16 @@ def remove_traces(places: Iterable[Path], people: People, runs: Sequence[str]) -
 
 def names_people(folder: Path, people: People) -> bool:
     """Whether the report in this folder names the people."""
-    return any(_names(file, people) for file in _ours(folder))
+    return any(_names(file, people) for file in _report_files(folder))
 
 
 def _reports(place: Path) -> list[Path]:
-    return [folder for folder in seen_in(place) if is_run(folder.name) and any(_ours(folder))]
+    return [
+        folder for folder in seen_in(place) if is_run(folder.name) and any(_report_files(folder))
+    ]
 
 
-def _ours(folder: Path) -> Iterator[Path]:
+def _report_files(folder: Path) -> Iterator[Path]:
     for name in REPORT_FILES:
         if is_file(folder / name):
             yield folder / name

@@ -84,7 +84,7 @@ class Words:
         return self._plural(state, 2)
 
     def one(self, state: State) -> str:
-        """A state's name, as of one row."""
+        """A state's name for one row."""
         return self._plural(state, 1)
 
     def rows_in(self, state: State, rows: int) -> str:
@@ -92,7 +92,7 @@ class Words:
         return f"{self.number(rows)} {self._plural(state, rows)}"
 
     def means(self, state: State, *, sandbox: bool = False) -> str:
-        """The meaning of a state; what a sandbox received, RD has not."""
+        """The meaning of a state; rows that a sandbox received are not in RD."""
         answered = state in (State.ACCEPTED, State.REFUSED)
         return self(f"means.{state}.sandbox" if sandbox and answered else f"means.{state}")
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rdimport.report.words import Words
 
 _ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_value", "reason")
-"""Not all columns by which a failure report is recognised: these rows must not be sent again."""
+"""Not all columns that identify a failure report: these rows must not be sent again."""
 
 _MOST: Final = 1_048_575
 _LONGEST: Final = 32_767

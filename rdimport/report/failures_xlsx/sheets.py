@@ -69,7 +69,7 @@ def write(
 
     with private(path) as half, scratch_of(half) as scratch:
         options = {"constant_memory": True, "use_zip64": True, "tmpdir": str(scratch)}
-        if _is_bare(run, data):  # as on most nights, which need not wait for files
+        if _is_bare(run, data):  # true on most nights, which then do not wait for files
             options = {"in_memory": True}
         book = xlsxwriter.Workbook(half, options)
         try:
@@ -292,5 +292,5 @@ def sheet_name(inputs: dict[int, Input], words: Words) -> str:
     """The name of the input's sheet, so that a mapping that names it works for the report too."""
     named = next((table.sheet for table in inputs.values() if table.sheet), "")
     allowed = "".join(c for c in named if c not in "[]:*?/\\")[:31].strip("'").strip()
-    ours = fold(allowed).startswith("rdimport") or fold(allowed) == "history"
-    return words("rows_sheet") if not allowed or ours else allowed
+    is_reserved = fold(allowed).startswith("rdimport") or fold(allowed) == "history"
+    return words("rows_sheet") if not allowed or is_reserved else allowed

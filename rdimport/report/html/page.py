@@ -197,7 +197,7 @@ def name_of(example: Example, files: Sequence[str]) -> str:
 
 
 def remarks(summary: RunSummary, words: Words) -> Iterator[str]:
-    """What there is to say of the rows besides their states, a sentence each."""
+    """Remarks about the rows besides their states, a sentence each."""
     found = (
         words.legal_bases(summary.legal_bases),
         words.proved(summary.proved),
@@ -208,7 +208,7 @@ def remarks(summary: RunSummary, words: Words) -> Iterator[str]:
 
 
 def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:
-    """How the requests went, in a few words each."""
+    """Figures about the requests, in a few words each."""
     if _nobody_met(summary):
         yield words.counted("attempts", summary.requests)
         return

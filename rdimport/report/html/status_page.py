@@ -37,8 +37,8 @@ def write(
     wanted: Callable[[str, str], bool] = lambda _account, _job: True,
     beside: Sequence[Table] = (),
 ) -> None:
-    """Write the page in the current language; `wanted` selects accounts and jobs, `beside` is what
-    else there is to see.
+    """Write the page in the current language; `wanted` selects accounts and jobs, `beside` are more
+    tables.
 
     Raises UsageError if it cannot be written.
     """
@@ -111,8 +111,8 @@ def _by_account(found: Sequence[JobStatus]) -> list[list[JobStatus]]:
 def _account(jobs: Sequence[JobStatus], nights: Sequence[Night]) -> Iterator[str]:
     worst = jobs[0]
     yield f'<section class="account"><h2>{escape(worst.account)}</h2>'
-    said = answer(worst) if len(jobs) == 1 else count(jobs)
-    yield f'<p class="said">{_mark(_kind(worst))} {escape(said)}</p>'
+    text = answer(worst) if len(jobs) == 1 else count(jobs)
+    yield f'<p class="said">{_mark(_kind(worst))} {escape(text)}</p>'
     yield from _strip(nights)
     runs = [status.run for status in jobs if status.run is not None]
     rows = {state: sum(run.counts[state] for run in runs) for state in State}
@@ -154,8 +154,8 @@ def _night(one: Night) -> str:
         else "",
         ngettext("{number} failed", "{number} failed", one.failed) if one.failed else "",
     )
-    said = ", ".join(filter(None, parts)) or _("nothing ran")
-    return f"{_day(one.ends - timedelta(days=1))}–{_day(one.ends)}: {said}"
+    text = ", ".join(filter(None, parts)) or _("nothing ran")
+    return f"{_day(one.ends - timedelta(days=1))}–{_day(one.ends)}: {text}"
 
 
 def _day(day: date) -> str:
@@ -175,10 +175,10 @@ def _rows(counts: Mapping[State, int]) -> Iterator[str]:
 
 
 def _quota(used: float) -> Iterator[str]:
-    said = escape(_("{share} of the quota used", share=f"{used:.0%}"))
+    text = escape(_("{share} of the quota used", share=f"{used:.0%}"))
     width = f"{min(used, 1.0):.0%}"
     yield f'<p class="quota"><span class="meter"><span style="width: {width}"></span></span>'
-    yield f"{said}</p>"
+    yield f"{text}</p>"
 
 
 def _quota_used(runs: Sequence[RunStatus]) -> float | None:

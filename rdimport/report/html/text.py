@@ -1,4 +1,4 @@
-"""What the pages have in common: escaped text, the head, the bar of states."""
+"""Parts common to all pages: escaped text, the head, the bar of states."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NO_NETWORK: Final = "default-src 'none'; style-src 'unsafe-inline'"
 
 
 def head(title: str, lang: str, *styles: str) -> Iterator[str]:
-    """The page up to its heading, with these files of styles; nothing is loaded from elsewhere."""
+    """The page up to its heading, with these style sheets; nothing is loaded from elsewhere."""
     folder = resources.files("rdimport.report.html")
     css = "".join(folder.joinpath(name).read_text("utf-8") for name in styles)
     yield f'<!doctype html>\n<html lang="{lang}">\n<head>\n<meta charset="utf-8">'
@@ -25,7 +25,7 @@ def head(title: str, lang: str, *styles: str) -> Iterator[str]:
 
 
 def bar(counts: Mapping[State, int]) -> Iterator[str]:
-    """The shares of the states that have rows, by their colours."""
+    """The shares of the states that have rows, in their colours."""
     yield '<div class="bar" aria-hidden="true">'
     for state, rows in counts.items():
         if rows:

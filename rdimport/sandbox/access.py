@@ -105,8 +105,8 @@ def _token_of_headers(scope: Scope, headers: dict[str, str]) -> str:
 async def _refuse(send: Send, headers: dict[str, str], status: int, text: str) -> None:
     """Respond with the reason, in the browser's language."""
     with speaking(language_of(words.choose("", headers.get("accept-language", "")))):
-        said = gettext(text)
-    await _say(send, status, said)
+        translated = gettext(text)
+    await _say(send, status, translated)
 
 
 async def _say(

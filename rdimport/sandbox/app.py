@@ -68,7 +68,7 @@ class App:
         delay = injector.delay()
         if delay:
             await self.endpoint.clock.sleep(delay)
-        if self.endpoint.clears != clears:  # what was asked before belongs to what is forgotten
+        if self.endpoint.clears != clears:  # a request from before a `clear` is cleared too
             await _reset(scope, receive)
             return
         reply = self.endpoint.answer(Call(method, path, query, scope["headers"], body), fault)

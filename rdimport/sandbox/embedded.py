@@ -151,9 +151,9 @@ class RunningSandbox:
         finally:
             connection.close()
         if answer.status >= 400:
-            said = text.decode(errors="replace")
+            reason = text.decode(errors="replace")
             raise SandboxError(
-                _("The sandbox says {status}: {said}", status=answer.status, said=said)
+                _("The sandbox says {status}: {said}", status=answer.status, said=reason)
             )
         return text
 

@@ -55,7 +55,7 @@ def run(
 
     Raises UsageError if the address or the data directory cannot be used.
     """
-    # What goes wrong at a connection here is mostly wanted, and the page shows it.
+    # Errors on connections are mostly intended here, and shown on the page.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
     listener = _bind(options)
     store = Store(options.data, options.keep, log.note if log else None)
@@ -121,7 +121,7 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
     try:
         config.load()
         if config.ssl:
-            # RD speaks nothing older (page `seguranca`).
+            # RD accepts nothing older (page `seguranca`).
             config.ssl.minimum_version = ssl.TLSVersion.TLSv1_3
     except OSError as error:
         raise UsageError(

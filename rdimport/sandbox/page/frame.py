@@ -58,7 +58,7 @@ def _header(view: View) -> Markup:
 
 
 def _mark() -> Markup:
-    """A tray that something falls into."""
+    """The icon: a tray with something falling into it."""
     return tag(
         "svg",
         tag("path", d="M12 3v9m0 0 4-4m-4 4-4-4"),
@@ -82,7 +82,7 @@ def _status(view: View) -> Markup:
             class_="status",
             id="status",
         ),
-        # Spoken when it changes; the script lets it change every few seconds at most.
+        # Screen readers announce its changes; the script changes it every few seconds at most.
         tag("span", notice, class_="hidden", role="status", id="notice", data_live=True),
     )
 

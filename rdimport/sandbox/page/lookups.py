@@ -1,4 +1,4 @@
-"""What the page asks the store, one question each; all answers are of one account."""
+"""The page's queries to the store, one question each; all answers are about one account."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PAGE_ROWS = 50
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """One contact; `fields` are those that RD would hold, `latest` its last conversion."""
+    """One contact; `fields` are those that RD would store, `latest` its last conversion."""
 
     id: int
     email: str
@@ -27,7 +27,7 @@ class Contact:
 
     @property
     def title(self) -> str:
-        """The name, or the e-mail where there is none."""
+        """The name, or the e-mail address if there is none."""
         return str(self.fields.get("name") or self.email)
 
 
@@ -51,7 +51,7 @@ def contacts(store: Store, account: int, search: str = "", page: int = 0) -> lis
 
 
 def contact(store: Store, account: int, number: int) -> Contact | None:
-    """One contact, None when the account has none of that number."""
+    """One contact; None if the account has none with that number."""
     rows = store.rows(
         "SELECT id, email, fields, created, updated, conversions, '' AS latest FROM contact"
         " WHERE account = ? AND id = ?",
@@ -68,7 +68,7 @@ def _contact(row: sqlite3.Row) -> Contact:
 
 
 def timeline(store: Store, account: int, email: str) -> list[sqlite3.Row]:
-    """The contact's conversions, newest first, 200 of them: with `body`, `head`, `key_name`."""
+    """The contact's latest 200 conversions, newest first: with `body`, `head`, `key_name`."""
     return store.rows(
         "SELECT c.id, c.at, c.uuid, c.identifier, c.dropped, c.body, h.text AS head,"
         " k.name AS key_name FROM conversion c JOIN head h ON h.id = c.head"
@@ -79,7 +79,7 @@ def timeline(store: Store, account: int, email: str) -> list[sqlite3.Row]:
 
 
 def refusals(store: Store, account: int, page: int = 0, rows: int = PAGE_ROWS) -> list[sqlite3.Row]:
-    """Requests that were not accepted, newest first; those without an account belong to all."""
+    """Requests that were not accepted, newest first; without an account, for all accounts."""
     return store.rows(
         "SELECT r.*, h.text AS head_text FROM refusal r JOIN head h ON h.id = r.head"
         " WHERE r.account = ? OR r.account IS NULL ORDER BY r.id DESC LIMIT ? OFFSET ?",
@@ -88,7 +88,7 @@ def refusals(store: Store, account: int, page: int = 0, rows: int = PAGE_ROWS) -
 
 
 def dropped(store: Store, account: int) -> list[tuple[str, int]]:
-    """Names of fields that were dropped in silence, the most frequent first."""
+    """Names of fields that were silently dropped, the most frequent first."""
     rows = store.rows(
         "SELECT name, times FROM dropped WHERE account = ? ORDER BY times DESC, name LIMIT 50",
         (account,),
@@ -97,7 +97,7 @@ def dropped(store: Store, account: int) -> list[tuple[str, int]]:
 
 
 def totals(store: Store, account: int) -> tuple[int, int, int]:
-    """How many contacts, conversions and refused requests there were, forgotten ones included."""
+    """How many contacts, conversions and refused requests there were, including deleted ones."""
     (row,) = store.rows(
         "SELECT contacts, conversions, refused + (SELECT refused FROM total WHERE account = ?)"
         " FROM total WHERE account = ?",
@@ -107,5 +107,5 @@ def totals(store: Store, account: int) -> tuple[int, int, int]:
 
 
 def keys(store: Store, account: int) -> list[Key]:
-    """The account's keys in the order in which they were made."""
+    """The account's keys in the order of their creation."""
     return [key for key in store.keys.values() if key.account == account]

@@ -1,4 +1,4 @@
-"""HTML out of Python values. What is not markup is escaped: a contact's name stays text."""
+"""Builds HTML from Python values. Anything but `Markup` is escaped, such as a contact's name."""
 
 from __future__ import annotations
 
@@ -19,9 +19,10 @@ class Markup(str):
 
 
 def tag(name: str, /, *children: Child, **attributes: Attribute) -> Markup:
-    """One element. `class_` is written `class`, `aria_label` `aria-label`; True is a bare one.
+    """One element. `class_` is written `class`, `aria_label` `aria-label`; True is an attribute
+    without a value.
 
-    None and False leave an attribute or a child out.
+    None and False omit an attribute or a child.
     """
     start = f"<{name}{''.join(_attribute(*pair) for pair in attributes.items())}>"
     if name in _VOID:
@@ -47,7 +48,7 @@ def _text(child: Child) -> str:
 
 
 def join(*children: Child) -> Markup:
-    """Elements one after another, without one around them."""
+    """Elements one after another, without a parent."""
     return Markup("".join(map(_text, children)))
 
 
@@ -57,5 +58,5 @@ def live(id_: str, *children: Child, class_: str | None = None) -> Markup:
 
 
 def faint(*children: Child) -> Markup:
-    """Text beside what matters."""
+    """Less important text."""
     return tag("span", *children, class_="faint")

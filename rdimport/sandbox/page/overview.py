@@ -20,7 +20,7 @@ _ROWS = 8
 
 @dataclass(frozen=True, slots=True)
 class News:
-    """What a person has just done: the key that was created, or why it was not."""
+    """The result of a person's last action: the key that was created, or why it was not."""
 
     created: int = 0
     wrong: str = ""
@@ -65,8 +65,8 @@ def _steps(view: View, own: list[Key]) -> Markup:
     items = []
     for number, (title, done, more) in enumerate(steps, 1):
         mark = tag("span", "✓" if done else number, class_="step", aria_hidden="true")
-        said = tag("span", f" ({view.say('done')})", class_="hidden") if done else None
-        text = tag("div", tag("h3", view.say(title), said), more)
+        spoken = tag("span", f" ({view.say('done')})", class_="hidden") if done else None
+        text = tag("div", tag("h3", view.say(title), spoken), more)
         items.append(tag("li", mark, text, class_="done" if done else None))
     title = view.say("Three steps to the first contact")
     return view.card(title, tag("ol", items, class_="steps"), id_="start")
@@ -81,7 +81,9 @@ def _first_step(view: View, own: list[Key]) -> tuple[str, bool, Child]:
 
 
 def command(view: View, secret: str) -> str:
-    """What sends a list here: with a key for who may see it, else with a file that holds one."""
+    """The command that sends a list here: with a key for a profile that may see it, otherwise with
+    a key file.
+    """
     names = view.say("FILE"), "-m", view.say("MAPPING")
     typed = ["rdimport", "run", *names, "--base-url", view.address]
     if not view.profile.sees_keys:
@@ -173,7 +175,7 @@ def _see_all(view: View, path: str, what: str) -> Markup:
 
 
 def _address(view: View, own: list[Key], *, new: bool) -> Markup:
-    """Where to send, and the whole command, which the first steps show while nothing has come."""
+    """Where to send, and the whole command, which the first steps show until a row arrives."""
     sending = None
     if not new:
         title = tag("p", view.say("Send a spreadsheet here"), class_="faint sub")
@@ -184,7 +186,7 @@ def _address(view: View, own: list[Key], *, new: bool) -> Markup:
 
 
 def _whole_command(view: View, own: list[Key]) -> Markup:
-    """The key in it is fetched when it is copied: the page shows a key once."""
+    """Its key is only fetched when it is copied: the page shows a key once."""
     key, label = _latest_active(own), view.say("Copy the command")
     if key is None or not view.profile.sees_keys:
         return _copyable(command(view, ""), label, view)
@@ -193,7 +195,7 @@ def _whole_command(view: View, own: list[Key]) -> Markup:
 
 
 def _copyable(text: str, label: str, view: View, *, source: str = "") -> Markup:
-    """A text with a button that copies it, or what its `source` says."""
+    """A text with a button that copies it, or the response of its `source`."""
     button = _copy_button(view, label, text, source)
     # An option and its value stay on one line.
     shown = [[tag("span", part), " "] for part in re.split(r" (?=--)", text)]

@@ -51,7 +51,7 @@ def _nobody(view: View, search: str) -> Markup:
 
 
 def pager(view: View, path: str, page: int, *, more: bool, **values: str) -> Markup | None:
-    """Links to the pages before and after; None when there is only one."""
+    """Links to the previous and next page; None if there is only one."""
     if not page and not more:
         return None
     newer = view.link(path, page=page - 1 or "", **values) if page else None
@@ -84,11 +84,11 @@ def people(view: View, found: Sequence[Contact]) -> Markup:
 def _person(view: View, one: Contact) -> Markup:
     named = one.title != one.email
     name = tag("a", one.title, href=view.link(f"/sandbox/contacts/{one.id}"), class_="name")
-    who = tag("div", name, faint(one.email) if named else None)
+    person = tag("div", name, faint(one.email) if named else None)
     more = f" ×{one.conversions}" if one.conversions > 1 else ""
     return tag(
         "tr",
-        tag("td", tag("div", avatar(one.title), who, class_="who")),
+        tag("td", tag("div", avatar(one.title), person, class_="who")),
         tag("td", one.latest, faint(more), class_="latest"),
         tag("td", view.time(one.updated), class_="end faint"),
         data_row=f"{one.id}-{one.conversions}",
@@ -96,7 +96,7 @@ def _person(view: View, one: Contact) -> Markup:
 
 
 def avatar(title: str, size: str = "") -> Markup:
-    """The first letters, as a person would abbreviate the name."""
+    """The initials, as a person would abbreviate the name."""
     parts = title.partition("@")[0].replace(".", " ").replace("_", " ").split()
     letters = "".join(part[0] for part in (parts[:1] + parts[-1:] if len(parts) > 1 else parts))
     return tag("span", letters.upper()[:2], class_=f"avatar {size}".strip(), aria_hidden="true")
@@ -212,7 +212,7 @@ def _request(view: View, event: sqlite3.Row) -> Markup:
 
 
 def raw_request(head: str, body: bytes, lost: Sequence[str] = ()) -> Markup:
-    """A request as a person reads it: its JSON indented, names that were dropped marked."""
+    """A request in readable form: its JSON indented, dropped names marked."""
     lines: list[Child] = []
     for line in pretty(body).split("\n"):
         name = line.strip().partition('":')[0].removeprefix('"')
@@ -222,7 +222,7 @@ def raw_request(head: str, body: bytes, lost: Sequence[str] = ()) -> Markup:
 
 
 def pretty(body: bytes) -> str:
-    """JSON indented, anything else as it is; 20,000 characters at most."""
+    """JSON indented, anything else unchanged; 20,000 characters at most."""
     text = body.decode("utf-8", "replace")
     with contextlib.suppress(ValueError, RecursionError):
         text = json.dumps(json.loads(text), ensure_ascii=False, indent=2)

@@ -1,4 +1,4 @@
-"""The page's routes: a request in, a view and its HTML out."""
+"""The page's routes: from a request to a view and its HTML."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Page:
         self._store = endpoint.store
 
     def routes(self) -> list[Route]:
-        """What a person's browser asks for."""
+        """The paths that a person's browser requests."""
         at = "/sandbox"
         return [
             Route("/", self.overview),
@@ -68,12 +68,12 @@ class Page:
             Route(f"{at}/keys/{{key:int}}/{{what}}", self.secret, methods=["POST"]),
             Route(f"{at}/language/{{code}}", self.language),
             Route("/static/{name}", static),
-            # Browsers ask for it on pages that name no icon.
+            # Browsers request it for pages without an icon.
             Route("/favicon.ico", icon),
         ]
 
     async def overview(self, request: Request) -> Response:
-        """`/`: everything at a glance."""
+        """`/`: an overview."""
         view = self._view(request)
         news = News(number(request, "created"), request.query_params.get("wrong", ""))
         if news.wrong not in words.KEY_MISTAKES:
@@ -126,14 +126,14 @@ class Page:
         return _html(view, view.say("Simulate failures"), faults_page(view, wrong), status)
 
     async def new_account(self, request: Request) -> Response:
-        """A POST makes an account and goes there."""
+        """A POST creates an account and redirects to it."""
         name = (await _form(request)).get("name", "").strip()[:60]
         if not name:
             return RedirectResponse("/", 303)
         return RedirectResponse(f"/?account={self._store.account(name)}", 303)
 
     async def profile(self, request: Request) -> Response:
-        """A POST changes who looks at the page."""
+        """A POST changes the profile of the viewer."""
         named = Profile.named((await _form(request)).get("profile", ""))
         if named is None:
             return self.missing(request)
@@ -141,7 +141,7 @@ class Page:
         return RedirectResponse(self._view(request).link("/") + "#keys", 303)
 
     async def new_key(self, request: Request) -> Response:
-        """A POST makes a key, and shows it once."""
+        """A POST creates a key, and shows it once."""
         view = self._view(request)
         if not view.profile.sees_keys:
             return _forbidden(view)
@@ -165,7 +165,7 @@ class Page:
         return RedirectResponse(view.link("/") + "#keys", 303)
 
     async def secret(self, request: Request) -> Response:
-        """A POST gets one key in full, or the command with it: a person wants to copy it."""
+        """A POST returns one key in full, or the command with it, to be copied."""
         view = self._view(request)
         if not view.profile.sees_keys:
             return _forbidden(view)
@@ -177,7 +177,7 @@ class Page:
         return self.missing(request)
 
     async def language(self, request: Request) -> Response:
-        """Remember a language and go back."""
+        """Store a language and go back."""
         referer = request.headers.get("referer", "")
         base = str(request.base_url)
         response = RedirectResponse(referer if referer.startswith(base) else "/", 303)
@@ -229,7 +229,7 @@ def _forbidden(view: View) -> Response:
 
 
 async def static(request: Request) -> Response:
-    """Style, script and icon; their address changes when they do."""
+    """Style, script and icon; their addresses change with their contents."""
     name = request.path_params["name"]
     if name not in _TYPES:
         return PlainTextResponse("not found", 404)
@@ -238,7 +238,7 @@ async def static(request: Request) -> Response:
 
 
 async def icon(_request: Request) -> Response:
-    """The icon under the name that browsers guess."""
+    """The icon at the address that browsers guess."""
     return Response(_read("icon.svg"), media_type=_TYPES["icon.svg"])
 
 
@@ -253,12 +253,12 @@ def _version() -> str:
 
 
 async def _form(request: Request) -> dict[str, str]:
-    """The fields of a form, without the package that reads uploads."""
+    """The fields of a form, without the package that parses uploads."""
     body = (await request.body())[:10_000]
     return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
 
 
 def number(request: Request, name: str, default: int = 0) -> int:
-    """A number in the query of an address."""
+    """A number in the query string."""
     text = request.query_params.get(name, "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 16 else default

@@ -1,4 +1,4 @@
-"""The fault switches, for a person."""
+"""The form for the fault switches."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ PRESETS: Final = {
     "Flaky network": Faults(reset_before=0.05, reset_after=0.05, cut=0.02, latency=0.1, jitter=0.4),
     "Server in trouble": Faults(unavailable=0.2, fail_before=0.1, fail_after=0.1, hang_after=0.02),
 }
-"""Sets of faults that happen together in life."""
+"""Sets of faults that occur together in practice."""
 
 _TIMES: Final = ("latency", "jitter", "slow", "close_idle")
 _COUNTS: Final = ("retry_after", "odd_status", "skip", "at_most")
@@ -110,7 +110,7 @@ def _row(view: View, name: str, value: str, unit: str, *, step: str, most: int) 
 
 
 def faults_from(form: Mapping[str, str]) -> Faults:
-    """What a person has filled in. Raises UsageError."""
+    """The faults entered in the form. Raises UsageError."""
     if form.get("off"):
         return Faults()
     preset = form.get("preset")

@@ -29,7 +29,7 @@ def refused_page(view: View, page: int) -> Markup:
 
 
 def turned_away(view: View, rows: Sequence[sqlite3.Row]) -> Markup:
-    """The requests, each of which opens."""
+    """The requests, each of which can be expanded."""
     return tag("ul", (_one(view, row) for row in rows), class_="turned-away")
 
 
@@ -71,8 +71,8 @@ def _one(view: View, row: sqlite3.Row) -> Markup:
 
 
 def _kind(status: int) -> str:
-    """What the client knows of it: a wait, a doubt whether it arrived (no answer, or a server that
-    failed and does not say when to come back), or that it did not.
+    """What it means for the client: a wait, doubt whether it arrived (no response, or a failing
+    server that does not say when to come back), or a refusal.
     """
     if status == 429:
         return "throttled"
@@ -86,9 +86,15 @@ def _reason(view: View, code: str, sentence: str) -> Child:
     parts: list[Child] = []
     for pair in sentence.split("; "):
         name, _, error = pair.partition(": ")
-        said = view.say(words.ERRORS[error]) if error in words.ERRORS else ""
+        sentence_of_error = view.say(words.ERRORS[error]) if error in words.ERRORS else ""
         field = tag("code", name)
         parts.append(
-            tag("span", field, f" {said} ", tag("span", error, class_="type"), class_="pair")
+            tag(
+                "span",
+                field,
+                f" {sentence_of_error} ",
+                tag("span", error, class_="type"),
+                class_="pair",
+            )
         )
     return parts

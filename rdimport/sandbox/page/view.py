@@ -1,4 +1,4 @@
-"""What every part of the page is given: whose page it is, in which language, and small helpers."""
+"""The context of every part of the page: account, profile, language, and small helpers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from rdimport.sandbox.store import Store
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """One look at the page. `address` is the base URL as the person's browser reached it."""
+    """One view of the page. `address` is the base URL as the person's browser reached it."""
 
     endpoint: Endpoint
     language: str
@@ -26,7 +26,7 @@ class View:
 
     @property
     def store(self) -> Store:
-        """What the sandbox remembers."""
+        """The store of the sandbox."""
         return self.endpoint.store
 
     @property
@@ -39,18 +39,18 @@ class View:
         return words.say(self.language, sentence, **values)
 
     def number(self, value: int) -> str:
-        """With the thousands apart."""
+        """A number with thousands separators."""
         return whole(value, self.language)
 
     def link(self, path: str, **values: object) -> str:
-        """An address of the page that stays in this account."""
+        """A link within the page that keeps the account."""
         first = min(self.store.accounts, default=self.account)
         account = {} if self.account == first else {"account": self.account}
         query = urlencode({**account, **{k: v for k, v in values.items() if v not in ("", None)}})
         return f"{path}?{query}" if query else path
 
     def time(self, at: float) -> Markup:
-        """A moment in the machine's own time: the clock today, the date before."""
+        """A time in the machine's time zone: the time of day today, the date before."""
         moment = datetime.fromtimestamp(at, UTC)
         local = moment.astimezone()
         today = self.endpoint.clock.now().astimezone().date()
@@ -61,7 +61,7 @@ class View:
         return tag("time", text, datetime=moment.isoformat(timespec="seconds"))
 
     def card(self, title: str, *children: Child, id_: str, aside: Child = None) -> Markup:
-        """A titled part of the page."""
+        """A section of the page with a title."""
         heading = tag("h2", title, id=f"{id_}-title")
         return tag(
             "section",
@@ -73,7 +73,7 @@ class View:
         )
 
     def empty(self, sentence: str) -> Markup:
-        """What stands where there is nothing yet."""
+        """The text of an empty section."""
         return tag("p", self.say(sentence), class_="empty")
 
     def form(self, path: str, *children: Child, class_: str | None = None) -> Markup:
@@ -89,7 +89,7 @@ class View:
         beside: Child = None,
         intro: str = "",
     ) -> Markup:
-        """A page that is one list: its title, what is `beside` that, a sentence, the list."""
+        """A page with one list: its title, `beside` next to it, a sentence, the list."""
         heading = tag("h1", title, " ", tag("small", self.number(total)))
         return join(
             tag("div", live("title", heading), beside, class_="title-line"),

@@ -1,4 +1,4 @@
-"""What the page says: English sentences are in the code, Portuguese ones in the catalogue."""
+"""The page's texts: English sentences are in the code, Portuguese ones in the catalogue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from rdimport.core.errors import Bug
 from rdimport.core.messages.catalogue import catalogue
 
 CONTEXT: Final = "sandbox"
-"""Of the page's entries in the catalogue, each under its English sentence."""
+"""The prefix of the page's entries in the catalogue, each under its English sentence."""
 
 LANGUAGES: Final = {"en": "English", "pt-BR": "Português"}
 
@@ -37,7 +37,7 @@ REASONS: Final = {
     "lead": "More than {detail} requests for this e-mail in 24 hours.",
     "fault": "A simulated fault: {detail}.",
 }
-"""The sentence of each `replies.Reason` but `fields`, whose detail speaks for itself."""
+"""The sentence of each `replies.Reason` except `fields`, whose detail is enough."""
 
 
 REMEDIES: Final = {
@@ -82,11 +82,11 @@ ERRORS: Final = {
     "VALUES_MUST_BE_UNIQUE": "must not repeat",
     "CONFLICTING_FIELD": "must be absent if the __trf.src cookie is there",
 }
-"""What each of RD's `error_type` says of a field."""
+"""The meaning of each of RD's `error_type` for a field."""
 
 
 def say(language: str, sentence: str, **values: object) -> str:
-    """The sentence in that language, its places filled."""
+    """The sentence in that language, with its values."""
     text = sentence
     if language != "en":
         text = catalogue(language).pgettext(CONTEXT, sentence)
@@ -108,7 +108,7 @@ def remedy(language: str, code: str) -> str:
 
 
 def choose(cookie: str, accepted: str) -> str:
-    """The language of a person: what was chosen before, else what the browser asks for first."""
+    """The viewer's language: the one chosen before, otherwise the browser's first."""
     if cookie in LANGUAGES:
         return cookie
     for part in accepted.split(","):
@@ -121,4 +121,4 @@ def choose(cookie: str, accepted: str) -> str:
 
 
 KEY_MISTAKES: Final = ("A key needs a name.", "This name is already taken.")
-"""What can be wrong with the name of a new key."""
+"""Possible errors in the name of a new key."""

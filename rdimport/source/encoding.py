@@ -72,7 +72,7 @@ class Decoder:
             out = out.removeprefix(codecs.BOM_UTF8)
         if b"\x00" in out:
             size = len(out)
-            out = out.translate(None, b"\x00")  # in one pass, however many there are
+            out = out.translate(None, b"\x00")  # one pass, however many there are
             self.nul_bytes += size - len(out)
         self._lines += out.count(b"\n")
         return out
@@ -91,7 +91,7 @@ class Decoder:
     def _other(self, data: bytes, *, final: bool) -> bytes:
         try:
             text = self._decoder.decode(data, final)
-        except UnicodeError:  # said to be UTF-16 or UTF-32, and without a byte order mark
+        except UnicodeError:  # declared UTF-16 or UTF-32 without a byte order mark
             codec = _utf16_without_mark(data) or f"{self._name}-le"
             data = self._decoder.getstate()[0] + data
             self._decoder = codecs.getincrementaldecoder(codec)(_SINGLE_BYTE)
@@ -107,9 +107,9 @@ class Decoder:
 
 
 def _whole_characters(data: bytes, *, final: bool) -> bytes | None:
-    """The bytes up to the last whole character of UTF-8; None if some are none.
+    """The bytes up to the last whole UTF-8 character; None if some are invalid.
 
-    polars looks at them: it needs a fifth of the time of Python, and stops no other thread.
+    polars checks them: it needs a fifth of Python's time, and does not hold the GIL.
     """
     line = data.rfind(b"\n") + 1
     try:

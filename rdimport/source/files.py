@@ -70,7 +70,7 @@ class InputFile:
     spool: Any = field(default=None, repr=False, compare=False)
     """Keeps the temporary copy of standard input or of a download open."""
     version: str = ""
-    """What distinguishes a downloaded list from a later version: its ETag and size."""
+    """Distinguishes a downloaded list from a later version: its ETag and size."""
 
     @contextmanager
     def open(self) -> Iterator[BinaryIO]:
@@ -172,7 +172,7 @@ class InputFile:
             if _PAGE.match(self.name):
                 remedy = _("If it is the address of a page, write https:// in front of it.")
             return SourceError(_("{name} does not exist.", name=self.name), remedy)
-        if is_folder(self.path):  # which Windows answers as a file that may not be read
+        if is_folder(self.path):  # Windows reports a folder as a file without read permission
             return SourceError(
                 _("{name} is a folder.", name=self.name),
                 _("Name the files in it, for example {pattern}", pattern=f"{self.name}/*.csv"),
@@ -192,12 +192,12 @@ class InputFile:
 
 
 _PIECE: Final = 1 << 16
-"""Bytes unpacked at a time: zipfile reads as many packed ones ahead."""
+"""Bytes decompressed at a time: zipfile reads as many compressed ones ahead."""
 
 
 class _Counted:
-    """Decompressed data with a limit on the compression ratio, of what has been read so far: a
-    file that exceeds it only further on has not cost more than an honest one until there.
+    """Decompressed data with a limit on the compression ratio of what has been read so far: a file
+    that exceeds it only later has until then cost no more than a legitimate one.
     """
 
     def __init__(self, stream: IO[bytes], packed: Callable[[], int], name: str) -> None:
@@ -241,7 +241,7 @@ def _open_zstd(raw: BinaryIO, file: InputFile) -> Iterator[BinaryIO]:
 def input_files(paths: Sequence[str], hints: Hints) -> list[InputFile]:
     """The files with these names, in order; archives are not opened yet.
 
-    What is at an address is copied into the folder `hints.downloads`.
+    Files at an address are copied into the folder `hints.downloads`.
 
     `archive.zip/leads.csv`, as written in reports, requests that member of the archive. Raises
     SourceError for a file that does not exist, is a directory, or is not readable.
@@ -278,7 +278,7 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
 
 
 def _looked_in(path: Path) -> str:
-    """The folder in which a relative path was looked for: cron starts in another than a person."""
+    """The folder in which a relative path was looked up: cron starts in another than a person."""
     with suppress(OSError):  # a folder that was deleted
         if not path.is_absolute():
             return _(" It was looked for in {folder}.", folder=Path.cwd())
@@ -286,7 +286,8 @@ def _looked_in(path: Path) -> str:
 
 
 def matching(pattern: str) -> list[str]:
-    """The files that fit a pattern, in order, without those that Office puts beside open lists.
+    """The files that match a pattern, sorted, without the lock files that Office puts next to
+    lists.
 
     Raises SourceError if there is none because a folder may not be listed.
     """
@@ -297,7 +298,7 @@ def matching(pattern: str) -> list[str]:
 
 
 def _see_folders(pattern: str) -> None:
-    """Raise SourceError if a folder may not be listed in which a pattern's files would be."""
+    """Raise SourceError if a folder in which a pattern's files would be may not be listed."""
     while glob.has_magic(pattern):
         pattern = os.path.dirname(pattern)  # noqa: PTH120  as glob does
         for folder in glob.glob(pattern or ".", recursive=True):  # noqa: PTH207
@@ -315,7 +316,7 @@ def _see_folders(pattern: str) -> None:
 
 
 def is_of_office(name: str) -> bool:
-    """Whether its name is that of Office's lock file, which says who has a workbook open."""
+    """Whether its name is that of an Office lock file, which records who has a workbook open."""
     return name.startswith("~$")
 
 
@@ -331,10 +332,10 @@ def _spooled(name: str, stream: BinaryIO) -> InputFile:
 
 
 def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
-    """A new file without a name, where the system lets it be read so, and the path to read it."""
+    """A temporary file, unlinked where the system can still open it by a path, and that path."""
     copy: Any = tempfile.TemporaryFile(prefix="rdimport-", dir=folder)  # noqa: SIM115  it lives on
     path = Path(f"/proc/{os.getpid()}/fd/{copy.fileno()}")
-    if not exists(path):  # no Linux; Windows opens by its name no file that is deleted when closed
+    if not exists(path):  # not Linux; Windows cannot open a delete-on-close file by its name
         lasts = sys.platform == "win32"
         copy = tempfile.NamedTemporaryFile(prefix="rdimport-", dir=folder, delete=not lasts)  # noqa: SIM115
         path = Path(copy.name)

@@ -178,7 +178,7 @@ def _usual_width(rows: Sequence[FirstRow]) -> int:
 
 
 class _Score(NamedTuple):
-    """What speaks for a row being the header: names that the mapping has, usual names, cells."""
+    """The evidence that a row is the header: names that the mapping uses, common names, cells."""
 
     wanted: int
     usual: int

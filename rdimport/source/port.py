@@ -72,7 +72,7 @@ class Table(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """What tells the file from a later one of the same name; empty where nothing does."""
+        """Distinguishes the file from a later one of the same name; empty if nothing does."""
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
         """All data rows in order, at most `rows` at a time; may be called more than once.

@@ -63,8 +63,8 @@ def _bucket_and_key(address: str, name: str) -> tuple[str, str]:
 def _allows_http() -> bool:
     """Whether plain HTTP is allowed: for a store on this machine, or if configured."""
     named = os.environ.get("AWS_ENDPOINT_URL_S3") or os.environ.get("AWS_ENDPOINT_URL") or ""
-    said = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
-    return said or is_loopback(urlsplit(named).hostname)
+    message = os.environ.get("AWS_ALLOW_HTTP", "").lower() in ("1", "true")
+    return message or is_loopback(urlsplit(named).hostname)
 
 
 def _refused(name: str, error: Exception) -> SourceError:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 _TIME: Final = r" \d\d:\d\d:\d\d"
-"""In every date as the library writes it."""
+"""Part of every date as the library writes it."""
 
 
 class CalamineBook:

@@ -27,8 +27,8 @@ def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
         visible = [sheet for sheet in read if sheet not in book.hidden]
         read = visible or read
     else:
-        wish = fold(hints.sheets)
-        read = [sheet for sheet in book.sheets if fnmatchcase(fold(sheet), wish)]
+        pattern = fold(hints.sheets)
+        read = [sheet for sheet in book.sheets if fnmatchcase(fold(sheet), pattern)]
     if not read:
         raise SourceError(
             _("No sheet of {name} matches `sheets: {wish}`.", name=name, wish=hints.sheets),

@@ -30,7 +30,7 @@ _ADDRESS: Final = r"[^@\s]@[^@\s]+\.[^@\s]"
 
 
 class Book(Protocol):
-    """What each format implements: the sheets, and the cells of a sheet."""
+    """The interface of each format: the sheets, and the cells of a sheet."""
 
     @property
     def kind(self) -> str:
@@ -87,7 +87,7 @@ class GridTable:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the file from a later one of the same name."""
+        """Distinguishes the file from a later one of the same name."""
         return self._file.version or fingerprint(self._file.name)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
@@ -205,7 +205,7 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str], *, is_report: 
     if together:
         return _together_note(book, together) if sheet == together[0] else []
     others = [name for name in book.sheets if name != sheet]
-    if is_report:  # its summary is no list
+    if is_report:  # its summary sheet is not a list
         others = [name for name in others if not fold(name).startswith(SHEET)]
     if not others:
         return []

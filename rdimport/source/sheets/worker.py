@@ -40,7 +40,7 @@ def main() -> None:
         try:
             book = _opened(first["kind"], first["file"])
             _answer(answers, {"kind": book.kind, "sheets": list(book.sheets)})
-        except Exception as error:  # noqa: BLE001  whatever hostile bytes make of a reader
+        except Exception as error:  # noqa: BLE001  a reader may raise anything for hostile bytes
             _answer(answers, _failure(error))
             return
         for line in sys.stdin.buffer:

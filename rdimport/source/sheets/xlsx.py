@@ -32,29 +32,29 @@ class XlsxBook:
         self._file = file
         self.kind = kind
         self._texts = _texts(file)
-        self._ours = CalamineBook(file, kind) if self._texts else None
-        self._isolated = None if self._ours else IsolatedBook(file, kind)
+        self._in_process = CalamineBook(file, kind) if self._texts else None
+        self._isolated = None if self._in_process else IsolatedBook(file, kind)
 
     @property
     def sheets(self) -> Sequence[str]:
         """The names of the sheets, in order."""
-        return (self._ours or self._child()).sheets
+        return (self._in_process or self._child()).sheets
 
     @property
     def hidden(self) -> Sequence[str]:
         """Hidden sheets among those whose cells were loaded."""
-        books = [book for book in (self._ours, self._isolated) if book]
+        books = [book for book in (self._in_process, self._isolated) if book]
         return [sheet for book in books for sheet in book.hidden]
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell from row 1 on as text."""
-        if self._ours and self._is_bounded(self._ours, sheet):
-            return self._ours.cells(sheet)
+        if self._in_process and self._is_bounded(self._in_process, sheet):
+            return self._in_process.cells(sheet)
         return self._child().cells(sheet)
 
     def notes(self, sheet: str) -> Sequence[str]:
         """Sentences about anything unusual in the sheet's cells."""
-        books = [book for book in (self._isolated, self._ours) if book]
+        books = [book for book in (self._isolated, self._in_process) if book]
         return next((notes for book in books if (notes := book.notes(sheet))), ())
 
     def _child(self) -> IsolatedBook:

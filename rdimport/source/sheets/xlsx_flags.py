@@ -35,8 +35,8 @@ _MARKS: Final = {
     ),
     "filter": ((b"<autoFilter",), re.compile(rb"<autoFilter\b")),
 }
-"""What to search for, and a faster pre-check for each: what its matches may begin with or have in
-them, as the rest of a formula may be in the window before.
+"""The pattern of each flag, and a faster pre-check for each: text that its matches may begin with
+or contain, as the rest of a formula may be in the window before.
 """
 _SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter)|:c'
 """One pre-check for all of these, and for a cell with a prefix."""
@@ -122,7 +122,7 @@ def part_of(package: zipfile.ZipFile, sheet: str) -> str:
 
 
 def target_of(links: ET.Element, link: str | None) -> str:
-    """The path of the part that a relationship of the workbook leads to."""
+    """The path of the part that a relationship of the workbook refers to."""
     target = {one.get("Id"): one.get("Target", "") for one in links}.get(link, "")
     return target.lstrip("/") if target.startswith("/") else f"xl/{target}"
 

@@ -53,7 +53,7 @@ class TextTable:
 
     @property
     def fingerprint(self) -> str:
-        """What tells the file from a later one of the same name."""
+        """Distinguishes the file from a later one of the same name."""
         return self._file.version or fingerprint(self._file.name)
 
     @property
@@ -64,7 +64,7 @@ class TextTable:
         return (*self._file.notes, *found.header.notes, *short, *self._read_notes)
 
     def batches(self, rows: int = BATCH_ROWS) -> Iterator[pl.DataFrame]:
-        """All rows in order, the first of which are read at once; see `port.Table`."""
+        """All rows in order; reading begins at once. See `port.Table`."""
         return ahead(_joined(self._frames(), rows), "read")
 
     def _frames(self) -> Iterator[pl.DataFrame]:
@@ -102,7 +102,7 @@ class TextTable:
 
 
 def _joined(frames: Iterator[pl.DataFrame], rows: int) -> Iterator[pl.DataFrame]:
-    """At most so many rows at a time; two frames of few are one, as a batch has a fixed cost."""
+    """At most `rows` rows at a time; two small frames are joined, as a batch has a fixed cost."""
     held: list[pl.DataFrame] = []
     for frame in frames:
         held.append(frame)

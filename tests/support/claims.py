@@ -18,7 +18,8 @@ from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.lease import Lease, take
-from rdimport.ledger.postgres.session import PLANNED_ONCE, Session
+from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.settings import PLANNED_ONCE
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt
 from support.postgres import Server

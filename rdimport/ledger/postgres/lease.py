@@ -39,8 +39,8 @@ WHOSE: Final = 8
 """Length in bytes of the part of a stored pace that identifies its destination."""
 
 _LEFT: Final = """
-SELECT standing, extract(epoch FROM clock_timestamp())::float8,
-    (SELECT extract(epoch FROM max(w.claimed))::float8 FROM rdimport.destination d
+SELECT standing, (extract(epoch FROM clock_timestamp()) * 1000000)::bigint,
+    (SELECT (extract(epoch FROM max(w.claimed)) * 1000000)::bigint FROM rdimport.destination d
     JOIN rdimport.run r ON r.destination = d.id JOIN rdimport.written w ON w.run = r.id
     WHERE d.identity = %s)
 FROM rdimport.lease WHERE quota = %s
@@ -50,7 +50,7 @@ WARY: Final = 15 * 60.0
 
 _LOST: Final = """
 SELECT r.name, l.holder, l.machine, l.process, l.since,
-    %s - extract(epoch FROM clock_timestamp() - l.at)::float8
+    extract(epoch FROM clock_timestamp() - l.at)::bigint
 FROM rdimport.lost l JOIN rdimport.run r USING (epoch) JOIN rdimport.destination d
     ON d.id = r.destination AND d.identity = %s
 WHERE l.at > clock_timestamp() - make_interval(secs => %s) AND (EXISTS (
@@ -129,11 +129,11 @@ def lost_lately(session: Session, destination: str) -> Lost | None:
     """The run of a destination whose process was lost last, if it may still send rows: within
     `WARY` seconds, and unless the process is known to have ended.
     """
-    found = session.query(_LOST, (WARY, destination, WARY))
+    found = session.query(_LOST, (destination, WARY))
     me = myself()
     for name, host, machine, process, since, seconds in found:
         if not is_gone(Holder(host, machine, process, since), me):
-            return Lost(name, host, process, seconds)
+            return Lost(name, host, process, WARY - seconds)
     return None
 
 
@@ -155,9 +155,9 @@ def what_is_left(session: Session, quota: bytes, destination: str) -> LeftPace |
     ((kept, now, claimed),) = session.query(_LEFT, (destination, quota))
     if kept is None:
         return None
-    ago = max(0.0, now - int.from_bytes(kept[:8], "big", signed=True) / 1e6)
+    ago = max(0.0, (now - int.from_bytes(kept[:8], "big", signed=True)) / 1e6)
     mine = kept.startswith(whose(destination), 8)
-    since = max(0.0, now - claimed) if mine and claimed is not None else None
+    since = max(0.0, (now - claimed) / 1e6) if mine and claimed is not None else None
     return LeftPace(kept[8 + WHOSE :], ago, since)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final, Self
 
 import psycopg
@@ -10,6 +12,7 @@ from psycopg_pool import AsyncConnectionPool
 from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.session import SILENCE, WAY
+from rdimport.ledger.postgres.settings import settings
 from rdimport.ledger.postgres.trouble import explained
 
 _Connection = psycopg.AsyncConnection[Any]
@@ -25,18 +28,18 @@ class Pool(AsyncConnectionPool[_Connection]):
 
     def __init__(self, address: Address, schema: str) -> None:
         self._address = address
+
+        more = {"search_path": f"{schema}, pg_catalog", "plan_cache_mode": "auto"}
+
         super().__init__(
             address.url,
             min_size=1,
             max_size=6,
             open=False,
             check=_checked,
+            configure=partial(_configure, more=more),
             reconnect_timeout=_GIVE_UP,
-            kwargs={
-                **WAY,
-                "options": f"-c search_path={schema},pg_catalog -c statement_timeout=0",
-                "application_name": "rdimport queue",
-            },
+            kwargs={**WAY, "application_name": "rdimport queue"},
         )
 
     async def __aenter__(self) -> Self:
@@ -55,6 +58,20 @@ class Pool(AsyncConnectionPool[_Connection]):
         """See `AsyncConnectionPool`."""
         watchdog.rest(conn)
         await super().putconn(conn)
+
+
+async def _configure(db: _Connection, more: Mapping[str, str]) -> None:
+    """Make the settings of a new connection, with some `more`."""
+    watchdog.watch(db, db, SILENCE)
+    try:
+        await db.set_autocommit(True)
+        await db.execute(*settings(db.info.server_version, more, local=False))
+        await db.set_autocommit(False)
+    except BaseException:
+        await db.close()
+        raise
+    finally:
+        watchdog.rest(db)
 
 
 async def _checked(db: _Connection) -> None:

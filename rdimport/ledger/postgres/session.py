@@ -18,6 +18,7 @@ from psycopg import pq
 from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.holder import myself
+from rdimport.ledger.postgres.settings import OF_ITS_OWN, settings
 from rdimport.ledger.postgres.trouble import explained, not_replicated
 from rdimport.ledger.sql import Ask
 
@@ -37,34 +38,9 @@ WAY: Final[dict[str, Any]] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
     "target_session_attrs": "read-write",
+    "client_encoding": "utf8",
 }
 """Parameters of libpq, so that a vanished server is noticed within about ten seconds."""
-
-_SETTINGS: Final[dict[str, str]] = {
-    "synchronous_commit": "on",  # whatever the server, the database or the role says
-    "plan_cache_mode": "force_custom_plan",  # one made for an empty table reads all of a full one
-    "client_min_messages": "warning",  # a commit that no standby confirmed raises a warning
-    "search_path": "pg_catalog",
-    "default_transaction_isolation": "read committed",
-    "default_transaction_read_only": "off",
-    "idle_in_transaction_session_timeout": "30s",
-    "lock_timeout": "20s",
-    "statement_timeout": "0",  # whoever waits for an answer knows how long
-}
-PLANNED_ONCE: Final[dict[str, str]] = {
-    "plan_cache_mode": "force_generic_plan",
-    "enable_seqscan": "off",
-    "enable_bitmapscan": "off",
-    "jit": "off",  # what a plan that is ruled out would cost must not have these compiled
-}
-"""Settings for a connection whose statements find conversions by their primary key alone."""
-
-_OF_ITS_OWN: Final[dict[str, str]] = {
-    "tcp_keepalives_idle": "5",
-    "tcp_keepalives_interval": "2",
-    "tcp_keepalives_count": "3",
-}
-"""Settings for a server process of our own, not for one behind a pooler."""
 
 SILENCE: Final = 30.0
 """Seconds within which the database must complete a small transaction."""
@@ -124,13 +100,14 @@ class Session:
         )
         try:
             with self.watched(db, SILENCE):
-                found = db.execute("SELECT pg_backend_pid()").fetchone()
+                found = db.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
                 # a pooler tells a number of its own, by which a statement can be cancelled
                 self.pooled = found is None or found[0] != db.info.backend_pid
                 if self.pooled:
                     db.prepare_threshold = None
                 else:
-                    db.execute(*_settings({**_SETTINGS, **_OF_ITS_OWN, **self._more}, local=False))
+                    more = {**OF_ITS_OWN, **self._more}
+                    db.execute(*settings(db.info.server_version, more, local=False))
         except BaseException:
             db.close()
             raise
@@ -144,7 +121,7 @@ class Session:
         """Make the settings of a transaction that has begun, if behind a pooler."""
         self._warnings.clear()
         if self.pooled:
-            db.execute(*_settings(_SETTINGS, local=True))
+            db.execute(*settings(db.info.server_version, local=True))
 
     def committed(self) -> None:
         """Raise NotReplicatedError if the database warned at a commit."""
@@ -233,9 +210,3 @@ def roll_back(db: Connection) -> None:
     except psycopg.Error:
         with suppress(psycopg.Error):
             db.close()
-
-
-def _settings(wanted: dict[str, str], *, local: bool) -> tuple[str, list[object]]:
-    one = f"set_config(%s, %s, {'true' if local else 'false'})"
-    values = [part for pair in wanted.items() for part in pair]
-    return f"SELECT {', '.join([one] * len(wanted))}", list(values)

@@ -20,6 +20,11 @@ from rdimport.core.messages import _
 from rdimport.ledger.postgres.address import Address
 
 _BUSY: Final = (errors.LockNotAvailable, errors.TooManyConnections, errors.DeadlockDetected)
+_ENDS: Final = (
+    errors.ReadOnlySqlTransaction,
+    errors.IdleInTransactionSessionTimeout,
+    errors.TransactionTimeout,
+)
 _DAMAGE: Final = (errors.DataCorrupted, errors.IndexCorrupted)
 NOT_THERE: Final = (
     errors.UndefinedTable,
@@ -132,9 +137,9 @@ def taken_over(address: Address) -> LeaseLostError:
 
 def is_cut_off(error: psycopg.Error) -> bool:
     """Whether the connection broke or the server is not available, as opposed to a failed statement
-    (SQLSTATE classes 08 and 57, and 25006: a standby).
+    (SQLSTATE classes 08 and 57, what ends a connection, and 25006: a standby).
     """
-    if isinstance(error, errors.ReadOnlySqlTransaction):
+    if isinstance(error, _ENDS):
         return True
     state = error.sqlstate
     return isinstance(error, psycopg.OperationalError | psycopg.InterfaceError) and (

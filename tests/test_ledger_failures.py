@@ -144,7 +144,7 @@ def test_a_user_without_the_right_is_told_so_and_sends_nothing(
     done = desk.here(*RUN)
     said = " ".join(done.err.split())
     assert (done.code, "was denied: permission denied" in said, box.requests) == (2, True, 0)
-    assert "permission to use the schema" in said
+    assert "this permission, and for that to use the schemas" in said
 
 
 def test_without_a_connection_left_nothing_is_sent(

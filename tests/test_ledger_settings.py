@@ -1,13 +1,16 @@
-"""A shared ledger whose database has unusual settings."""
+"""A shared ledger whose database has unusual settings, rights or encoding."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from support.claims import KEY
+from support.command import Desk
 from support.fleet import CLIENTS, Office
+from support.lists import MAPPING, people
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
 
@@ -41,6 +44,7 @@ HARMLESS = {"bytea_output", "standard_conforming_strings", "TimeZone"}
 """The library reads what comes in any of these ways; no statement has a backslash."""
 
 _THEIRS = "SELECT name FROM pg_catalog.pg_settings WHERE source IN ('database', 'user')"
+RUN = ("run", "list.csv", "-m", "m.yaml", "--json")
 
 
 def set_all(server: Server, url: str) -> None:
@@ -55,6 +59,26 @@ def office(
     one = Office.new(tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS})
     set_all(postgres, one.ledger)
     return one
+
+
+@pytest.fixture
+def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
+    told = {"RDIMPORT_LEDGER": postgres.new_database(), "RDIMPORT_LEDGER_KEY": KEY.hex()}
+    desk = Desk(tmp_path, box.api_key, box.base_url, environment=told)
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", people(3))
+    return desk
+
+
+@pytest.fixture
+def guest(desk: Desk, postgres: Server) -> Iterator[str]:
+    """The user of the desk, who may do what everybody may."""
+    url = desk.environment["RDIMPORT_LEDGER"]
+    postgres.do("CREATE ROLE visitor LOGIN")
+    desk.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", "visitor@")
+    yield "visitor"
+    name = url.rpartition("/")[2].replace("%20", " ")
+    postgres.do("DROP OWNED BY visitor CASCADE", "DROP ROLE visitor", database=name)
 
 
 def test_no_setting_of_the_database_or_the_user_counts(office: Office) -> None:
@@ -94,3 +118,82 @@ def test_workers_and_runs_work_whatever_the_settings_are(office: Office) -> None
     assert office.here("ledger", "check", "--state-dir", office.home / "copy").code == 0
     report = next(office.home.glob("reports/*/failures.csv")).read_text(encoding="utf-8-sig")
     assert '"x@@y","Łukasz 😀"' in report
+
+
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_ledger_is_not_made_where_not_every_name_can_be_written(
+    desk: Desk, postgres: Server, encoding: str
+) -> None:
+    made = f"CREATE DATABASE {encoding} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
+    postgres.do(made)
+    told = desk.here("fleet", "init", "--ledger", postgres.url(encoding.lower()))
+    assert (told.code, f"its encoding is {encoding}" in told.err) == (2, True)
+
+
+def test_who_may_create_no_schema_makes_a_ledger_in_those_that_are_there(
+    desk: Desk, guest: str, postgres: Server
+) -> None:
+    assert "permission denied for database" in desk.here("fleet", "init").err
+    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
+    schemas = [
+        f"CREATE SCHEMA {one} AUTHORIZATION {guest}" for one in ("rdimport", "rdimport_queue")
+    ]
+    postgres.do(*schemas, database=name)
+    assert desk.here("fleet", "init").code == 0
+    assert desk.here(*RUN).code == 0
+    fetch = "ALTER FUNCTION rdimport_queue.procrastinate_fetch_job_v2 RENAME TO fetch_job_of_then"
+    postgres.do(fetch, database=name)
+    assert "permission denied for database" in desk.here("fleet", "init").err
+    assert desk.here("fleet", "status").code == 0  # what waits is still there
+
+
+def test_who_may_not_ask_which_server_it_is_is_not_told_of_a_copy(
+    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
+) -> None:
+    url = desk.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+    assert desk.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
+    postgres.do(
+        f"GRANT USAGE ON SCHEMA rdimport TO {guest}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA rdimport TO {guest}",
+        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA rdimport TO {guest}",
+        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+        database=name,
+    )
+    told = desk.here(*RUN)
+    assert (told.code, box.requests) == (2, 0)
+    assert "permission denied for function pg_control_system" in told.err
+    assert "is a copy" not in told.err
+    again = f"GRANT EXECUTE ON FUNCTION pg_control_system() TO {guest}"
+    postgres.do(again, database=name)
+    assert desk.here(*RUN).code == 0
+
+
+def test_a_ledger_whose_maker_might_not_ask_which_server_it_is_is_no_copy(
+    desk: Desk, guest: str, postgres: Server
+) -> None:
+    url = desk.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+    postgres.do(
+        f'GRANT CREATE ON DATABASE "{name}" TO {guest}',
+        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+        database=name,
+    )
+    assert desk.here("fleet", "init").code == 0
+    for one in (url, postgres.url(name)):
+        assert desk.here(*RUN, "--ledger", one).code == 0
+
+
+def test_rows_that_a_policy_hides_are_not_taken_for_unsent(
+    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
+) -> None:
+    url = desk.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+    postgres.do(f'GRANT CREATE ON DATABASE "{name}" TO {guest}')
+    assert desk.here("fleet", "init").code == 0
+    assert desk.here(*RUN).code == 0
+    hidden = ("ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY")
+    postgres.do(*(f"ALTER TABLE rdimport.conversion {one}" for one in hidden), database=name)
+    told = desk.here(*RUN)
+    assert (told.code, "row-level security policy" in told.err) == (2, True)
+    assert len(box.conversions()) == 3

@@ -92,10 +92,9 @@ class Queue:
         waiting = []
         if await self.app.check_connection_async():
             waiting = await self._query(sql.WAITING)
-            await self.app.connector.execute_query_async(f"DROP SCHEMA {_SCHEMA} CASCADE")
+            await self.app.connector.execute_query_async(sql.ANEW.format(_SCHEMA))
         try:
-            schema = f"CREATE SCHEMA IF NOT EXISTS {_SCHEMA}"
-            await self.app.connector.execute_query_async(schema)
+            await self.app.connector.execute_query_async(sql.IF_MISSING.format(_SCHEMA))
             await self.app.schema_manager.apply_schema_async()
         except ConnectorException:  # another process created them at the same moment
             if not await self.app.check_connection_async():

@@ -25,8 +25,8 @@ ON_ITS_WAY, ACCEPTED, UNCERTAIN, REFUSED, FREE = 0, 1, 2, 3, 9
 # whether anything has changed since the row was planned. No index contains `state`, so that
 # accepting a row changes no index at all (HOT). Rows in flight are found by `written.flying`: the
 # identities that a run's last write left in flight.
+_SCHEMAS: Final = ("rdimport", "rdimport_queue")
 _SCHEMA: Final = """
-CREATE SCHEMA IF NOT EXISTS rdimport;
 CREATE TABLE rdimport.setting (name text PRIMARY KEY, value text NOT NULL);
 CREATE TABLE rdimport.destination (
     id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, identity text NOT NULL UNIQUE,
@@ -94,8 +94,7 @@ CREATE TABLE IF NOT EXISTS rdimport.lost (
     since text NOT NULL, at timestamptz NOT NULL DEFAULT clock_timestamp());
 CREATE TABLE rdimport.paused (
     account text PRIMARY KEY, since timestamptz NOT NULL, why text NOT NULL);
-CREATE TABLE rdimport.due (job text PRIMARY KEY, tick timestamptz NOT NULL);
-CREATE SCHEMA IF NOT EXISTS rdimport_queue
+CREATE TABLE rdimport.due (job text PRIMARY KEY, tick timestamptz NOT NULL)
 """
 
 _IN_DOUBT: Final = """
@@ -200,7 +199,7 @@ made from a template have others.
 
 
 _SYSTEMS: Final[WeakKeyDictionary[Connection, str]] = WeakKeyDictionary()
-"""The server's part of `_place`, constant for as long as a direct connection lasts."""
+"""Which server it is, constant for as long as a direct connection lasts."""
 
 
 def make(session: Session, key: bytes) -> bool:
@@ -215,6 +214,8 @@ def make(session: Session, key: bytes) -> bool:
         version = _version(db)
         made = not version
         if made:
+            _refuse_encoding(session.address, db)
+            _create_schemas(db)
             for statement in f"{_SCHEMA};{_CORRECTED};{_UNSAMPLED};{_IN_DOUBT}".split(";"):
                 db.execute(statement.encode())
             db.execute(
@@ -228,6 +229,28 @@ def make(session: Session, key: bytes) -> bool:
         _note_place(db)
     see(session, key)
     return made
+
+
+def _create_schemas(db: Connection) -> None:
+    """Create those that are missing: whoever may create none may be given them."""
+    for name in _SCHEMAS:
+        if db.execute("SELECT to_regnamespace(%s) IS NULL", (name,)).fetchone() == (True,):
+            db.execute(f"CREATE SCHEMA {name}".encode())
+
+
+def _refuse_encoding(address: Address, db: Connection) -> None:
+    """Raise LedgerError for a database that cannot hold all names."""
+    ((encoding,),) = db.execute("SHOW server_encoding").fetchall()
+    if encoding != "UTF8":
+        raise LedgerError(
+            _(
+                "The database {where} cannot hold the ledger: its encoding is {encoding}, and "
+                "names need UTF8.",
+                where=address.shown,
+                encoding=encoding,
+            ),
+            _("Make another one: CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0"),
+        )
 
 
 def is_there(session: Session) -> bool:
@@ -285,6 +308,7 @@ def put_aside(session: Session, key: bytes) -> str:
     """Rename the schema, and create new tables; returns its new name."""
     aside = f"rdimport_{datetime.now(UTC):%Y%m%d_%H%M%S}"
     with session.transaction() as db:
+        _refuse_encoding(session.address, db)
         db.execute(f"ALTER SCHEMA rdimport RENAME TO {aside}".encode())
     make(session, key)
     return aside
@@ -305,29 +329,36 @@ def see_all(session: Session, noted: str) -> None:
         " (SELECT value FROM rdimport.setting WHERE name = 'place')"
     )
     refuse_weak(session, DurabilitySettings(*settings))
-    if was is not None and was != place + _system(session):
-        raise restored(session.address)
+    if was is not None:
+        _see_place(session, was, place)
     see_timeline(session.address, noted, now)
 
 
+def _see_place(session: Session, was: str, now: str) -> None:
+    """Raise LedgerLostError if the tables are not those of the place that was stored. What a user
+    without the right to ask stored does not say of which server they are.
+    """
+    *tables, server = f"{was}/".split("/")[:3]
+    if "/".join(tables) != now or (server and server != _system(session)):
+        raise restored(session.address)
+
+
 def _system(session: Session) -> str:
-    """The server's part of `_place`: its identifier, if this user may query it."""
+    """Which server it is. Raises LedgerError if this user may not query it."""
     db = session.connection
     known = None if session.pooled else _SYSTEMS.get(db)
     if known is None:
         with session.transaction() as db:
-            known = _SYSTEMS[db] = _asked_system(db)
+            ((known,),) = db.execute(_SYSTEM).fetchall()
+            _SYSTEMS[db] = known
     return known
 
 
-def _asked_system(db: Connection) -> str:
-    if db.execute(_MAY_ASK).fetchone() != (True,):
-        return ""
-    return "".join(f"/{value}" for value in db.execute(_SYSTEM).fetchone() or ())
-
-
 def _place(db: Connection) -> str:
-    return "".join(db.execute(f"SELECT {_PLACE}").fetchone() or ()) + _asked_system(db)
+    parts = [f"SELECT {_PLACE}"]
+    if db.execute(_MAY_ASK).fetchone() == (True,):
+        parts.append(_SYSTEM)
+    return "/".join(db.execute(part).fetchall()[0][0] for part in parts)
 
 
 def _note_place(db: Connection) -> None:

@@ -85,8 +85,9 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
         return LedgerError(
             _("Access to the ledger {where} was denied: {said}.", where=where, said=why),
             _(
-                "Ask whoever runs the database for permission to use the schemas "
-                "`rdimport` and `rdimport_queue`."
+                "Ask whoever runs the database for this permission, and for that to use the "
+                "schemas `rdimport` and `rdimport_queue`, which `rdimport fleet init` creates "
+                "unless they exist."
             ),
         )
     if isinstance(error, _BUSY):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -23,6 +24,7 @@ from rdimport.sandbox.embedded import RunningSandbox
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 RUN = ("jobs", "run", "--config", "rdimport.toml", "--quiet")
+STATUS = {"busy": 503, "gone": 404}
 
 
 class Web:
@@ -44,9 +46,13 @@ class Web:
                 self._answer()
 
             def _answer(self) -> None:
-                self.send_response(200)
-                self.send_header("Content-Length", "0")
+                status = STATUS.get(self.path.split("/")[1])
+                self.send_response(status or 200)
+                body = b"this is not gzip" if "no-gzip" in self.path else b""
+                self.send_header("Content-Encoding", "gzip" if body else "identity")
+                self.send_header("Content-Length", str(len(body)))
                 self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -213,17 +219,80 @@ def test_a_server_that_never_ends_its_answer_is_not_waited_for() -> None:
         assert "ops" in send("ops", f"json://127.0.0.1:{port}/", message, patience=0.2)
 
 
-@pytest.mark.parametrize("url", ["json://127.0.0.1:9/secret-hook", "nothing://at-all/secret-hook"])
-def test_what_cannot_be_told_changes_nothing_and_shows_no_address(
-    office: Desk, box: RunningSandbox, web: Web, url: str
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("json://127.0.0.1:9/secret-hook", "ops (json://127.0.0.1:9) "),
+        ("json://127.0.0.1:9/secret-hook", "Connection refused"),
+        ("json://me:secret-hook@127.0.0.1:{port}/busy", "ops (json://127.0.0.1:{port}) "),
+        ("json://127.0.0.1:{port}/busy/secret-hook", "error=503"),
+        ("nothing://at-all/secret-hook", "ops (nothing://…) "),
+        ("tgram://secret-hook/1", "ops (tgram://…) "),
+        ("secret-hook", "ops (…) "),
+    ],
+)
+def test_what_cannot_be_told_changes_nothing_and_shows_no_secret(
+    office: Desk, box: RunningSandbox, web: Web, url: str, said: str
 ) -> None:
-    settings(office, url, web, 'on = ["always"]')
+    settings(office, url.format(port=web.port), web, 'on = ["always"]')
     done = office.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
-    assert "ops" in done.err
-    assert "secret-hook" not in done.err
+    assert said.format(port=web.port) in done.err, done.err
+    assert "A importação não muda. Confira este endereço" in done.err
+    assert "secret" not in done.err
+    assert "hook" not in done.err
     (office.home / "url").unlink()
     assert office.here(*RUN).code == 0
+
+
+@pytest.mark.parametrize(
+    ("beat", "said"),
+    [
+        ("http://127.0.0.1:9/secret-beat", "(http://127.0.0.1:9) was not notified: ConnectError"),
+        ("http://127.0.0.1:{port}/gone/secret-beat", "it answered with HTTP 404"),
+        ("https://127.0.0.1:{port}/secret-beat", "[SSL: "),
+        ("ftp://127.0.0.1/secret-beat", "(ftp://…) was not notified: UnsupportedProtocol"),
+        ("http://user:se/cret-beat@host/x", "(http://…) was not notified: "),
+        ("http://[::1/secret-beat", "Invalid IPv6 URL"),
+        ("secret-beat", "(…) was not notified: "),
+    ],
+)
+def test_a_switch_that_cannot_be_notified_is_told_without_secrets(
+    office: Desk, box: RunningSandbox, web: Web, beat: str, said: str
+) -> None:
+    path = office.home / "rdimport.toml"
+    text = path.read_text("utf-8").replace('lang = "pt-BR"', 'lang = "en"')
+    usual = f"http://127.0.0.1:{web.port}/beat?a=1"
+    path.write_text(text.replace(usual, beat.format(port=web.port)), "utf-8")
+    done = office.here(*RUN)
+    assert (done.code, len(box.conversions())) == (0, 3)
+    assert said in done.err, done.err
+    assert "The import is not affected. Check this address" in done.err
+    assert "cret-beat" not in done.err
+
+
+@pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1:9"])
+def test_a_proxy_that_no_library_takes_is_told(
+    office: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, proxy: str
+) -> None:
+    path = office.home / "rdimport.toml"
+    text = re.sub(
+        r'(?m)^ping = ".*"', 'ping = "http://no-such-host.invalid/beat"', path.read_text("utf-8")
+    )
+    path.write_text(text, "utf-8")
+    monkeypatch.setenv("HTTP_PROXY", proxy)
+    done = office.here(*RUN)
+    assert (done.code, len(box.conversions())) == (0, 3)
+    assert "http://no-such-host.invalid) não foi avisado: " in done.err, done.err
+
+
+def test_a_switch_is_notified_whatever_its_answer_contains(
+    office: Desk, box: RunningSandbox, web: Web
+) -> None:
+    path = office.home / "rdimport.toml"
+    path.write_text(path.read_text("utf-8").replace("/beat?", "/no-gzip?"), "utf-8")
+    done = office.here(*RUN)
+    assert (done.code, done.err, web.got) == (0, "", ["/no-gzip?a=1"])
 
 
 @pytest.mark.parametrize("place", ['{env = "NOWHERE"}', '{command = ["no-such-program"]}'])

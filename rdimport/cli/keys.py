@@ -14,6 +14,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final, TypeVar
 from urllib.parse import parse_qsl, urlsplit
 
+from rdimport.core.address import WITH_HOST
 from rdimport.core.child import output_of
 from rdimport.core.errors import UsageError
 from rdimport.core.key_file import read_key
@@ -48,10 +49,6 @@ _comparing: Final = Lock()
 _SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
 _KEY_TAKES: Final = 10_000
-_WITH_HOST: Final = frozenset(
-    name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")
-)
-"""Kinds of addresses whose first part is a host; elsewhere it may be a token."""
 _NAMES: Final = "rdimport account names"
 """A keyring cannot list its entries, so their names are stored in an entry of their own."""
 
@@ -224,7 +221,7 @@ def _secrets_in(address: str) -> Iterator[str]:
     """
     scheme, _separator, rest = address.partition("://")
     scheme = scheme.lower()
-    if scheme not in _WITH_HOST:
+    if scheme not in WITH_HOST:
         yield rest
         return
     host, slash, beyond = rest.partition("/")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import re
 from typing import Final
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, unquote, urlencode, urlsplit, urlunsplit
 
 _SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _HARMLESS: Final = frozenset({"gid", "usp", "format", "output", "single", "dl", "hl"})
 """Query parameters that describe the list; any other may be a signature or a token."""
 _HIDDEN: Final = "***"
+WITH_HOST: Final = frozenset(
+    name + s for name in ("http", "json", "xml", "form", "mailto") for s in ("", "s")
+)
+"""Kinds of addresses of notifications whose first part is a host; elsewhere it may be a token."""
+_HOST: Final = re.compile(r"(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::\d{1,5})?")
 
 
 def is_address(word: str) -> bool:
@@ -46,3 +51,27 @@ def _parts(word: str) -> tuple[str, str, str, str, str]:
         scheme, _, rest = word.partition("://")
         return scheme, re.split("[/?#]", rest)[0].rpartition("@")[2], "", "", ""
     return scheme, where.rpartition("@")[2], path, query, fragment
+
+
+def place(address: str) -> str:
+    """What a message may show of a notification's address: its kind and host, where it has one."""
+    scheme, mark, rest = address.partition("://")
+    if not mark:
+        return "…"
+    if scheme.lower() not in WITH_HOST:
+        return f"{scheme}://…" if re.fullmatch("[A-Za-z]{1,12}", scheme) else "…"
+    where, *beyond = re.split(r"[/?#]", rest.partition("?")[0], maxsplit=1)
+    host = where.rpartition("@")[2]
+    is_host = _HOST.fullmatch(host) and ("@" in where or "@" not in "".join(beyond))
+    return f"{scheme}://{host}" if is_host else f"{scheme}://…"
+
+
+def without_secrets(text: str, address: str) -> str:
+    """A library's text about a notification's address, without any word of the address but what
+    `place` shows.
+    """
+    words = re.findall(r"\w{3,}", f"{address} {unquote(address)}")
+    hidden = {word for word in words if word not in place(address)}
+    for word in sorted(hidden, key=len, reverse=True):
+        text = text.replace(word, _HIDDEN)
+    return text

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from contextvars import copy_context
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import partial
-from threading import Thread
 from typing import Final
 from urllib.parse import urlsplit, urlunsplit
 
+from rdimport.core.address import place, without_secrets
 from rdimport.core.messages import _
 from rdimport.core.shell import installing
+from rdimport.core.within import said_by, within
 from rdimport.notify.rules import Message
 
 _TAKES: Final = 20.0
 """Timeout of a dead man's switch in seconds."""
+
+_CAUSE: Final = re.compile(r"\[(?:Errno -?\d+\] [\w ]+|SSL: \w+\])")
+"""What the system says, within what a library says of an address."""
 
 
 LONGEST: Final = 60.0
@@ -23,50 +29,106 @@ LONGEST: Final = 60.0
 
 
 def send(name: str, address: str, message: Message, patience: float = LONGEST) -> str:
-    """Send a message; returns an error without the address, or an empty string."""
-    seconds = f"{patience:g}"
-    late = _("Notification {name} was not sent within {seconds} s.", name=name, seconds=seconds)
-    return _in_time(partial(_send, name, address, message), patience, late)
+    """Send a message; returns an error without the address's secrets, or an empty string."""
+    why = _trouble(partial(_send, address, message), address, patience)
+    if not why:
+        return ""
+    said = _(
+        "Notification {name} ({place}) was not sent: {why}.",
+        name=name,
+        place=place(address),
+        why=why,
+    )
+    return _with_remedy(said)
 
 
 def ping(address: str, *, fine: bool, patience: float = LONGEST) -> str:
-    """Notify a dead man's switch; returns an error without the address, or an empty string.
+    """Notify a dead man's switch; returns an error without the address's secrets, or an empty
+    string.
 
     If the job failed, `/fail` is appended to the address's path.
     """
-    seconds = f"{patience:g}"
-    late = _("The dead man's switch did not answer within {seconds} s.", seconds=seconds)
-    return _in_time(partial(_ping, address, fine=fine), patience, late)
+    why = _trouble(partial(_ping, address, fine=fine), address, patience)
+    if not why:
+        return ""
+    said = _(
+        "The dead man's switch ({place}) was not notified: {why}.", place=place(address), why=why
+    )
+    return _with_remedy(said)
 
 
-def _in_time(work: Callable[[], str], patience: float, late: str) -> str:
-    done: list[str] = []
-    context = copy_context()  # the language
-    thread = Thread(target=lambda: done.append(context.run(work)), daemon=True)
-    thread.start()
-    thread.join(patience)
-    return done[0] if done else late
+def _with_remedy(said: str) -> str:
+    remedy = _(
+        "The import is not affected. Check this address in the settings, and that this computer "
+        "reaches it (network, proxy, certificates)."
+    )
+    return f"{said}\n{remedy}"
 
 
-def _send(name: str, address: str, message: Message) -> str:
+def _trouble(work: Callable[[], str], address: str, patience: float) -> str:
+    """Why something could not be done, without the address's secrets; empty if it was."""
+    try:
+        return within(patience, work)
+    except TimeoutError:
+        return _("there was no answer within {seconds} s", seconds=f"{patience:g}")
+    except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
+        return without_secrets(said_by(error), address)
+
+
+def _send(address: str, message: Message) -> str:
     try:
         import apprise  # noqa: PLC0415  an extra
-
-        logging.getLogger("apprise").setLevel(logging.CRITICAL)  # it would log addresses
-        messenger = apprise.Apprise()
-        if not messenger.add(address):
-            return _("Notification {name}: apprise does not know this kind of address.", name=name)
-        sent = messenger.notify(title=message.title, body=message.body)
     except ImportError:
         return _(
-            "Notification {name} needs a library that is not installed. Install it with: {command}",
-            name=name,
+            "it needs a library that is not installed. Install it with: {command}",
             command=installing("notify"),
         )
-    except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
-        kind = type(error).__name__
-        return _("Notification {name} was not sent: {error}.", name=name, error=kind)
-    return "" if sent else _("Notification {name} was not accepted.", name=name)
+    with _heard() as lines:
+        messenger = apprise.Apprise()
+        added = messenger.add(address)
+        if added and messenger.notify(title=message.title, body=message.body):
+            return ""
+    said = without_secrets("; ".join(dict.fromkeys(lines)), address)
+    if added:
+        return said or _("the service did not accept it")
+    why = _("apprise does not know this kind of address, or misses a part of it")
+    return f"{why} ({said})" if said else why
+
+
+_lines: ContextVar[list[str] | None] = ContextVar("_lines", default=None)
+"""What apprise said of the notification that is being sent: it copies contexts to its threads."""
+
+
+class _Listening(logging.Handler):
+    """Takes the warnings of apprise, and causes from its other lines, which quote addresses."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        lines = _lines.get()
+        if lines is None:
+            return
+        said = " ".join(record.getMessage().split())
+        if record.levelno >= logging.WARNING:
+            lines.append(said[:200].rstrip(" ."))
+        elif cause := _CAUSE.search(said):
+            lines.append(cause[0].rstrip())
+
+
+_LISTENING: Final = _Listening()
+
+
+@contextmanager
+def _heard() -> Iterator[list[str]]:
+    """What apprise says in this context, which it would log with addresses."""
+    logger = logging.getLogger("apprise")
+    logger.propagate = False
+    logger.setLevel(logging.DEBUG)
+    logger.addHandler(_LISTENING)
+    lines: list[str] = []
+    before = _lines.set(lines)
+    try:
+        yield lines
+    finally:
+        _lines.reset(before)
 
 
 def _ping(address: str, *, fine: bool) -> str:
@@ -74,11 +136,8 @@ def _ping(address: str, *, fine: bool) -> str:
 
     parts = urlsplit(address)
     path = parts.path if fine else f"{parts.path.rstrip('/')}/fail"
-    try:
-        answer = httpx.get(urlunsplit(parts._replace(path=path)), timeout=_TAKES)
-    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        kind = type(error).__name__
-        return _("The dead man's switch could not be reached: {error}.", error=kind)
-    if answer.is_success:
-        return ""
-    return _("The dead man's switch answered with {status}.", status=answer.status_code)
+    where = urlunsplit(parts._replace(path=path))
+    with httpx.stream("GET", where, timeout=_TAKES) as answer:  # its body says nothing
+        if answer.is_success:
+            return ""
+        return _("it answered with HTTP {status}", status=answer.status_code)

@@ -1,4 +1,4 @@
-"""Play many seeds and say what came of it: `python -m tests.proof --seeds 300`."""
+"""Play many seeds and print the results: `python -m tests.proof --seeds 300`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .verdicts import keep as keep_verdict
 
 
 def main() -> int:
-    """0 when no seed showed an untruth."""
+    """Return 0 if no seed showed an untruth."""
     words = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     words.add_argument("--seeds", type=int, default=300, help="how many (300)")
     words.add_argument("--first", type=int, default=0, help="the first seed (0)")
@@ -65,8 +65,8 @@ async def play_all(
     shared: bool = False,
     log: Path | None = None,
 ) -> list[Verdict]:
-    """The verdicts in the order of the seeds, `jobs` of them under way at any time; `shared`: with
-    a ledger in PostgreSQL, and runs that compete for it.
+    """The verdicts in order of the seeds, of which `jobs` are played at a time; with `shared`, the
+    ledger is in PostgreSQL and runs compete for it.
     """
     left, end = iter(seeds), time.monotonic() + minutes * 60
     verdicts: list[Verdict] = []

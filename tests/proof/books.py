@@ -1,4 +1,4 @@
-"""What the ledger says, read with plain SQL and traced back to the rows of the lists."""
+"""Read the ledger with plain SQL, and trace its content back to the rows of the lists."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .scenario import Round
 
 @dataclass
 class Start:
-    """One start of the command: what it was given, and which process it was."""
+    """One start of the command: its input and its process."""
 
     number: int
     turn: Round
@@ -26,7 +26,7 @@ class Start:
     process: int = 0
 
     def key(self, file: int, row: int) -> Key:
-        """The conversion of a row, counted as a spreadsheet program does."""
+        """The conversion of a row, numbered as in a spreadsheet program."""
         email = self.sheets[file].rows[row - 2].email.lower()
         return Key(self.turn.account, self.turn.rules.identifier, email)
 
@@ -38,7 +38,7 @@ class Start:
                     yield self.key(file, place + 2)
 
     def payloads(self) -> dict[Key, list[Payload]]:
-        """By conversion what its rows would send."""
+        """What its rows would send, by conversion."""
         found: dict[Key, list[Payload]] = {}
         rows = (row for sheet in self.sheets for row in sheet.rows if row.valid)
         for key, row in zip(self.keys(), rows, strict=True):
@@ -47,7 +47,7 @@ class Start:
 
 
 class End(NamedTuple):
-    """A row of a run that the ledger names: its file and number, and what is sent instead."""
+    """A row of a run in the ledger: its file and number, and the row sent instead."""
 
     file: int
     row: int
@@ -57,30 +57,30 @@ class End(NamedTuple):
 
 @dataclass
 class Books:
-    """One moment of the ledger. `runs` are names by the number of their start."""
+    """A snapshot of the ledger. `runs` are names by the number of their start."""
 
     known: dict[Key, Known] = field(default_factory=dict)
     runs: dict[int, str] = field(default_factory=dict)
     ends: dict[int, list[End]] = field(default_factory=dict)
     by: dict[str, Counter[str]] = field(default_factory=dict)
-    """By the name of a run, the states of the conversions that it sent last."""
+    """The states of the conversions each run sent last, by the run's name."""
     processes: dict[str, int] = field(default_factory=dict)
-    """By the name of a run, its process."""
+    """The process of each run, by the run's name."""
     twice: list[Key] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)
-    """Runs that nobody was to start."""
+    """Runs that should not have started."""
 
     @classmethod
     def read(
         cls, path: Path, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
     ) -> Books:
-        """`starts` by their process; `others` are not of this story."""
+        """`starts` are by process; `others` are processes outside this scenario."""
         books = cls()
         if not path.exists():
             return books
         with closing(sqlite3.connect(path)) as db:
             if db.execute("PRAGMA user_version").fetchone() == (0,):
-                return books  # its maker died first
+                return books  # its creator died first
             books.fill(_rows_of(db), starts, others)
         return books
 
@@ -90,8 +90,8 @@ class Books:
         starts: Mapping[int, Start],
         others: AbstractSet[int],
     ) -> None:
-        """What tables say; `rows_of` answers a question with rows. A conversion that is `sending`
-        is on its way.
+        """Read the tables; `rows_of` returns the rows of a query. A conversion that is `sending` is
+        in flight.
         """
         by_run, names = {}, {}
         for run, name, process in rows_of("SELECT id, name, process FROM run"):

@@ -1,4 +1,4 @@
-"""Holds what arrived against what ledger, summary and failure report say."""
+"""Compare what arrived with what ledger, summary and failure report say."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ FAILED = ("invalid", "refused", "uncertain")
 
 @dataclass(frozen=True)
 class Ended:
-    """How a command ended. `interrupted` by what, where that came in time."""
+    """How a command ended. `interrupted` is what interrupted it, if that came in time."""
 
     code: int
     summary: dict[str, Any] | None
@@ -37,13 +37,13 @@ class Ended:
 
     @property
     def died(self) -> bool:
-        """Killed, or told twice to stop: nobody wrote a summary."""
+        """Whether it was killed, or told twice to stop: then there is no summary."""
         return self.interrupted is not None and self.summary is None
 
 
 @dataclass(frozen=True)
 class Run:
-    """One run that is over, and all that it is judged by."""
+    """One finished run, with everything it is judged by."""
 
     start: Start
     ended: Ended
@@ -52,11 +52,11 @@ class Run:
     wanted: dict[Key, Wanted]
     got: dict[Key, list[Receipt]]
     machines: int = 1
-    """So many were at work."""
+    """How many were running."""
 
     @property
     def quiet(self) -> bool:
-        """Nothing hindered it: all that must be sent is, and no answer gets lost."""
+        """Whether nothing hindered it: all that must be sent is, and no answer gets lost."""
         calm = self.start.turn.calm and self.machines == 1
         return calm and self.ended.interrupted is None
 
@@ -64,17 +64,19 @@ class Run:
         return in_doubt(self.before.get(key, NEVER))
 
     def now(self, key: Key) -> Known:
-        """What an earlier run left on its way is in doubt, whoever has noted that by now."""
+        """What an earlier run left in flight is in doubt, whether or not a run has recorded that
+        yet.
+        """
         known = self.books.known.get(key, NEVER)
         return known if known.round == self.start.number else in_doubt(known)
 
     def touched(self, key: Key) -> bool:
-        """It was sent in this run, as far as anybody knows."""
+        """Whether it was sent in this run, as far as endpoint or ledger know."""
         return bool(self.got.get(key)) or self.now(key).round == self.start.number
 
 
 class Checker:
-    """Collects `untruths` about one ledger: sentences that would each break the promise."""
+    """Collects `untruths` about one ledger: sentences each of which breaks the promise."""
 
     def __init__(
         self,
@@ -93,7 +95,7 @@ class Checker:
         self.home = home
         self.starts = starts
         self.others: frozenset[int] = frozenset()
-        """Processes of runs in the ledger that are not of this story."""
+        """Processes of runs in the ledger that are outside this scenario."""
         self.untruths: list[str] = []
         self.counts: Counter[str] = Counter()
         self.past: dict[str, list[Past]] = defaultdict(list)
@@ -101,7 +103,7 @@ class Checker:
         self._where = ""
 
     def after(self, runs: Sequence[tuple[Start, Ended]]) -> list[Run]:
-        """Check all that can be known after some runs that were at work at the same time."""
+        """Check all that can be known after some concurrent runs."""
         self.at(f"run {' and '.join(str(start.number) for start, _ in runs)}")
         before, self.books = self.books.known, self.read()
         for key in self.books.twice:
@@ -149,14 +151,14 @@ class Checker:
         return run
 
     def well_behaved(self, ended: Ended) -> None:
-        """No command hangs or shows what is only for its makers."""
+        """No command hangs or shows what is only for developers."""
         self.must(not ended.hung, "the client hung")
-        early = ended.code == -signal.SIGINT and ended.interrupted  # Python was not up yet
+        early = ended.code == -signal.SIGINT and ended.interrupted  # Python had not started yet
         self.must(bool(early) or "Traceback" not in ended.err, f"a traceback: {ended.err[-900:]}")
         self.must("never retrieved" not in ended.err, f"a lost error: {ended.err[-900:]}")
 
     def at_the_end(self) -> None:
-        """After the last, calm run: the key nowhere, RD's call and no other."""
+        """After the last, calm run: the key is nowhere, and every request was RD's call."""
         self.at("at the end")
         for wrong in self.endpoint.wrong[:3]:
             self.must(False, wrong)
@@ -174,7 +176,7 @@ class Checker:
         self.counts["uncertain that had arrived"] += len(doubt & stored)
 
     def at(self, where: str) -> None:
-        """Whatever is found from now on is about that."""
+        """Name the place that all further findings are about."""
         self._where = f"seed {self.plan.seed}, {where}"
 
     def must(self, true: bool, otherwise: str) -> None:
@@ -202,7 +204,7 @@ class Checker:
             self.counts[f"signal: {run.ended.interrupted.kind}"] += 1
 
     def received(self, which: Any) -> dict[Key, list[Receipt]]:
-        """The requests of which that is true, by conversion."""
+        """The requests for which `which` is true, by conversion."""
         found: dict[Key, list[Receipt]] = defaultdict(list)
         for receipt in filter(which, self.receipts()):
             found[receipt.key].append(receipt)
@@ -214,8 +216,8 @@ class Checker:
         return [receipt for receipt in self.endpoint.receipts if receipt.round in mine]
 
     def _sent_what_it_may(self, run: Run) -> None:
-        """Each request was wanted; a second one for a row only where the first proved that it had
-        not arrived.
+        """Each request was wanted; a row was sent again only if the answer proved that it had not
+        arrived.
         """
         for key, receipts in run.got.items():
             want = run.wanted.get(key)
@@ -236,7 +238,7 @@ class Checker:
             self.must(not missed, f"{key.email}, known as {run.was(key)}, was not sent")
 
     def ledger_is_true(self, run: Run) -> None:
-        """Each line follows from what was known before and what the endpoint met."""
+        """Each line follows from what was known before and what the endpoint received."""
         number, blind, flying = run.start.number, 0, 0
         account = run.start.turn.account
         keys = {k for k in (*run.before, *run.books.known, *run.got) if k.account == account}
@@ -262,7 +264,7 @@ class Checker:
         self.must(blind <= most, f"{blind} rows in doubt that nobody saw, {most} could be")
 
     def summary_is_true(self, run: Run, told: dict[str, Any], *, dead: bool = False) -> None:
-        """`dead` where somebody else wrote it about a run that died."""
+        """`dead`: it was written by another command, about a run that died."""
         written = json.loads((self.home / told["summary_json"]).read_text(encoding="utf-8"))
         self.must(written == told, "summary.json is not what was printed")
         counts = {state: told[state] for state in STATES}
@@ -273,7 +275,7 @@ class Checker:
             self.must(told["requests"] == 0, "it sent rows of an input that it did not know")
             return
         self._requests_are_true(run, told, dead=dead)
-        # one that was stopped as it had read the last row has not looked for duplicates
+        # a run stopped just after reading the last row has not looked for duplicates
         early = dead or told["stopped_because"] == "signal"
         planned = not early or told["requests"] > 0
         allowed = {key: self._allowed(run, key, planned=planned) for key in run.wanted}
@@ -286,7 +288,7 @@ class Checker:
         failed = any(told[state] for state in FAILED)
         code = 3 if told["pending"] or not whole else 1 if failed else 0
         after = run.ended.interrupted is not None and told["stopped_because"] != "signal"
-        if not after:  # a signal to a run that had closed its books leaves its own code
+        if not after:  # a signal after the run was recorded does not change its code
             self.must(run.ended.code == code, f"exit code {run.ended.code} for {told}")
         self.must(told["exit_code"] == code, f"exit code {told['exit_code']} for {told}")
         stopped = told["pending"] and run.quiet
@@ -310,7 +312,7 @@ class Checker:
     def _allowed(
         self, run: Run, key: Key, *, planned: bool
     ) -> tuple[frozenset[str], frozenset[str]]:
-        """What may be said of the row that stands for a conversion, and of its doubles."""
+        """The states allowed for the row that stands for a conversion, and for its duplicates."""
         now, want = run.now(key), run.wanted[key]
         others = want.told | {"duplicate"} | (set() if planned else {"pending"})
         if not run.touched(key):
@@ -319,7 +321,7 @@ class Checker:
             )
             rules = run.start.turn.rules
             late = rules.on_change == "send" or rules.on_duplicate == "merge"
-            if late and not planned:  # nobody has looked which payloads are new
+            if late and not planned:  # new payloads were not determined yet
                 own = own | {"pending"}
             return frozenset(own), frozenset(others)
         final = run.got[key][-1] if run.got.get(key) else None
@@ -356,7 +358,7 @@ class Checker:
         counts: dict[str, int],
         allowed: dict[Key, tuple[frozenset[str], frozenset[str]]] | None,
     ) -> None:
-        """failures.csv has each row that failed, as it was, and no other."""
+        """failures.csv has each row that failed, unchanged, and no other."""
         with (self.home / told["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.DictReader(file, delimiter=",", strict=True))
         states = Counter(line["rdimport_state"] for line in lines)
@@ -386,7 +388,9 @@ class Checker:
         self.must(len(seen) == len(lines), "failures.csv holds a row twice")
 
     def _duplicates_are_true(self, run: Run) -> None:
-        """Instead of a duplicate goes another row of the same conversion, no duplicate itself."""
+        """A duplicate is replaced by another row of the same conversion that is no duplicate
+        itself.
+        """
         told = run.books.ends.get(run.start.number, [])
         gone = {(end.file, end.row) for end in told if end.instead is not None}
         for end in told:
@@ -396,5 +400,5 @@ class Checker:
 
 
 def in_doubt(known: Known) -> Known:
-    """What is on its way may have arrived."""
+    """What is in flight may have arrived."""
     return known._replace(state="uncertain") if known.state == "sending" else known

@@ -1,4 +1,4 @@
-"""Starts commands as somebody types them, and reads what they left behind."""
+"""Start commands as a user types them, and read what they left behind."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ def started(
     file_size: int | None,
     quick: bool,
 ) -> subprocess.Popen[str]:
-    """A command whose two outputs are `said`: in full, as somebody types it, or `quick`, a copy of
-    a process, which cannot show a signal during the imports.
+    """Start a command with its two outputs in `outputs`: in full, as a user types it, or `quick`,
+    by a fork, which cannot show a signal during the imports.
 
-    Where files must stay small, one in full is not measured: the limit would be one for the
-    measurement's file too.
+    With `file_size`, coverage of a command in full is not measured: the limit would also apply to
+    the coverage file.
     """
     with ExitStack() as stack:
         out, err = (stack.enter_context(path.open("wb")) for path in said)
@@ -65,14 +65,14 @@ def started(
 
 
 async def end_of(process: subprocess.Popen[str]) -> int:
-    """Its exit code."""
-    while process.poll() is None:  # noqa: ASYNC110  the system tells of it in no better way
+    """Wait for a process; return its exit code."""
+    while process.poll() is None:  # noqa: ASYNC110  the system has no better way
         await asyncio.sleep(0.01)
     return int(process.returncode)
 
 
 def files(home: Path, told: dict[str, Any]) -> dict[str, object]:
-    """What a report holds, without the moment in which its workbook was written."""
+    """The content of a report, without the time at which its workbook was written."""
     found: dict[str, object] = {
         name: (home / told[name]).read_bytes()
         for name in ("summary_json", "failures_csv", "report_html")

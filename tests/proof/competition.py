@@ -1,9 +1,8 @@
-"""Two to four runs of one account at the same time, on machines of their own with one ledger: what
-a seed lets befall them.
+"""Two to four concurrent runs of one account, on separate machines with one ledger: what a seed
+makes happen to them.
 
-A moment is when one of them asks for its next rows, when it is told that it has them (and nobody
-but the ledger knows), when one of their rows has been read by the endpoint, when that has answered;
-or any.
+A moment is when one of them claims its next rows, when it is told that it has them (known only to
+the ledger so far), when the endpoint has read one of their rows, when it has answered; or any.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ TO_ALL = ("turns lapse", "sessions are ended", "the server is killed")
 
 
 class Peril(NamedTuple):
-    """What happens to whoever comes to the n-th such moment (at any: to that machine), for some
-    seconds. `lapses`: its turn runs out meanwhile.
+    """What happens for some seconds to the machine that reaches the n-th such moment (with "any":
+    to `machine`). `lapses`: its lease expires meanwhile.
     """
 
     machine: int
@@ -42,15 +41,15 @@ class Peril(NamedTuple):
 
 
 class Blow(NamedTuple):
-    """What happens to the database, so many seconds after the start."""
+    """What happens to the database, `after` seconds from the start."""
 
     kind: str
     after: float
 
 
 class Competition(NamedTuple):
-    """`waits` has what each run waits for its turn, and `delays` when it starts. With `fails_over`
-    a standby takes the database's place while they are at work.
+    """`waits` is how long each run waits for its lease, and `delays` when it starts. With
+    `fails_over`, a standby replaces the database while they are running.
     """
 
     waits: tuple[str, ...]
@@ -61,7 +60,7 @@ class Competition(NamedTuple):
 
 
 def with_rivals(plan: Scenario) -> Scenario:
-    """The same story, at least one of whose rounds is a competition; the rest stays as it was."""
+    """The same scenario with at least one round as a competition; the rest stays as it was."""
     chance = Random(f"{plan.seed} rivals")  # noqa: S311
     fails_over = chance.random() < 0.12
     rounds = list(_rounds(chance, plan, fails_over=fails_over))
@@ -88,7 +87,7 @@ def _rounds(chance: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Rou
                 again=False,
                 competition=_competition(chance, fails_over=fails_over and number == first),
             )
-            if calm:  # the story still ends in one that nothing hinders
+            if calm:  # the scenario still ends with an unhindered run
                 yield turn
         else:
             yield turn

@@ -1,4 +1,4 @@
-"""Rows that failed in a list, and came to their end as they were corrected in a failure report."""
+"""Rows that failed in a list, and were settled by a correction in a failure report."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .rows import Key
 
 
 def broken(starts: Iterable[Start], start: Start, known: Mapping[Key, Known]) -> tuple[int, int]:
-    """How many rows of a start may be said to be invalid, at least and at most. One whose very
-    cells were in a failure report of the account, and were accepted as corrected there, may count
-    as imported; so many of the same cells as were corrected.
+    """The minimum and maximum number of rows of a start that may be reported as invalid. A row
+    whose exact cells were in a failure report of the account, and were accepted as corrected there,
+    may count as imported; as many rows with the same cells as were corrected.
     """
     rows = Counter(row for sheet in start.sheets for row in sheet.rows if not row.valid)
     theirs = (start.turn.account, start.turn.rules.identifier)

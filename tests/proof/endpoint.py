@@ -1,4 +1,4 @@
-"""An endpoint that fails in every way we can think of, and remembers all that it received."""
+"""An endpoint that fails in every way we can think of, and records all that it received."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from typing import Self
 from .rows import Key, Payload, canonical
 
 HANG = 20.0
-"""Seconds that nobody answers: much longer than any client of the proof waits."""
+"""Seconds without an answer: much longer than any client of the proof waits."""
 
 
 class Fault(StrEnum):
-    """What becomes of one request. The groups below say what that proves."""
+    """The fate of one request. The groups below say what it proves."""
 
     ACCEPT = "accept"
     ACCEPT_SLOWLY = "accept, byte by byte"
@@ -57,7 +57,7 @@ class Fault(StrEnum):
 
 
 NOT_NOW = frozenset({Fault.ACCOUNT, Fault.LEAD, Fault.UNAVAILABLE, Fault.KEY, Fault.PATH})
-"""A whole answer of these proves that nothing arrived: another attempt is right."""
+"""A complete answer of this kind proves that nothing arrived: another attempt is right."""
 
 ACCEPTED = frozenset(f for f in Fault if f.name.startswith("ACCEPT"))
 UNREAD = frozenset(f for f in Fault if f.name.endswith("_UNREAD"))
@@ -67,7 +67,7 @@ AMBIGUOUS = frozenset(Fault) - ACCEPTED - NOT_NOW - {Fault.REFUSE}
 
 @dataclass(slots=True)
 class Receipt:
-    """One request whose body was read to its end."""
+    """One request whose body was read completely."""
 
     key: Key
     payload: str
@@ -76,14 +76,14 @@ class Receipt:
     stored: bool
     uuid: str
     answered: bool = False
-    """The whole answer was handed to the network."""
+    """Whether the whole answer was written to the network."""
 
 
 @dataclass
 class Endpoint:
-    """Listens on loopback while it is entered. `accounts` are known by their keys. `turns` has for
-    each the number of its run and the rates of faults, shares of the requests; what is left is
-    accepted in one of the usual ways. `refuses` says which rows are refused whatever comes.
+    """Listens on loopback within the block. `accounts` are by key. `turns` has for each the number
+    of its run and the rates of faults, as shares of the requests; the rest is accepted in one of
+    the usual ways. `refuses` says which rows are always refused.
     """
 
     chance: Random
@@ -92,16 +92,16 @@ class Endpoint:
     refuses: Callable[[Payload], bool] = lambda _: False
     receipts: list[Receipt] = field(default_factory=list)
     seen: Callable[[str, str], None] = lambda _, __: None
-    """Told of every stage that a request passes, and of which account: connected, read, stored,
+    """Called with every stage that a request passes, and its account: connected, read, stored,
     half, answered.
     """
     gate: asyncio.Event = field(default_factory=asyncio.Event)
-    """No request gets further than read while it is not set."""
+    """While it is not set, requests are read and no more."""
     base_url: str = ""
     wrong: list[str] = field(default_factory=list)
     unread: Counter[int] = field(default_factory=Counter)
-    """Requests by run of which not more than the head was read, and idle connections that were
-    closed without a word: somebody may just have written to them.
+    """By run, requests of which only the head was read, and idle connections closed without notice:
+    a client may just have written to them.
     """
     _server: asyncio.Server | None = None
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -118,7 +118,7 @@ class Endpoint:
         await self.hang_up()
 
     async def hang_up(self) -> None:
-        """Let go of all connections: the client behind them is gone."""
+        """Drop all connections: their client is gone."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -142,8 +142,8 @@ class Endpoint:
     async def _request(
         self, head: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> float:
-        """Serve one request; returns the seconds for which the connection may then be idle, 0
-        when it is over.
+        """Serve one request; return how many seconds the connection may then be idle, 0 to close
+        it.
         """
         account = self._account(head)
         turn, rates = self.turns.get(account, (-1, {}))
@@ -181,7 +181,7 @@ class Endpoint:
         return self.chance.choice(sorted(ACCEPTED)) if self.chance.random() < 0.3 else Fault.ACCEPT
 
     def _account(self, head: str) -> str:
-        """Whose key it is. Every request must be RD's call, whatever happens to it."""
+        """The account of the key. Every request must be RD's call, whatever happens to it."""
         found = re.match(r"POST /platform/conversions\?api_key=([^ &]+) HTTP/1\.1\r\n", head)
         account = self.accounts.get(found[1]) if found else None
         if account is None:
@@ -222,7 +222,7 @@ class Endpoint:
     async def _drip(
         self, receipt: Receipt, raw: bytes, writer: asyncio.StreamWriter, seconds: float
     ) -> None:
-        """Spread an answer over some seconds; each pause alone is too short to be a time-out."""
+        """Spread an answer over some seconds; each pause alone is too short for a timeout."""
         for start in range(0, len(raw), 8):
             writer.write(raw[start : start + 8])
             await writer.drain()
@@ -237,7 +237,7 @@ _GARBAGE = (b"", b"OK", b"<html></html>", b'{"event_uuid": null}', b'{"event_uui
 
 
 def _raw(receipt: Receipt, chance: Random) -> bytes:
-    """The bytes of an answer to a request that met this fault."""
+    """The bytes of the answer to a request with this fault."""
     good = json.dumps({"event_uuid": receipt.uuid}).encode()
     build = _ANSWERS.get(receipt.fault)
     return build(good, chance) if build is not None else _http(200, good)
@@ -278,7 +278,7 @@ def _http(status: int, body: bytes, header: str = "") -> bytes:
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Lingering for no time makes the system send RST instead of FIN."""
+    """Reset the connection: without lingering, the system sends RST instead of FIN."""
     with contextlib.suppress(OSError):
         connection = writer.get_extra_info("socket")
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -1,12 +1,12 @@
-"""Many accounts at several workers, of which some are killed, frozen and cut off, again and again:
+"""Many accounts on several workers, some of which are repeatedly killed, frozen and cut off:
 `python -m tests.proof.fleet --accounts 12 --workers 3 --minutes 2 --seed 1`.
 
-The long form of the same: `--accounts 1000 --workers 4 --minutes 20 --every 30 --kill-only --quota
-2/min`. Each worker has a way of its own to the database; there are two ways to RD, of which one
-serves every other worker. The sandbox knows what arrived and how many requests were one too many
-for a quota. At the end nobody arrived twice, the ledger knows of each row that arrived, and what it
-says is true. From when all accounts are at work it is told how much of the quotas was used; and how
-long it took until others had all accounts of a worker that was killed.
+The long form: `--accounts 1000 --workers 4 --minutes 20 --every 30 --kill-only --quota 2/min`. Each
+worker has its own route to the database; there are two routes to RD, one of which serves every
+other worker. The sandbox knows what arrived and how many requests exceeded a quota. At the end
+nobody arrived twice, the ledger knows each row that arrived, and what it says is true. The proof
+reports how much of the quotas was used from when all accounts were running, and how long others
+took to take over all accounts of a killed worker.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ PERILS: Final = (
 
 @dataclass
 class Told:
-    """How the story is to be."""
+    """The options of the proof."""
 
     accounts: int
     workers: int
@@ -63,17 +63,17 @@ class Told:
 
 @dataclass(eq=False)
 class Worker:
-    """A process, and its way to the database."""
+    """A process and its route to the database."""
 
     process: Popen[bytes]
     line: Cable
     back_at: float | None = None
-    """When what was done to it comes to an end."""
+    """When it recovers from what was done to it."""
 
 
 @dataclass(eq=False)
 class Way:
-    """A way to RD, which some of the workers go."""
+    """A route to RD, used by some of the workers."""
 
     host: str
     line: Cable
@@ -82,9 +82,9 @@ class Way:
 
 @dataclass(eq=False)
 class Death:
-    """A worker that was killed: its number, how many leases it had, and after how many seconds
-    others had half and all of them. Whoever has an account and its quota sends as soon as the pace
-    lets it: that wait is not counted.
+    """A killed worker: its number, how many leases it had, and after how many seconds others had
+    half and all of them. The holder of an account and its quota sends as soon as the pace allows:
+    that wait is not counted.
     """
 
     at: float
@@ -100,7 +100,7 @@ class Death:
 
 
 class Cpu(NamedTuple):
-    """Seconds of CPU: of all workers, of PostgreSQL, of the proof with its sandbox and cables."""
+    """CPU seconds: of all workers, of PostgreSQL, of the proof with its sandbox and cables."""
 
     workers: float
     server: float
@@ -108,7 +108,7 @@ class Cpu(NamedTuple):
 
 
 def cpu_of(process: int) -> float:
-    """Seconds of CPU of a process that lives."""
+    """CPU seconds of a live process."""
     used = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
     return sum(map(int, used)) / os.sysconf("SC_CLK_TCK")
 
@@ -202,7 +202,7 @@ class Fleet:
         self.workers.append(Worker(self._start(url, *words, way=way), line))
 
     def harm(self, chance: Random, now: float) -> None:
-        """Something happens to one of the workers that nothing is happening to."""
+        """Do harm to one of the unharmed workers."""
         fine = [one for one in self.workers if one.back_at is None]
         one = chance.choice(fine)
         what = "killed"
@@ -244,7 +244,7 @@ class Fleet:
         way.back_at = now + chance.uniform(1, 40)
 
     def look(self, now: float) -> None:
-        """See who has what dead workers had."""
+        """See who has taken over the leases of dead workers."""
         waiting = [death for death in self.deaths if death.seconds is None]
         left = self.leases([death.process for death in waiting]) if waiting else {}
         for death in waiting:
@@ -254,7 +254,7 @@ class Fleet:
                 death.seconds = now - death.at
 
     def leases(self, processes: list[int]) -> dict[int, int]:
-        """How many leases each of these processes has, of accounts and of quotas."""
+        """How many leases each of these processes holds, of accounts and of quotas."""
         found = self._db.execute(
             "SELECT process, count(*) FROM rdimport.lease WHERE process = ANY(%s) GROUP BY 1",
             (processes,),
@@ -262,7 +262,7 @@ class Fleet:
         return dict(found)
 
     def cpu(self) -> Cpu:
-        """What was used by now."""
+        """The CPU used so far."""
         workers = sum(cpu_of(one.process.pid) for one in self.workers)
         gone = resource.getrusage(resource.RUSAGE_CHILDREN)
         ours = resource.getrusage(resource.RUSAGE_SELF)
@@ -273,7 +273,7 @@ class Fleet:
         )
 
     def mend(self, now: float) -> None:
-        """Let go of what is over by now. Accounts that gave RD up go on at once."""
+        """End the harm whose time is over. Accounts that gave up on RD continue at once."""
         for way in self.ways:
             if way.back_at is not None and way.back_at <= now:
                 way.back_at = None
@@ -287,7 +287,7 @@ class Fleet:
                     one.process.send_signal(signal.SIGCONT)
 
     def end(self) -> None:
-        """All workers end in order."""
+        """Let all workers end in order."""
         self.mend(float("inf"))
         for one in self.workers:
             one.process.terminate()
@@ -299,7 +299,7 @@ class Fleet:
 
 
 def play(fleet: Fleet) -> tuple[float, float]:
-    """The story; returns when it began and ended, by the sandbox's clock."""
+    """Play the scenario; return when it began and ended by the sandbox's clock."""
     told, chance = fleet.told, Random(fleet.told.seed)  # noqa: S311
     for _ in range(told.workers):
         fleet.start_worker()
@@ -322,7 +322,7 @@ def play(fleet: Fleet) -> tuple[float, float]:
 
 
 def untruths(fleet: Fleet) -> list[str]:
-    """What is not as it has to be."""
+    """What is not as it should be."""
     arrived = Counter(one["email"] for one in fleet.box.conversions())
     found = [f"{email} arrived {n} times" for email, n in arrived.items() if n > 1]
     with fleet.server.connect(fleet.database) as db:
@@ -336,7 +336,7 @@ def untruths(fleet: Fleet) -> list[str]:
     has = Counter(email.partition("@")[2].partition(".")[0] for email in arrived)
     for client in fleet.clients:
         states = known[client]
-        doubt = states[0] + states[2]  # the next run holds what a dead one left on its way
+        doubt = states[0] + states[2]  # the next run holds what a dead one left in flight
         if states[1] > has[client]:
             found.append(f"{client}: {states[1]} accepted, {has[client]} arrived")
         if states[1] + doubt < has[client]:
@@ -347,7 +347,7 @@ def untruths(fleet: Fleet) -> list[str]:
 
 
 def tell(fleet: Fleet, began: float, ended: float) -> int:
-    """Say what was measured; 1 where something is untrue."""
+    """Print what was measured; return 1 if something is untrue."""
     times = [float(one["at"]) for one in fleet.box.timeline()]
     used = sum(began <= at < ended for at in times)
     allowed = fleet.told.accounts * fleet.per_second * (ended - began)
@@ -370,7 +370,7 @@ def tell(fleet: Fleet, began: float, ended: float) -> int:
 
 
 def main() -> int:
-    """0 when nothing was untrue."""
+    """Return 0 if nothing was untrue."""
     words = argparse.ArgumentParser(prog="python -m tests.proof.fleet", description=__doc__)
     words.add_argument("--accounts", type=int, default=12)
     words.add_argument("--workers", type=int, default=3)

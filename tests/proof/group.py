@@ -1,4 +1,4 @@
-"""Judges runs of one account that were at work at the same time, as one run and each for itself."""
+"""Judge concurrent runs of one account, as one run and each by itself."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NOTHING_SENT = (2, 75)
 
 
 def judge(checker: Checker, start: Start, ends: Mapping[int, Ended]) -> None:
-    """Check all that can be known after them; `ends` by their process."""
+    """Check all that can be known after them; `ends` are by process."""
     checker.at(f"runs {start.number} that competed")
     before, checker.books = checker.books.known, checker.read()
     for key in checker.books.twice:
@@ -49,8 +49,9 @@ def judge(checker: Checker, start: Start, ends: Mapping[int, Ended]) -> None:
 
 
 def _sent_once(checker: Checker, run: Run, receipts: list[Receipt], before: list[Receipt]) -> None:
-    """The first request for a row was wanted; each later one where those before it did not arrive,
-    or another row stands for the person too: one was refused, or changed rows are sent again.
+    """The first request for a row was wanted; each later one only if those before it did not
+    arrive, or if another row stands for the person too: one was refused, or changed rows are sent
+    again.
     """
     key = receipts[0].key
     want, known = run.wanted.get(key), f"{key.email}, known as {run.was(key)}"
@@ -66,7 +67,7 @@ def _sent_once(checker: Checker, run: Run, receipts: list[Receipt], before: list
 
 
 def _alone(checker: Checker, run: Run, process: int, ended: Ended) -> None:
-    """What one of them said is true of it."""
+    """What one of them reported is true of it."""
     checker.at(f"runs {run.start.number} that competed, process {process}, code {ended.code}")
     checker.well_behaved(ended)
     books = checker.books
@@ -92,8 +93,8 @@ def _alone(checker: Checker, run: Run, process: int, ended: Ended) -> None:
 
 
 def sent_over(got: Mapping[Key, list[Receipt]]) -> int:
-    """How many requests came for conversions that were accepted already: changed rows, as
-    `_sent_once` has seen to. Such a conversion counts for the run that sent it last.
+    """How many requests came for conversions that were already accepted: changed rows, as
+    `_sent_once` has checked. Such a conversion counts for the run that sent it last.
     """
     later = 0
     for receipts in got.values():

@@ -1,7 +1,7 @@
-"""What can befall a ledger, and how it is put right: taken away, cut, replaced; made by 0.1.0.
+"""What can happen to a ledger, and how it is undone: removed, cut, replaced; made by 0.1.0.
 
-A keeper has the ledgers of a story: `state`, and `elsewhere`. This one has them in files, `shared`
-has one that keeps them in PostgreSQL.
+A keeper has the ledgers of a scenario: `state` and `elsewhere`. This one keeps them in files, that
+of `shared` in PostgreSQL.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .losses import LOSSES
 NAME = "ledger.sqlite3"
 KEPT = Path(__file__).parent.parent / "ledgers"
 PORT = ":8090"
-"""What the kept ledger calls its endpoint's port."""
+"""The endpoint's port in the kept ledger."""
 OLD_LISTS = (
     ("fair.csv", "fair.yaml", "default"),
     ("late.csv", "fair.yaml", "default"),
@@ -30,19 +30,19 @@ OLD_LISTS = (
     ("late.csv", "orders.yaml", "default"),
     ("late.csv", "column.yaml", "default"),
 )
-"""Lists, mappings and accounts all of whose rows 0.1.0 has sent. With `on_change: send` one list is
+"""Lists, mappings and accounts of which 0.1.0 has sent all rows. With `on_change: send` one list is
 enough: the two have different rows of one person.
 """
 
 
 class Keeper(Protocol):
-    """Has the ledgers of a story."""
+    """Has the ledgers of a scenario."""
 
     lost_codes: tuple[int, ...]
-    """How a command may end while the ledger is lost."""
+    """The exit codes allowed while the ledger is lost."""
 
     def environment(self, ledger: str, machine: int = 0) -> dict[str, str]:
-        """The variables by which a command finds a ledger."""
+        """The environment variables with which a command finds a ledger."""
 
     def ready(self, ledger: str) -> list[list[str]]:
         """The commands that a person types before the first run."""
@@ -50,36 +50,36 @@ class Keeper(Protocol):
     def read(
         self, ledger: str, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
     ) -> Books:
-        """What a ledger says; `starts` by their process, `others` are not of this story."""
+        """Read a ledger; `starts` are by process, `others` are processes outside this scenario."""
 
     def come_back(self) -> None:
-        """Wait until the ledgers can be used, after something befell what has them."""
+        """Wait until the ledgers can be used again after damage to what holds them."""
 
     def is_there(self) -> bool:
-        """Was the first ledger made?"""
+        """Whether the first ledger was created."""
 
     def befalls(self, kind: str) -> None:
-        """Something happens to the first ledger, with which no run is at work."""
+        """Damage the first ledger while no run uses it."""
 
     def befalls_a_run(self, kind: str, process: int) -> None:
-        """The same while a process writes to it, which stands still for as long: what is kept
-        aside is of one moment.
+        """The same while a process writes to it, which is stopped meanwhile: the copy kept aside is
+        consistent.
         """
 
     def put_right(self, kind: str) -> None:
-        """Somebody finds out, and puts back what was there."""
+        """Undo the damage, as a person who noticed it would."""
 
     def keep_older(self) -> None:
-        """Remember the first ledger as it is."""
+        """Keep the first ledger as it is now."""
 
     def old(self, base_url: str) -> list[list[str]]:
-        """Make the first ledger one that 0.1.0 wrote; the commands that are typed then."""
+        """Make the first ledger one that 0.1.0 wrote; return the commands that are typed then."""
 
     def processes(self) -> frozenset[int]:
-        """Those of all runs that the first ledger knows."""
+        """The processes of all runs that the first ledger knows."""
 
     def named(self, people: Iterable[str]) -> list[str]:
-        """Whom of these the first ledger names."""
+        """Those of these people whom the first ledger names."""
 
 
 def _away(state: Path, aside: Path) -> None:
@@ -110,7 +110,7 @@ def _cut(share: float, least: int) -> Callable[[Path, Path], None]:
 _LOST: dict[str, Callable[[Path, Path], None]] = dict(
     zip(LOSSES, (_away, _folder_away, _another, _cut(0, 0), _cut(0, 1)), strict=True)
 )
-"""All keep what was there in a folder aside."""
+"""All keep the original in a folder aside."""
 
 
 class Files:
@@ -125,7 +125,7 @@ class Files:
         self._older = home / "older"
 
     def environment(self, ledger: str, machine: int = 0) -> dict[str, str]:
-        """The variables by which a command finds a ledger."""
+        """The environment variables with which a command finds a ledger."""
         return {"RDIMPORT_STATE_DIR": ledger}
 
     def ready(self, ledger: str) -> list[list[str]]:
@@ -135,18 +135,18 @@ class Files:
     def read(
         self, ledger: str, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
     ) -> Books:
-        """What a ledger says."""
+        """Read a ledger."""
         return Books.read(self._home / ledger / NAME, starts, others)
 
     def come_back(self) -> None:
         """Files are always there."""
 
     def is_there(self) -> bool:
-        """Was the first ledger made?"""
+        """Whether the first ledger was created."""
         return (self._state / NAME).exists()
 
     def befalls(self, kind: str) -> None:
-        """Something happens to a ledger that no run is at work with."""
+        """Damage a ledger that no run uses."""
         if kind == "half of the ledger is gone":
             _cut(0.5, 512)(self._state, self._aside)
             for path in self._state.glob(f"{NAME}-*"):
@@ -159,7 +159,7 @@ class Files:
             _LOST[kind](self._state, self._aside)
 
     def befalls_a_run(self, kind: str, process: int) -> None:
-        """The same beside a run that stands still."""
+        """The same with a stopped run."""
         os.kill(process, signal.SIGSTOP)
         try:
             _LOST[kind](self._state, self._aside)
@@ -167,7 +167,7 @@ class Files:
             os.kill(process, signal.SIGCONT)
 
     def put_right(self, kind: str) -> None:
-        """Somebody finds out, and puts back what was there."""
+        """Undo the damage, as a person who noticed it would."""
         if kind == "its folder vanishes":
             shutil.rmtree(self._state, ignore_errors=True)
             self._aside.rename(self._state)
@@ -179,7 +179,7 @@ class Files:
         self._aside.rmdir()
 
     def keep_older(self) -> None:
-        """Remember the ledger as it is."""
+        """Keep the ledger as it is now."""
         shutil.copytree(self._state, self._older)
 
     def old(self, base_url: str) -> list[list[str]]:
@@ -188,12 +188,12 @@ class Files:
         return []
 
     def processes(self) -> frozenset[int]:
-        """Those of all runs that the ledger knows."""
+        """The processes of all runs that the ledger knows."""
         with closing(sqlite3.connect(self._state / NAME)) as db:
             return frozenset(process for (process,) in db.execute("SELECT process FROM run"))
 
     def named(self, people: Iterable[str]) -> list[str]:
-        """Whom of these the ledger names."""
+        """Those of these people whom the ledger names."""
         data = b"".join(path.read_bytes() for path in self._state.glob("ledger*"))
         return [email for email in people if email.encode() in data]
 

@@ -1,4 +1,4 @@
-"""The names of what can befall a ledger."""
+"""The names of what can happen to a ledger."""
 
 LOSSES = (
     "the ledger vanishes",
@@ -7,5 +7,5 @@ LOSSES = (
     "the ledger is cut to nothing",
     "the ledger is cut to a byte",
 )
-"""Also while a run is at work with it."""
+"""Also while a run uses it."""
 BETWEEN = (*LOSSES, "half of the ledger is gone", "an older ledger is there")

@@ -1,6 +1,6 @@
 """What a run may send, must send, and may say: the documented rules, one conversion at a time.
 
-It knows what arrived (from the endpoint) and what the ledger said before the run, which was held
+It knows what arrived (from the endpoint) and what the ledger said before the run, which was checked
 against what arrived. It shares nothing with the product, and is short enough to be read in full.
 """
 
@@ -20,8 +20,8 @@ _TOLD = {"accepted": "already_imported"}
 
 
 class Known(NamedTuple):
-    """What the ledger says of a conversion: `sending` is on its way in a run that died, and for all
-    others the same as `uncertain`; `round` is the run that sent it.
+    """What the ledger says of a conversion: `sending` is in flight in a run that died, which to all
+    others is the same as `uncertain`; `round` is the run that sent it.
     """
 
     state: str
@@ -34,9 +34,9 @@ NEVER = Known("", "", -1)
 
 @dataclass(frozen=True)
 class Wanted:
-    """Payloads that may leave for a conversion in this run, whether one of them must if nothing
-    hinders the run, what may be said of its rows if none does, and by what payload one row stands
-    for the others.
+    """Payloads that may be sent for a conversion in this run, whether one of them must be if
+    nothing hinders the run, what may be reported of its rows if none is, and the payload by which
+    one row stands for the others.
     """
 
     may: frozenset[str]
@@ -46,7 +46,9 @@ class Wanted:
 
 
 class Past(NamedTuple):
-    """One earlier run of an account that came to work; `ended` in good order, with all rows."""
+    """One earlier run of an account that began work; `ended` if it ended in order, with all
+    rows.
+    """
 
     number: int
     resend: tuple[str, ...]
@@ -55,7 +57,7 @@ class Past(NamedTuple):
 
 
 def wish(past: Sequence[Past], resend: tuple[str, ...], sheets: AbstractSet[str]) -> set[int]:
-    """The earlier runs in which this wish to send again was begun, and which did not end it."""
+    """The earlier runs that began this resend request and did not complete it."""
     rounds: set[int] = set()
     for run in reversed(past):
         if run.resend != resend or not resend:
@@ -75,7 +77,7 @@ def wanted(
     before: AbstractSet[int],
 ) -> Wanted:
     """`history` are the conversion's earlier requests, `payloads` those of its rows in the input,
-    `before` the runs in which the wish to send again that this run has was begun.
+    `before` the runs that began this run's resend request.
     """
     merge, last = turn.rules.on_duplicate == "merge", turn.rules.on_duplicate != "first"
     texts = [canonical(p) for p in ([merged(payloads)] if merge else payloads)]
@@ -96,7 +98,7 @@ def wanted(
         )
     if turn.rules.on_change != "send":
         return Wanted(may, asked, told, asked)
-    # somebody who was accepted gets another conversion where that was said of changed rows
+    # an accepted person gets another conversion if changed rows are to be sent
     had = {receipt.payload for receipt in history if receipt.uuid == known.receipt}
     whole = len(fresh) == len(texts)
     may |= _chosen(fresh, last=last) - (frozenset() if asked else had)
@@ -111,7 +113,7 @@ def _chosen(texts: Sequence[str], *, last: bool) -> frozenset[str]:
 
 
 def accepted_of(got: Sequence[Receipt], number: int) -> Known | None:
-    """What is known of a conversion by the last of these requests that was accepted."""
+    """What the last accepted one of these requests says of a conversion."""
     for one in reversed(got):
         if one.fault in ACCEPTED and one.answered:
             return Known("accepted", one.uuid, number)
@@ -121,7 +123,7 @@ def accepted_of(got: Sequence[Receipt], number: int) -> Known | None:
 def again(
     turn: Round, got: Sequence[Receipt], before: Sequence[Receipt], payloads: Sequence[Payload]
 ) -> frozenset[str] | None:
-    """The payloads that a run which begins after these requests of others may send; None if any."""
+    """The payloads that a run may send after these requests of others; None if any."""
     last, number = got[-1], got[-1].round
     if last.fault in NOT_NOW and last.answered:
         return None
@@ -132,8 +134,8 @@ def again(
 
 
 def ends(was: Known, got: Sequence[Receipt], number: int, *, strict: bool) -> set[Known]:
-    """What the ledger may say once these requests are over, of one run or of several. Unless it is
-    `strict` the client may have died, or not have waited, before it knew the end of the last one.
+    """What the ledger may say after these requests of one or several runs. Unless `strict`, the
+    client may have died or stopped waiting before it knew the result of the last one.
     """
     final = got[-1]
     doubt = {Known(state, "", number) for state in DOUBT}

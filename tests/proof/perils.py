@@ -1,4 +1,4 @@
-"""What is tried around a run: a ledger that is lost, or old, and keys of somebody else."""
+"""What is tried around a run: a ledger that is lost or old, and another account's keys."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Command = Callable[..., Awaitable[Ended]]
 
 
 class Perils:
-    """`command` starts one: its words, the key, the user and what interrupts it."""
+    """`command` starts one: its arguments, the key, the user and what interrupts it."""
 
     def __init__(
         self,
@@ -45,13 +45,13 @@ class Perils:
         return self.keys[turn.account]["second" if turn.second_key else "own"]
 
     def bound(self, account: str) -> bool:
-        """Has a row of this account arrived, as far as the ledger knows?"""
+        """Whether a row of this account has arrived, as far as the ledger knows."""
         known = self.checker.books.known.items()
         return any(key.account == account and of.state == "accepted" for key, of in known)
 
     async def before(self, turn: Round, words: list[str]) -> Round:
-        """What is tried before a run that will have these words; returns what is left of its turn
-        when that was not possible.
+        """Try what comes before a run with these arguments; return what is left of its turn when
+        that was not possible.
         """
         if turn.lost and self._rows_left(turn.lost):
             self.keeper.befalls(turn.lost)
@@ -84,20 +84,20 @@ class Perils:
         await self.nothing_leaves(f"a key {turn.wrong_key}", words, key, turn.user)
 
     def _rows_left(self, lost: str) -> bool:
-        """Only who sent something can miss it; an older copy must know less."""
+        """A loss is only noticed if something was sent; an older copy must know less."""
         sent = len(self.checker.receipts())
         if "older" in lost:
             return self._older_had is not None and sent > self._older_had
         return sent > 0
 
     async def noticed(self, kind: str, words: list[str], turn: Round) -> None:
-        """Nothing leaves while the ledger is lost; then it is put right."""
+        """Nothing is sent while the ledger is lost; then the loss is undone."""
         user = turn.user if kind != "its folder vanishes" else self._used_by
         await self.nothing_leaves(kind, words, self.keys[turn.account]["own"], user)
         self.keeper.put_right(kind)
 
     async def nothing_leaves(self, why: str, words: list[str], key: str, user: str) -> None:
-        """A run with these words sends nothing, and says so."""
+        """A run with these arguments sends nothing, and says so."""
         self.checker.at(f"a run although: {why}")
         before = self._requests()
         ended = await self.command(words, key, user)
@@ -112,7 +112,7 @@ class Perils:
         return len(self.endpoint.receipts) + self.endpoint.unread.total()
 
     async def upgrade(self) -> None:
-        """A ledger of 0.1.0 knows everybody; also where the first command is killed."""
+        """A ledger of 0.1.0 knows everybody; also if the first command is killed."""
         self.checker.at("a ledger of 0.1.0")
         before = self._requests()
         key = f"proof-old-key-{self.chance.getrandbits(64):016x}"

@@ -1,4 +1,4 @@
-"""Plays a scenario: the installed command as a process, against the endpoint, round by round."""
+"""Play a scenario: run the installed command against the endpoint, round by round."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ async def play(
     *,
     quick: bool = False,
 ) -> Verdict:
-    """Play a seed; with a `lane` its ledger is in PostgreSQL. What failed is kept in `keep`;
+    """Play a seed; with a `lane`, its ledger is in PostgreSQL. Failures are kept in `keep`;
     `quick`: commands are forked.
     """
     plan = scenario(seed, shared=lane is not None)
@@ -84,7 +84,7 @@ class _Play:
         self.reports: dict[str, dict[str, Any]] = {}
         """The last summary of each account."""
         self.before_loss: set[Key] = set()
-        """Who had been sent when the ledger was lost in mid-run."""
+        """Conversions sent before the ledger was lost in mid-run."""
         self.numbers = iter(range(1000))
 
     async def all_rounds(self) -> Verdict:
@@ -115,7 +115,7 @@ class _Play:
                 self.checker.must(done.code == 0, f"code {done.code}: {done.err[-900:]}")
 
     async def _compete(self, turn: Round, competition: Competition) -> None:
-        """Several runs of the account at the same time; then the endpoint lets go of them."""
+        """Let several runs of the account compete; then the endpoint drops their connections."""
         assert isinstance(self.keeper, Database)
         start = self._start(turn)
         ends: dict[int, Ended] = {}
@@ -177,13 +177,13 @@ class _Play:
             await self._look_at_report(run, checker)
 
     async def _in_peril(self, turn: Round) -> Round:
-        """A run with the next number would begin; what is tried before leaves it to another."""
+        """Try what comes before a run with the next number, which may leave that to another."""
         number = next(self.numbers)
         words = self._words(self._start(replace(turn, way_back=False), number))
         return await self.perils.before(turn, words)
 
     async def _is_noticed(self, start: Start, lost: Interruption) -> None:
-        """Beyond the rows that were on their way none left, nor leaves until it is put back."""
+        """Beyond the rows in flight none was sent, nor is until the ledger is put back."""
         rows = {receipt.key for receipt in self.checker.receipts()} - self.before_loss
         most = self.plan.concurrency
         self.checker.at(f"run {start.number}, {lost.kind}")
@@ -205,7 +205,7 @@ class _Play:
         return Sheet(name, self.lists[name])
 
     def _mended(self, account: str, number: int) -> Sheet | None:
-        """The failure report of the account's last run, as a person gives it back."""
+        """The failure report of the account's last run, as a person corrects and returns it."""
         last = self.reports.get(account)
         if last is None:
             return None
@@ -245,7 +245,7 @@ class _Play:
         return words
 
     async def _second(self, first: Start, running: asyncio.Task[Ended]) -> list[Ended]:
-        """Another process for the same account, while the first cannot go on."""
+        """Start another process for the same account while the first cannot continue."""
         reading = asyncio.Event()
         self.endpoint.seen = lambda stage, _: reading.set() if stage == "read" else None
         waiting = asyncio.create_task(reading.wait())
@@ -263,7 +263,7 @@ class _Play:
         return ends
 
     async def _purge(self) -> None:
-        """Everything that the ledger knows of people is forgotten, and nothing else."""
+        """Purge: the ledger forgets everything about people, and nothing else."""
         self.checker.at(f"a purge after {len(self.starts)} runs")
         ended = await self._command(["purge", "--older-than", "0s"], None)
         self.checker.well_behaved(ended)
@@ -274,7 +274,7 @@ class _Play:
         self.checker.counts["purges"] += 1
 
     async def _look_at_report(self, run: Run, checker: Checker) -> None:
-        """`rdimport report` says the same as the run did, and of one that died what it may."""
+        """`rdimport report` says what the run said, and of a run that died what it may."""
         if checker is not self.checker:
             return
         self.checker.at(f"report of run {run.start.number}")
@@ -301,7 +301,7 @@ class _Play:
     async def _plainly(
         self, words: list[str], key: str, user: str, told: Interruption | None = None
     ) -> Ended:
-        """A command that is no run of the story."""
+        """Run a command that is no run of the scenario."""
         return await self._watched(words, self._environment(key, user, "state"), told=told)
 
     async def _command(self, words: list[str], start: Start | None) -> Ended:
@@ -364,7 +364,7 @@ class _Play:
         told: Interruption | None,
         sent: asyncio.Event,
     ) -> None:
-        """Wait for the moment, then send the signal, unless the process has ended by then."""
+        """Wait for the moment, then send the signal, unless the process has ended."""
         if told is None:
             return
         now = asyncio.Event()

@@ -1,4 +1,4 @@
-"""Lets runs compete: each on a machine of its own, with a cable of its own to the database."""
+"""Let runs compete: each on its own machine, with its own cable to the database."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ from .shared import END_SESSIONS, Database
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 
 _ASKS = re.compile(rb"P.{4}([^\0]*)\0\s*INSERT INTO rdimport\.conversion AS c", re.DOTALL)
-"""A claim, and the name by which it will be asked for from then on."""
+"""A claim, and the prepared statement's name under which it is repeated."""
 
 Run = Callable[[dict[str, str], str, Callable[[int], None]], Awaitable[None]]
 
 
 @dataclass
 class Machine:
-    """One of the runs, and its ways to the database."""
+    """One of the runs, and its routes to the database."""
 
     lines: list[Cable]
     pid: int = 0
@@ -43,7 +43,7 @@ class Machine:
                 os.kill(self.pid, told)
 
     def claims(self, data: bytes) -> bool:
-        """Is it a claim?"""
+        """Whether it is a claim."""
         found = _ASKS.search(data)
         if found and found[1]:
             self.names.add(found[1])
@@ -51,8 +51,8 @@ class Machine:
 
 
 class Rivals:
-    """The competition of one round. `run` starts a command with an environment and a wait, says
-    which process it is, and comes back at its end.
+    """The competition of one round. `run` starts a command with an environment and a wait, reports
+    its process, and returns when it ends.
     """
 
     def __init__(self, competition: Competition, database: Database, run: Run) -> None:
@@ -67,7 +67,7 @@ class Rivals:
         self._latest = 0
 
     async def compete(self) -> None:
-        """Let them, until the last has ended."""
+        """Let them compete until the last has ended."""
         with ExitStack() as stack:
             ports = [self.database.port]
             if self.told.fails_over:
@@ -104,7 +104,7 @@ class Rivals:
         machine.over = True
 
     def passes(self, stage: str, _account: str) -> None:
-        """A row of whoever claimed last has come to a stage at the endpoint."""
+        """A row of the last run to claim has reached a stage at the endpoint."""
         self._see(self.machines[self._latest], stage)
 
     def _watcher(self, number: int, machine: Machine) -> Callable[[str, bytes], None]:
@@ -142,7 +142,7 @@ class Rivals:
             "held": lambda: _each(machine, lambda line: line.hold(TO_SERVER, TO_CLIENT)),
         }
         acts[peril.act]()
-        if peril.act == "frozen" and peril.moment == "asks":  # its claim comes late
+        if peril.act == "frozen" and peril.moment == "asks":  # its claim arrives late
             _each(machine, lambda line: line.hold(TO_SERVER))
         self._later(peril.seconds, lambda: self._is_over(peril, machine))
         if peril.lapses:

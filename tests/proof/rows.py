@@ -1,4 +1,4 @@
-"""What a list holds, and what a row of it should become, told without the product."""
+"""What a list holds, and what its rows should become, without using the product."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Row(NamedTuple):
         return "@" in self.email
 
     def payload(self, identifier: str) -> Payload:
-        """What should arrive of it: what is empty is left out."""
+        """What should arrive of it: empty cells are left out."""
         tags = [tag for tag in self.tags.split("+") if tag]
         whole = {
             "conversion_identifier": identifier,
@@ -47,8 +47,8 @@ class Key(NamedTuple):
 
 
 class Sheet(NamedTuple):
-    """One file of a run's input. `origins` are, for the rows of a failure report, the file and the
-    row that it names for each, `before` how they were before somebody corrected them.
+    """One file of a run's input. For a failure report, `origins` are the file and row that it names
+    for each row, and `before` the rows before they were corrected.
     """
 
     name: str
@@ -57,17 +57,19 @@ class Sheet(NamedTuple):
     before: tuple[Row, ...] = ()
 
     def places(self) -> list[tuple[str, int]]:
-        """By what file and row a report names each row; the first row of a file is its header."""
+        """The file and row by which a report names each row; the first row of a file is its
+        header.
+        """
         return list(self.origins) or [(self.name, at + 2) for at in range(len(self.rows))]
 
 
 def canonical(payload: Payload) -> str:
-    """The same text for the same payload."""
+    """A canonical text: the same for equal payloads."""
     return json.dumps(payload, sort_keys=True, ensure_ascii=False)
 
 
 def merged(payloads: Sequence[Payload]) -> Payload:
-    """What `merge` is said to do: later values win, tags add up."""
+    """What `merge` is documented to do: later values win, tags add up."""
 
     def both(one: Payload, other: Payload) -> Payload:
         tags = dict.fromkeys([*one.get("tags", ()), *other.get("tags", ())])
@@ -77,12 +79,12 @@ def merged(payloads: Sequence[Payload]) -> Payload:
 
 
 def written(rows: Iterable[Row]) -> str:
-    """A text file of these rows."""
+    """The text of a file with these rows."""
     out = io.StringIO(newline="")
     csv.writer(out, lineterminator="\n").writerows([COLUMNS, *rows])
     return out.getvalue()
 
 
 def number_of(email: str) -> int:
-    """The number by which an invented person is known."""
+    """The number of an invented person."""
     return int("".join(c for c in email if c.isdigit()) or 0)

@@ -1,4 +1,4 @@
-"""A seed to a scenario: the lists, the endpoint's faults, the client's settings, the signals."""
+"""Turn a seed into a scenario: lists, endpoint faults, client settings, signals."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ RESENDS = (
 
 
 class Edit(NamedTuple):
-    """A person works on a list before a run: `row` counts from 0, beyond the end from its start
-    again; `fresh` is a number that nothing else has.
+    """A person edits a list before a run: `row` counts from 0 and wraps around; `fresh` is a unique
+    number.
     """
 
     list: str
@@ -46,7 +46,7 @@ class Edit(NamedTuple):
     fresh: int
 
     def done(self, before: tuple[Row, ...]) -> tuple[Row, ...]:
-        """The list after it."""
+        """The list after the edit."""
         rows = list(before)
         at = self.row % len(rows)
         row = rows[at]
@@ -85,9 +85,9 @@ RULES = Rules()
 
 @dataclass(frozen=True)
 class Interruption:
-    """A signal (or two) to the client, or what befalls its ledger (`LOSSES`): some milliseconds
-    after the n-th request of this run has come to a stage, or, without a stage, after the start of
-    the process.
+    """A signal (or two) to the client, or damage to its ledger (`LOSSES`): some milliseconds after
+    the n-th request of this run has reached a stage, or, without a stage, after the start of the
+    process.
     """
 
     kind: str
@@ -98,18 +98,18 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Round:
-    """One start of the command, and what is done before and beside it.
+    """One start of the command, and what is done before and alongside it.
 
-    `limit` rows are sent at most, as `--canary` where it is one; no file of the client may grow
-    beyond `file_size` bytes. `beside` is started at the same time, for another account; `second`
-    is started for the same account while the first is at work. With `way_back` the failure report
-    of the account's last run is corrected and imported instead of the lists. `purge` before, and
-    `again` (some earlier run's report is written once more) after it.
+    At most `limit` rows are sent, by `--canary` if it is one; no file of the client may grow beyond
+    `file_size` bytes. `beside` is started at the same time, for another account; `second` is
+    started for the same account while the first is at work. With `way_back` the failure report of
+    the account's last run is corrected and imported instead of the lists. `purge` comes before, and
+    `again` (an earlier run's report is written once more) after it.
 
-    `ledger` is the state directory, `user` whose home it is. `lost` is what befalls the ledger
-    before, until it is noticed; `wrong_key` (another account's, or one that nobody knows) is tried
-    before. With `second_key` the account's other key is used. In a `competition` several runs of
-    the account are at work, each on its machine.
+    `ledger` is the state directory, `user` the one whose home it is in. `lost` is what happens to
+    the ledger before, until it is noticed; `wrong_key` (another account's, or an unknown one) is
+    tried before. With `second_key` the account's other key is used. In a `competition` several runs
+    of the account run at once, each on its own machine.
     """
 
     rates: dict[Fault, float]
@@ -137,27 +137,27 @@ class Round:
 
     @property
     def calm(self) -> bool:
-        """Nothing hinders this run from coming to its end."""
+        """Whether nothing hinders this run."""
         bounded = self.limit is not None or self.max_duration or self.file_size is not None
         return not (self.rates or self.interruption or bounded or self.competition)
 
 
 @dataclass
 class Scenario:
-    """All that a seed decides. `lists` are the rows as they are before the first run."""
+    """Everything that a seed decides. `lists` are the rows before the first run."""
 
     seed: int
     lists: dict[str, tuple[Row, ...]]
     options: list[str]
     rounds: list[Round]
     picky: int
-    """Whose number this divides is refused by the endpoint until its name is a right one, and so
-    are half of those that got another name, also where they had been accepted; 0 refuses nobody.
+    """The endpoint refuses people whose number this divides until their name is right, and half of
+    those that got another name, even if they had been accepted; 0 refuses nobody.
     """
     upgraded: bool = False
-    """The ledger is one that 0.1.0 wrote."""
+    """The ledger was written by 0.1.0."""
     pooled: bool = False
-    """Commands reach the database by way of PgBouncer."""
+    """Commands reach the database through PgBouncer."""
 
     def refuses(self, payload: Payload) -> bool:
         number, name = number_of(payload["email"]), payload.get("name", "")
@@ -171,8 +171,8 @@ class Scenario:
 
 
 def scenario(seed: int, *, shared: bool = False) -> Scenario:
-    """The scenario of a seed: always the same for the same seed. With a `shared` ledger runs of
-    one account compete.
+    """The scenario of a seed, always the same. With a `shared` ledger, runs of one account
+    compete.
     """
     plan = _scenario(seed)
     return with_rivals(plan) if shared else plan
@@ -207,8 +207,8 @@ def _scenario(seed: int) -> Scenario:
 
 
 def _with_ledgers(chance: Random, plan: Scenario) -> Scenario:
-    """The same story with several users, keys and ledgers, and what befalls those. It has a chance
-    of its own: the rest of a seed's story stays as it was.
+    """The same scenario with several users, keys and ledgers, and what happens to those. It has its
+    own random numbers, so that the rest of a seed's scenario stays as it was.
     """
     traits = {name for name, share in _LEDGERS.items() if chance.random() < share}
     rounds: list[Round] = []
@@ -254,7 +254,7 @@ _TRAITS = {
     "back": 0.35,
     "again": 0.35,
 }
-"""What a seed's story may have besides faults and signals, and how often."""
+"""What a seed's scenario may have besides faults and signals, and how often."""
 
 
 def _lists(chance: Random, traits: set[str]) -> dict[str, tuple[Row, ...]]:
@@ -354,7 +354,9 @@ def _interruption(chance: Random) -> Interruption | None:
 
 
 def _rates(chance: Random) -> dict[Fault, float]:
-    """A few kinds of faults, together between rare and nearly always; a storm is one kind alone."""
+    """A few kinds of faults, together from rare to nearly every request; a storm is one kind
+    only.
+    """
     total = chance.choice((0.0, 0.03, 0.1, 0.1, 0.25, 0.5, 0.9))
     sort = chance.random()
     if sort < 0.2:

@@ -1,5 +1,5 @@
-"""In the end the endpoint tells of its conversions by webhook, as badly as webhooks do: calls are
-lost, come twice, are of earlier conversions of the same name, or forged.
+"""At the end the endpoint reports its conversions by webhook, as unreliably as webhooks are: calls
+are lost, come twice, are of earlier conversions of the same name, or forged.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Command = Callable[[list[str], str, str], Awaitable[Ended]]
 
 
 async def settle(checker: Checker, command: Command, key: str, chance: Random) -> None:
-    """What was told of rows in doubt is accepted afterwards, and nothing else has changed."""
+    """Reported rows in doubt are accepted afterwards, and nothing else has changed."""
     before = checker.read().known
     stored = {receipt.key for receipt in checker.receipts() if receipt.stored}
     for account in sorted({known.account for known in before}):

@@ -1,4 +1,4 @@
-"""The ledgers of a story in PostgreSQL, and the server that has them."""
+"""The ledgers of a scenario in PostgreSQL, and their server."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from .ledgers import of_0_1_0
 
 STATES = {0: "sending", 1: "accepted", 2: "uncertain", 3: "refused"}
 _ASIDE = "aside"
-"""The schema of what was put aside, and, with its name, the database."""
+"""The name of the schema for what was put aside, and part of the database's name."""
 _TABLES = {
     "the ledger is cut to nothing": "conversion",
     "the ledger is cut to a byte": "written",
     "half of the ledger is gone": "setting",
 }
-"""What is gone of a shared ledger when one in a file would be cut."""
+"""What a shared ledger loses when one in a file would be cut."""
 
 LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"
 END_SESSIONS = (
@@ -37,7 +37,7 @@ END_SESSIONS = (
 
 
 class Lane:
-    """A server for one story after the other, and a pooler before it."""
+    """A server for one scenario after the other, and a pooler in front of it."""
 
     def __init__(self) -> None:
         self.server = Server.new()
@@ -55,25 +55,25 @@ class Lane:
                 one.kill()
 
     def pooler(self) -> int | None:
-        """The port of PgBouncer, where it is installed."""
+        """The port of PgBouncer, if it is installed."""
         if self._pooler is None and PGBOUNCER is not None:
             self._pooler = self._stack.enter_context(pooled(self.server))
         return self._pooler
 
     def follow(self) -> None:
-        """Let a standby follow the server, asynchronously."""
+        """Start an asynchronous standby of the server."""
         self.standby = self.server.standby("second")
         streaming = "SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'"
         until(lambda: self.server.ask(streaming))
 
     def wait_for_standby(self) -> None:
-        """From now on a commit waits for the standby."""
+        """From now on, commits wait for the standby."""
         self.server.reload(synchronous_standby_names="second")
         synchronous = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'"
         until(lambda: self.server.ask(synchronous))
 
     def fail_over(self) -> None:
-        """The server dies, and the standby takes its place."""
+        """Kill the server, and promote the standby."""
         assert self.standby is not None
         self._stack.close()
         self._pooler = None
@@ -83,8 +83,8 @@ class Lane:
 
 
 class Database:
-    """A database for each ledger of a story, with a key of its own. Its runs work in folders of
-    their own, as on machines of their own.
+    """A database for each ledger of a scenario, each with its own key. Its runs have separate
+    folders, as on separate machines.
     """
 
     lost_codes = (2, 3)
@@ -107,14 +107,14 @@ class Database:
 
     @property
     def port(self) -> int:
-        """Where commands find the database."""
+        """The port at which commands find the database."""
         pooler = self.lane.pooler() if self.pooled else None
         return pooler or self.lane.server.port
 
     def environment(
         self, ledger: str, machine: int = 0, ports: tuple[int, ...] = ()
     ) -> dict[str, str]:
-        """The variables by which a command finds a ledger, perhaps by other ports."""
+        """The environment variables with which a command finds a ledger, perhaps on other ports."""
         hosts = ",".join(f"127.0.0.1:{port}" for port in ports or (self.port,))
         name = self.names[ledger].replace(" ", "%20")
         return {
@@ -124,24 +124,24 @@ class Database:
         }
 
     def ready(self, ledger: str) -> list[list[str]]:
-        """Somebody makes the tables, also where a copy made them already. The queue needs the
-        server itself.
+        """Create the tables, even if a copy already has them. The queue needs a direct connection
+        to the server.
         """
         url = self.lane.server.url(self.names[ledger])
         return [["fleet", "init", "--ledger", url]]
 
     def ask(self, question: str, *values: object, ledger: str = "state") -> Any:
-        """The one value that a question to a ledger is answered with."""
+        """The single value that a query of a ledger returns."""
         return self.lane.server.ask(question, *values, database=self.names[ledger])
 
     def do(self, *statements: str) -> None:
-        """Some statements in the first ledger."""
+        """Execute statements in the first ledger."""
         self.lane.server.do(*statements, database=self.name)
 
     def read(
         self, ledger: str, starts: Mapping[int, Start], others: AbstractSet[int] = frozenset()
     ) -> Books:
-        """What a ledger says."""
+        """Read a ledger."""
         books = Books()
         with closing(self.lane.server.connect(self.names[ledger])) as db:
             found = db.execute("SELECT to_regclass('rdimport.conversion')").fetchone()
@@ -153,8 +153,8 @@ class Database:
         return books
 
     def come_back(self) -> None:
-        """Wait until commands reach the ledgers: a pooler that met a server which was being killed
-        or a database without its name tells everybody so for a while.
+        """Wait until commands reach the ledgers: a pooler that met a server being killed or a
+        renamed database reports that to all clients for a while.
         """
         until(lambda: all(map(self._answers, self.names)))
 
@@ -168,11 +168,11 @@ class Database:
         return True
 
     def is_there(self) -> bool:
-        """Was the first ledger made?"""
+        """Whether the first ledger was created."""
         return bool(self.ask("SELECT to_regclass('rdimport.setting') IS NOT NULL"))
 
     def befalls(self, kind: str) -> None:
-        """Something happens to the first ledger, with which no run is at work."""
+        """Damage the first ledger while no run uses it."""
         if kind == "its folder vanishes" and not self.pooled:
             self._rename_database(self.name, self._aside)
         elif kind == "an older ledger is there":
@@ -188,7 +188,7 @@ class Database:
                 self._make_another()
 
     def befalls_a_run(self, kind: str, process: int) -> None:
-        """The same beside a run that stands still."""
+        """The same with a stopped run."""
         os.kill(process, signal.SIGSTOP)
         try:
             self.befalls(kind)
@@ -196,7 +196,7 @@ class Database:
             os.kill(process, signal.SIGCONT)
 
     def put_right(self, kind: str) -> None:
-        """Somebody finds out, and puts back what was there."""
+        """Undo the damage, as a person who noticed it would."""
         if kind == "its folder vanishes" and not self.pooled:
             self._rename_database(self._aside, self.name)
         elif kind == "an older ledger is there":
@@ -210,23 +210,23 @@ class Database:
             self.do(f"ALTER SCHEMA {_ASIDE} RENAME TO rdimport")
 
     def keep_older(self) -> None:
-        """Keep a copy of the database, as one that was restored from a backup would be."""
+        """Keep a copy of the database, like one restored from a backup."""
         self._older = f"older {self.name}"
         self._end_sessions(self.name)
         self.lane.server.do(f'CREATE DATABASE "{self._older}" TEMPLATE "{self.name}"')
 
     def old(self, base_url: str) -> list[list[str]]:
-        """A ledger that release 0.1.0 wrote, which is copied into the database."""
+        """Copy a ledger that release 0.1.0 wrote into the database."""
         of_0_1_0(self.home, base_url)
         return [["ledger", "copy", "state", self.environment("state")["RDIMPORT_LEDGER"]]]
 
     def processes(self) -> frozenset[int]:
-        """Those of all runs that the first ledger knows."""
+        """The processes of all runs that the first ledger knows."""
         with closing(self.lane.server.connect(self.name)) as db:
             return frozenset(one for (one,) in db.execute("SELECT process FROM rdimport.run"))
 
     def named(self, people: Iterable[str]) -> list[str]:
-        """Whom of these the first ledger names."""
+        """Those of these people whom the first ledger names."""
         tables = ("run", "outcome", "conversion", "named", "attempt", "input")
         text = "".join(
             str(self.ask(f"SELECT string_agg(t::text, ' ') FROM rdimport.{table} t"))  # noqa: S608
@@ -235,27 +235,27 @@ class Database:
         return [email for email in people if email in text]
 
     def in_doubt(self) -> list[str]:
-        """The ledgers of which nobody found the last note since a standby took over: a person must
-        say that it was a synchronous one.
+        """The ledgers whose last note was not found since a standby took over: a person must
+        confirm that it was a synchronous one.
         """
         timeline = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
         other = f"SELECT value <> {timeline} FROM rdimport.setting WHERE name = 'timeline'"  # noqa: S608
         return [ledger for ledger in self.names if self.ask(other, ledger=ledger)]
 
     def lapse(self) -> None:
-        """All turns have run out."""
+        """Let all leases expire."""
         with suppress(psycopg.Error):
             self.do(LAPSE)
 
     def drop(self) -> None:
-        """The story is over."""
+        """The scenario is over."""
         for name in (*self.names.values(), self._older, self._aside):
             with suppress(psycopg.Error):
                 if name:
                     self.lane.server.do(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
 
     def _make_another(self) -> None:
-        """The tables of another ledger, which goes with another key."""
+        """Create the tables of another ledger, with another key."""
         self.do(
             "CREATE SCHEMA rdimport",
             f"CREATE TABLE rdimport.setting (LIKE {_ASIDE}.setting INCLUDING ALL)",

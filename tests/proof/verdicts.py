@@ -1,4 +1,4 @@
-"""What came of a story, and the file that keeps it."""
+"""The result of a scenario, and the file that keeps it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LOST: Final = ("was not sent", "was never sent", "are left on their way", "do n
 
 @dataclass
 class Verdict:
-    """What the proof of one seed came to."""
+    """The result of one seed."""
 
     seed: int
     untruths: list[str]
@@ -23,20 +23,20 @@ class Verdict:
 
 
 def kind_of(untruth: str) -> str:
-    """Which of `UNTRUTHS` a sentence of the checker is."""
+    """The kind in `UNTRUTHS` of one of the checker's sentences."""
     if "sent again after" in untruth or "were sent again" in untruth:
         return UNTRUTHS[1]
     return UNTRUTHS[0] if any(text in untruth for text in _LOST) else UNTRUTHS[2]
 
 
 def keep(file: Path, verdict: Verdict) -> None:
-    """Add a verdict to a file, a line for each."""
+    """Append a verdict to a file, one per line."""
     with file.open("a", encoding="utf-8") as lines:
         print(json.dumps(vars(verdict)), file=lines)
 
 
 def kept(file: Path | None) -> dict[int, Verdict]:
-    """The verdicts of a file, by seed. A line that was cut off is none."""
+    """The verdicts in a file, by seed. A truncated line is ignored."""
     found = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else ():
         try:

@@ -1,12 +1,12 @@
-"""The whole proof, part after part: `python -m tests.proof.whole`. One line tells what came of each
-part, and the last one of all.
+"""The whole proof, part after part: `python -m tests.proof.whole`. One line gives the result of
+each part, and the last one that of all.
 
     --ledger postgres     only what is about a ledger in PostgreSQL
     --parts mutants,...   only these parts
     --seeds 20 --first 7  these stories instead of 0 to 299
     --resume              leave out what an earlier proof has done in this folder (.proof)
 
-What the parts say in full is in .proof, with the verdict of each seed.
+The full output of the parts is in .proof, with the verdict of each seed.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ _PYTEST: Final = ("-m", "pytest", "-q", "-p", "no:cacheprovider")
 
 
 class Part(NamedTuple):
-    """A part of the proof: what it shows, and the command."""
+    """A part of the proof: what it shows, and its command."""
 
     shows: str
     words: tuple[str, ...]
 
 
 def parts(first: int, seeds: int) -> dict[str, Part]:
-    """All parts by name, the quick ones first."""
+    """All parts by name, quick ones first."""
     stories = ("-m", "tests.proof", "--quick", "--first", str(first), "--seeds", str(seeds))
     fleet = ("-m", "tests.proof.fleet", "--seed")
     return {
@@ -70,7 +70,7 @@ def parts(first: int, seeds: int) -> dict[str, Part]:
 
 
 def main() -> int:
-    """0 when every part found what it should."""
+    """Return 0 if every part found what it should."""
     words = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -94,7 +94,7 @@ def main() -> int:
 
 
 def _played(name: str, part: Part) -> bool:
-    """Whether a part went well; what an earlier proof has done counts."""
+    """Run a part, unless an earlier proof has done it; return whether it went well."""
     done = json.loads(_DONE.read_text()) if _DONE.exists() else {}
     key = " ".join(part.words)
     if key not in done:
@@ -117,14 +117,14 @@ def _played(name: str, part: Part) -> bool:
 
 
 def _summary(text: str) -> str:
-    """What a part said of itself: a fleet its untruths, the others in their last line."""
+    """A part's summary of itself: a fleet's untruths, or the last line of others."""
     found = re.findall(r".*\d+ untruths", text)
     lines = found or text.strip().splitlines() or ["it said nothing"]
     return lines[-1].strip(" =")
 
 
 def _told(results: dict[str, bool], stories: list[str], seeds: range) -> int:
-    """Say what came of all parts."""
+    """Print the results of all parts."""
     verdicts = [kept(FOLDER / f"{name}.jsonl") for name in stories]
     mine = [one for by_seed in verdicts for seed, one in by_seed.items() if seed in seeds]
     wrong = Counter(kind_of(untruth) for one in mine for untruth in one.untruths)

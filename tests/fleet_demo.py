@@ -41,7 +41,7 @@ class Demo:
 
     def __init__(self, folder: Path, box: RunningSandbox, server: Server) -> None:
         self.folder, self.box = folder, box
-        self._told = os.environ | {
+        self._environment = os.environ | {
             "RDIMPORT_LEDGER": server.new_database(),
             "RDIMPORT_LEDGER_KEY": secrets.token_hex(32),
             "RDIMPORT_CONFIG": str(folder / "rdimport.toml"),
@@ -72,7 +72,7 @@ class Demo:
             return subprocess.Popen(
                 [sys.executable, "-m", "rdimport", *words],
                 cwd=self.folder,
-                env=self._told,
+                env=self._environment,
                 text=True,
                 stdout=subprocess.PIPE if words[0] == "fleet" else log,
                 stderr=log,

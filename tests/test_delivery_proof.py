@@ -95,7 +95,7 @@ def test_a_proof_goes_on_after_the_seeds_whose_verdicts_were_kept(tmp_path: Path
 
 def test_the_whole_proof_has_each_part_of_the_promise() -> None:
     folder = Path(__file__).parents[1]
-    words = [word for part in parts(7, 20).values() for word in part.words]
+    words = [word for part in parts(7, 20).values() for word in part.args]
     files = [folder / word for word in words if word.endswith(".py")]
     assert len(files) >= 6
     assert all(file.exists() for file in files)

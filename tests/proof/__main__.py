@@ -20,35 +20,35 @@ from .verdicts import keep as keep_verdict
 
 def main() -> int:
     """Return 0 if no seed showed an untruth."""
-    words = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
-    words.add_argument("--seeds", type=int, default=300, help="how many (300)")
-    words.add_argument("--first", type=int, default=0, help="the first seed (0)")
-    words.add_argument("--jobs", type=int, default=2, help="seeds played at the same time (2)")
-    words.add_argument(
+    parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=300, help="how many (300)")
+    parser.add_argument("--first", type=int, default=0, help="the first seed (0)")
+    parser.add_argument("--jobs", type=int, default=2, help="seeds played at the same time (2)")
+    parser.add_argument(
         "--minutes", type=float, default=math.inf, help="begin no seed after this time"
     )
-    words.add_argument("--quick", action="store_true", help="fork the commands from one process")
-    words.add_argument(
+    parser.add_argument("--quick", action="store_true", help="fork the commands from one process")
+    parser.add_argument(
         "--ledger", choices=("sqlite", "postgres"), default="sqlite", help="of which kind (sqlite)"
     )
-    words.add_argument(
+    parser.add_argument(
         "--log", type=Path, help="keep each verdict in this file; play no seed that it has"
     )
-    words.add_argument("--keep", type=Path, help="keep the folders of seeds that failed here")
-    told = words.parse_args()
+    parser.add_argument("--keep", type=Path, help="keep the folders of seeds that failed here")
+    args = parser.parse_args()
     started = time.monotonic()
-    seeds = range(told.first, told.first + told.seeds)
-    before = kept(told.log)
+    seeds = range(args.first, args.first + args.seeds)
+    before = kept(args.log)
     verdicts = [before[seed] for seed in seeds if seed in before]
     verdicts += asyncio.run(
         play_all(
             [seed for seed in seeds if seed not in before],
-            told.jobs,
-            told.keep,
-            quick=told.quick,
-            minutes=told.minutes,
-            shared=told.ledger == "postgres",
-            log=told.log,
+            args.jobs,
+            args.keep,
+            quick=args.quick,
+            minutes=args.minutes,
+            shared=args.ledger == "postgres",
+            log=args.log,
         )
     )
     _show(verdicts, time.monotonic() - started)

@@ -167,7 +167,7 @@ class Checker:
                 self.must(key.encode() not in path.read_bytes(), f"the key is in {path.name}")
         known = self.books.known
         stored = {receipt.key for receipt in self.endpoint.receipts if receipt.stored}
-        doubt = {key for key, told in known.items() if told.state == "uncertain"}
+        doubt = {key for key, of in known.items() if of.state == "uncertain"}
         self.counts.update(
             requests=len(self.endpoint.receipts) + self.endpoint.unread.total(),
             stored=len(stored),
@@ -187,7 +187,7 @@ class Checker:
         turn = run.start.turn
         self.counts["runs"] += 1
         self.counts["rows"] += sum(len(sheet.rows) for sheet in run.start.sheets)
-        said = {
+        traits = {
             "resend": bool(turn.resend),
             "on_change: send": turn.rules.on_change == "send",
             f"on_duplicate: {turn.rules.on_duplicate}": True,
@@ -199,7 +199,7 @@ class Checker:
                 want.asked and k in run.got for k, want in run.wanted.items()
             ),
         }
-        self.counts.update(f"with {name}" for name, true in said.items() if true)
+        self.counts.update(f"with {name}" for name, true in traits.items() if true)
         if run.ended.interrupted is not None:
             self.counts[f"signal: {run.ended.interrupted.kind}"] += 1
 
@@ -263,61 +263,63 @@ class Checker:
         most = self.endpoint.unread[number] + (0 if run.quiet else most)
         self.must(blind <= most, f"{blind} rows in doubt that nobody saw, {most} could be")
 
-    def summary_is_true(self, run: Run, told: dict[str, Any], *, dead: bool = False) -> None:
+    def summary_is_true(self, run: Run, summary: dict[str, Any], *, dead: bool = False) -> None:
         """`dead`: it was written by another command, about a run that died."""
-        written = json.loads((self.home / told["summary_json"]).read_text(encoding="utf-8"))
-        self.must(written == told, "summary.json is not what was printed")
-        counts = {state: told[state] for state in STATES}
-        self.must(sum(counts.values()) == told["rows"], f"{counts} do not add up")
-        if told["rows"] < sum(len(sheet.rows) for sheet in run.start.sheets):
-            stopped = told["stopped_because"] == "signal" or dead
-            self.must(stopped, f"only {told['rows']} rows were read")
-            self.must(told["requests"] == 0, "it sent rows of an input that it did not know")
+        written = json.loads((self.home / summary["summary_json"]).read_text(encoding="utf-8"))
+        self.must(written == summary, "summary.json is not what was printed")
+        counts = {state: summary[state] for state in STATES}
+        self.must(sum(counts.values()) == summary["rows"], f"{counts} do not add up")
+        if summary["rows"] < sum(len(sheet.rows) for sheet in run.start.sheets):
+            stopped = summary["stopped_because"] == "signal" or dead
+            self.must(stopped, f"only {summary['rows']} rows were read")
+            self.must(summary["requests"] == 0, "it sent rows of an input that it did not know")
             return
-        self._requests_are_true(run, told, dead=dead)
+        self._requests_are_true(run, summary, dead=dead)
         # a run stopped just after reading the last row has not looked for duplicates
-        early = dead or told["stopped_because"] == "signal"
-        planned = not early or told["requests"] > 0
+        early = dead or summary["stopped_because"] == "signal"
+        planned = not early or summary["requests"] > 0
         allowed = {key: self._allowed(run, key, planned=planned) for key in run.wanted}
         self._counts_are_true(run, counts, allowed)
-        self.failures_are_true(run, told, counts, allowed)
+        self.failures_are_true(run, summary, counts, allowed)
         self._duplicates_are_true(run)
 
-    def _code_is_true(self, run: Run, told: dict[str, Any]) -> None:
-        whole = told["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
-        failed = any(told[state] for state in FAILED)
-        code = 3 if told["pending"] or not whole else 1 if failed else 0
-        after = run.ended.interrupted is not None and told["stopped_because"] != "signal"
+    def _code_is_true(self, run: Run, summary: dict[str, Any]) -> None:
+        whole = summary["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
+        failed = any(summary[state] for state in FAILED)
+        code = 3 if summary["pending"] or not whole else 1 if failed else 0
+        after = run.ended.interrupted is not None and summary["stopped_because"] != "signal"
         if not after:  # a signal after the run was recorded does not change its code
-            self.must(run.ended.code == code, f"exit code {run.ended.code} for {told}")
-        self.must(told["exit_code"] == code, f"exit code {told['exit_code']} for {told}")
-        stopped = told["pending"] and run.quiet
-        self.must(not stopped, f"calm, and yet stopped because {told['stopped_because']}")
+            self.must(run.ended.code == code, f"exit code {run.ended.code} for {summary}")
+        self.must(summary["exit_code"] == code, f"exit code {summary['exit_code']} for {summary}")
+        stopped = summary["pending"] and run.quiet
+        self.must(not stopped, f"calm, and yet stopped because {summary['stopped_because']}")
 
-    def _requests_are_true(self, run: Run, told: dict[str, Any], *, dead: bool) -> None:
+    def _requests_are_true(self, run: Run, summary: dict[str, Any], *, dead: bool) -> None:
         number = run.start.number
         mine = [receipt for receipts in run.got.values() for receipt in receipts]
         most = len(mine) + self.endpoint.unread[number]
         if not run.quiet:
-            most += told["uncertain"] + told["retries"]
+            most += summary["uncertain"] + summary["retries"]
         least = 0 if dead else len(mine)
-        fits = least <= told["requests"] <= most
-        self.must(fits, f"{told['requests']} requests, not {least} to {most}")
+        fits = least <= summary["requests"] <= most
+        self.must(fits, f"{summary['requests']} requests, not {least} to {most}")
         slow = sum(r.fault in (Fault.ACCOUNT, Fault.LEAD) and r.answered for r in mine)
-        self.must(told["throttled"] <= slow, f"{told['throttled']} throttled, not {slow}")
+        self.must(summary["throttled"] <= slow, f"{summary['throttled']} throttled, not {slow}")
         again = sum(len(receipts) - 1 for receipts in run.got.values())
-        self.must(told["retries"] <= told["requests"], f"{told['retries']} retries")
-        self.must(not run.quiet or told["retries"] == again, f"{told['retries']} retries")
+        self.must(summary["retries"] <= summary["requests"], f"{summary['retries']} retries")
+        self.must(not run.quiet or summary["retries"] == again, f"{summary['retries']} retries")
 
     def _allowed(
         self, run: Run, key: Key, *, planned: bool
     ) -> tuple[frozenset[str], frozenset[str]]:
         """The states allowed for the row that stands for a conversion, and for its duplicates."""
         now, want = run.now(key), run.wanted[key]
-        others = want.told | {"duplicate"} | (set() if planned else {"pending"})
+        others = want.states | {"duplicate"} | (set() if planned else {"pending"})
         if not run.touched(key):
             own = (
-                want.told if not want.may else {"pending"} | (want.told if not want.must else set())
+                want.states
+                if not want.may
+                else {"pending"} | (want.states if not want.must else set())
             )
             rules = run.start.turn.rules
             late = rules.on_change == "send" or rules.on_duplicate == "merge"
@@ -354,12 +356,12 @@ class Checker:
     def failures_are_true(
         self,
         run: Run,
-        told: dict[str, Any],
+        summary: dict[str, Any],
         counts: dict[str, int],
         allowed: dict[Key, tuple[frozenset[str], frozenset[str]]] | None,
     ) -> None:
         """failures.csv has each row that failed, unchanged, and no other."""
-        with (self.home / told["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
+        with (self.home / summary["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
             lines = list(csv.DictReader(file, delimiter=",", strict=True))
         states = Counter(line["rdimport_state"] for line in lines)
         expected = {state: counts[state] for state in FAILED if counts[state]}
@@ -391,9 +393,9 @@ class Checker:
         """A duplicate is replaced by another row of the same conversion that is no duplicate
         itself.
         """
-        told = run.books.ends.get(run.start.number, [])
-        gone = {(end.file, end.row) for end in told if end.instead is not None}
-        for end in told:
+        ends = run.books.ends.get(run.start.number, [])
+        gone = {(end.file, end.row) for end in ends if end.instead is not None}
+        for end in ends:
             if end.instead is not None:
                 same = run.start.key(end.file, end.row) == run.start.key(*end.instead)
                 self.must(same and end.instead not in gone, f"{end}: not the same conversion")

@@ -25,11 +25,11 @@ _NOTHING = subprocess.DEVNULL
 
 
 def started(
-    words: list[str],
+    args: list[str],
     env: dict[str, str],
     *,
     home: Path,
-    said: Sequence[Path],
+    outputs: Sequence[Path],
     file_size: int | None,
     quick: bool,
 ) -> subprocess.Popen[str]:
@@ -40,10 +40,10 @@ def started(
     the coverage file.
     """
     with ExitStack() as stack:
-        out, err = (stack.enter_context(path.open("wb")) for path in said)
+        out, err = (stack.enter_context(path.open("wb")) for path in outputs)
         if quick and sys.platform == "linux":
             return ForkedProcess(
-                words,
+                args,
                 cwd=home,
                 env=env,
                 stdin=_NOTHING,
@@ -53,7 +53,7 @@ def started(
             )
         small = [] if file_size is None else [partial(no_file_beyond, file_size)]
         return Process(
-            [sys.executable, "-m", "rdimport", *words],
+            [sys.executable, "-m", "rdimport", *args],
             cwd=home,
             env={name: value for name, value in env.items() if not small or "COVERAGE" not in name},
             stdin=_NOTHING,
@@ -71,23 +71,25 @@ async def end_of(process: subprocess.Popen[str]) -> int:
     return int(process.returncode)
 
 
-def files(home: Path, told: dict[str, Any]) -> dict[str, object]:
+def files(home: Path, summary: dict[str, Any]) -> dict[str, object]:
     """The content of a report, without the time at which its workbook was written."""
     found: dict[str, object] = {
-        name: (home / told[name]).read_bytes()
+        name: (home / summary[name]).read_bytes()
         for name in ("summary_json", "failures_csv", "report_html")
     }
-    with zipfile.ZipFile(home / told["failures_xlsx"]) as book:
+    with zipfile.ZipFile(home / summary["failures_xlsx"]) as book:
         for name in book.namelist():
             if name != "docProps/core.xml":
                 found[name] = book.read(name)
     return found
 
 
-def ended_as(code: int, out: bytes, err: bytes, hung: bool, told: Interruption | None) -> Ended:
-    told_of: dict[str, Any] = json.loads(out) if out.startswith(b"{") else {}
-    summary = None if not told_of or "error" in told_of else told_of  # an error ended it
-    return Ended(code, summary, err.decode(), hung, told)
+def ended_as(
+    code: int, out: bytes, err: bytes, hung: bool, interruption: Interruption | None
+) -> Ended:
+    printed: dict[str, Any] = json.loads(out) if out.startswith(b"{") else {}
+    summary = None if not printed or "error" in printed else printed  # an error ended it
+    return Ended(code, summary, err.decode(), hung, interruption)
 
 
 async def signalled(kind: str, pid: int, code: asyncio.Future[int]) -> None:

@@ -49,7 +49,7 @@ PERILS: Final = (
 
 
 @dataclass
-class Told:
+class Options:
     """The options of the proof."""
 
     accounts: int
@@ -117,7 +117,7 @@ def cpu_of(process: int) -> float:
 class Fleet:
     """A folder with settings, lists and keys, and the workers that use it."""
 
-    told: Told
+    options: Options
     folder: Path
     box: RunningSandbox
     server: Server
@@ -136,11 +136,11 @@ class Fleet:
         self.ways = [Way("127.0.0.1", straight), Way("[::1]", beside)]
         self._rd = self.box.base_url.replace(f"127.0.0.1:{port}", f"{{}}:{straight.port}")
         self._started = 0
-        number, unit = self.told.quota.split("/")
+        number, unit = self.options.quota.split("/")
         self.per_second = int(number) / {"s": 1, "min": 60, "h": 3600}[unit]
-        self.rows = max(5, int(self.per_second * (self.told.minutes + 5) * 60))
-        self.clients = [f"client-{n}" for n in range(self.told.accounts)]
-        self._told = os.environ | {
+        self.rows = max(5, int(self.per_second * (self.options.minutes + 5) * 60))
+        self.clients = [f"client-{n}" for n in range(self.options.accounts)]
+        self._environment = os.environ | {
             "RDIMPORT_LEDGER_KEY": secrets.token_hex(32),
             "RDIMPORT_CONFIG": str(self.folder / "rdimport.toml"),
             "RDIMPORT_BASE_URL": self._rd.format(self.ways[0].host),
@@ -164,7 +164,7 @@ class Fleet:
             key.chmod(0o600)
             settings.append(
                 f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\n'
-                f'quota = "{self.told.quota}"\n'
+                f'quota = "{self.options.quota}"\n'
                 f'[jobs.{client}]\naccount = "{client}"\nfiles = "{client}.csv"\n'
                 f'mapping = "list.yaml"\nevery = "{every}"\n'
             )
@@ -173,13 +173,13 @@ class Fleet:
             sys.exit("no ledger could be made")
         self._db = self.stack.enter_context(self.server.connect(self.database))
 
-    def _start(self, url: str, *words: str, way: int = 0) -> Popen[bytes]:
+    def _start(self, url: str, *args: str, way: int = 0) -> Popen[bytes]:
         log = (self.folder / "workers.log").open("ab")
         with log:
             return Popen(
-                [sys.executable, "-m", "rdimport", *words],
+                [sys.executable, "-m", "rdimport", *args],
                 cwd=self.folder,
-                env=self._told
+                env=self._environment
                 | {
                     "RDIMPORT_LEDGER": url,
                     "RDIMPORT_BASE_URL": self._rd.format(self.ways[way].host),
@@ -190,23 +190,23 @@ class Fleet:
                 preexec_fn=ending_with_us(),
             )
 
-    def do(self, *words: str) -> int:
-        return self._start(self.url, *words).wait(PATIENCE)
+    def do(self, *args: str) -> int:
+        return self._start(self.url, *args).wait(PATIENCE)
 
     def start_worker(self) -> None:
         line = self.stack.enter_context(cable(self.server.port))
         url = self.url.replace(f":{self.server.port}/", f":{line.port}/")
-        slots = str(max(2, -(-self.told.accounts // max(1, self.told.workers - 1))))
-        words, way = ("worker", "--slots", slots), self._started % len(self.ways)
+        slots = str(max(2, -(-self.options.accounts // max(1, self.options.workers - 1))))
+        args, way = ("worker", "--slots", slots), self._started % len(self.ways)
         self._started += 1
-        self.workers.append(Worker(self._start(url, *words, way=way), line))
+        self.workers.append(Worker(self._start(url, *args, way=way), line))
 
     def harm(self, chance: Random, now: float) -> None:
         """Do harm to one of the unharmed workers."""
         fine = [one for one in self.workers if one.back_at is None]
         one = chance.choice(fine)
         what = "killed"
-        if not self.told.kill_only:
+        if not self.options.kill_only:
             what = chance.choice(PERILS)
         self.perils[what] += 1
         if what.endswith("RD"):
@@ -300,20 +300,20 @@ class Fleet:
 
 def play(fleet: Fleet) -> tuple[float, float]:
     """Play the scenario; return when it began and ended by the sandbox's clock."""
-    told, chance = fleet.told, Random(fleet.told.seed)  # noqa: S311
-    for _ in range(told.workers):
+    options, chance = fleet.options, Random(fleet.options.seed)  # noqa: S311
+    for _ in range(options.workers):
         fleet.start_worker()
-    while len({one["account"] for one in fleet.box.timeline()}) < told.accounts:
+    while len({one["account"] for one in fleet.box.timeline()}) < options.accounts:
         time.sleep(1)
     began = time.time()
     fleet.used.append(fleet.cpu())
-    next_harm, ending = began + told.every, began + told.minutes * 60
+    next_harm, ending = began + options.every, began + options.minutes * 60
     while time.time() < ending:
         time.sleep(0.5)
         fleet.mend(time.time())
         fleet.look(time.time())
-        if next_harm <= time.time() < ending - told.every / 2:  # time to see what follows
-            next_harm += told.every
+        if next_harm <= time.time() < ending - options.every / 2:  # time to see what follows
+            next_harm += options.every
             fleet.harm(chance, time.time())
     ended = time.time()
     fleet.used.append(fleet.cpu())
@@ -346,15 +346,15 @@ def untruths(fleet: Fleet) -> list[str]:
     return found
 
 
-def tell(fleet: Fleet, began: float, ended: float) -> int:
+def report(fleet: Fleet, began: float, ended: float) -> int:
     """Print what was measured; return 1 if something is untrue."""
     times = [float(one["at"]) for one in fleet.box.timeline()]
     used = sum(began <= at < ended for at in times)
-    allowed = fleet.told.accounts * fleet.per_second * (ended - began)
+    allowed = fleet.options.accounts * fleet.per_second * (ended - began)
     wrong = untruths(fleet)
     for text in wrong:
-        print(f"seed {fleet.told.seed}: {text}")
-    print(f"{fleet.told} load {os.getloadavg()[0]:.1f}")
+        print(f"seed {fleet.options.seed}: {text}")
+    print(f"{fleet.options} load {os.getloadavg()[0]:.1f}")
     print(f"{len(times)} rows arrived, {len(wrong)} untruths, {dict(fleet.perils)}")
     print(f"quota used: {100 * used / allowed:.1f} % of {allowed:.0f}")
     counts = fleet.box.counts()
@@ -371,24 +371,24 @@ def tell(fleet: Fleet, began: float, ended: float) -> int:
 
 def main() -> int:
     """Return 0 if nothing was untrue."""
-    words = argparse.ArgumentParser(prog="python -m tests.proof.fleet", description=__doc__)
-    words.add_argument("--accounts", type=int, default=12)
-    words.add_argument("--workers", type=int, default=3)
-    words.add_argument("--minutes", type=float, default=2)
-    words.add_argument("--every", type=float, default=15, help="seconds between two perils")
-    words.add_argument("--quota", default="60/min", help="of each account")
-    words.add_argument("--seed", type=int, default=0)
-    words.add_argument("--kill-only", action="store_true")
-    told = Told(**vars(words.parse_args()))
+    parser = argparse.ArgumentParser(prog="python -m tests.proof.fleet", description=__doc__)
+    parser.add_argument("--accounts", type=int, default=12)
+    parser.add_argument("--workers", type=int, default=3)
+    parser.add_argument("--minutes", type=float, default=2)
+    parser.add_argument("--every", type=float, default=15, help="seconds between two perils")
+    parser.add_argument("--quota", default="60/min", help="of each account")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--kill-only", action="store_true")
+    options = Options(**vars(parser.parse_args()))
     folder = Path(tempfile.mkdtemp(prefix="rdimport-fleet-"))
-    options = SandboxOptions(plan=told.quota, lead_limit=0, custom_fields="any", keep=2_000_000)
+    sandbox = SandboxOptions(plan=options.quota, lead_limit=0, custom_fields="any", keep=2_000_000)
     try:
         with ExitStack() as stack:
-            server = stack.enter_context(serving(max_connections=str(100 + 2 * told.accounts)))
-            box = stack.enter_context(running(options))
-            fleet = Fleet(told, folder, box, server, stack)
+            server = stack.enter_context(serving(max_connections=str(100 + 2 * options.accounts)))
+            box = stack.enter_context(running(sandbox))
+            fleet = Fleet(options, folder, box, server, stack)
             fleet.set_up()
-            return tell(fleet, *play(fleet))
+            return report(fleet, *play(fleet))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -80,16 +80,16 @@ def _alone(checker: Checker, run: Run, process: int, ended: Ended) -> None:
         fine = (*NOTHING_SENT, 3, -9)
         checker.must(ended.code in fine, f"no summary, code {ended.code}: {ended.err[-900:]}")
         return
-    told = ended.summary
-    counts = {state: told[state] for state in STATES}
-    checker.must(sum(counts.values()) == told["rows"], f"{counts} do not add up")
-    whole = told["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
-    failed = any(told[state] for state in FAILED)
-    code = 3 if told["pending"] or not whole else 1 if failed else 0
-    checker.must(ended.code in (code, 3), f"exit code {ended.code} for {told}")
-    _figures_are_true(checker, told, mine, sent_over(run.got))
+    summary = ended.summary
+    counts = {state: summary[state] for state in STATES}
+    checker.must(sum(counts.values()) == summary["rows"], f"{counts} do not add up")
+    whole = summary["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
+    failed = any(summary[state] for state in FAILED)
+    code = 3 if summary["pending"] or not whole else 1 if failed else 0
+    checker.must(ended.code in (code, 3), f"exit code {ended.code} for {summary}")
+    _figures_are_true(checker, summary, mine, sent_over(run.got))
     if whole:
-        checker.failures_are_true(run, told, counts, None)
+        checker.failures_are_true(run, summary, counts, None)
 
 
 def sent_over(got: Mapping[Key, list[Receipt]]) -> int:
@@ -104,13 +104,16 @@ def sent_over(got: Mapping[Key, list[Receipt]]) -> int:
 
 
 def _figures_are_true(
-    checker: Checker, told: dict[str, Any], mine: Counter[str], sent_over: int
+    checker: Checker, summary: dict[str, Any], mine: Counter[str], sent_over: int
 ) -> None:
-    text = (checker.home / told["summary_json"]).read_text(encoding="utf-8")
-    checker.must(json.loads(text) == told, "summary.json is not what was printed")
-    fits = 0 <= told["accepted"] - mine["accepted"] <= sent_over
-    checker.must(fits, f"{told['accepted']} accepted, and the ledger says {dict(mine)}")
+    text = (checker.home / summary["summary_json"]).read_text(encoding="utf-8")
+    checker.must(json.loads(text) == summary, "summary.json is not what was printed")
+    fits = 0 <= summary["accepted"] - mine["accepted"] <= sent_over
+    checker.must(fits, f"{summary['accepted']} accepted, and the ledger says {dict(mine)}")
     doubt = sum(mine[state] for state in DOUBT)
-    fits = told["uncertain"] >= doubt
-    checker.must(fits, f"{told['uncertain']} uncertain, and the ledger says {dict(mine)}")
-    checker.must(told["requests"] <= told["retries"] + told["rows"], f"{told['requests']} requests")
+    fits = summary["uncertain"] >= doubt
+    checker.must(fits, f"{summary['uncertain']} uncertain, and the ledger says {dict(mine)}")
+    checker.must(
+        summary["requests"] <= summary["retries"] + summary["rows"],
+        f"{summary['requests']} requests",
+    )

@@ -16,7 +16,7 @@ from .rows import Payload, canonical, merged
 from .scenario import Round
 
 DOUBT = ("uncertain", "sending")
-_TOLD = {"accepted": "already_imported"}
+_REPORTED_AS = {"accepted": "already_imported"}
 
 
 class Known(NamedTuple):
@@ -41,7 +41,7 @@ class Wanted:
 
     may: frozenset[str]
     must: bool
-    told: frozenset[str]
+    states: frozenset[str]
     asked: bool = False
 
 
@@ -81,9 +81,9 @@ def wanted(
     """
     merge, last = turn.rules.on_duplicate == "merge", turn.rules.on_duplicate != "first"
     texts = [canonical(p) for p in ([merged(payloads)] if merge else payloads)]
-    told = frozenset({_TOLD.get(known.state, known.state)})
+    states = frozenset({_REPORTED_AS.get(known.state, known.state)})
     if known == NEVER:
-        return Wanted(_chosen(texts, last=last), must=True, told=frozenset())
+        return Wanted(_chosen(texts, last=last), must=True, states=frozenset())
     tries = [receipt for receipt in history if receipt.fault not in NOT_NOW]
     latest = max([known.round, *(receipt.round for receipt in tries)])
     asked = known.state in turn.resend and latest not in before
@@ -91,13 +91,13 @@ def wanted(
     fresh = [text for text in texts if text != denied]
     may = _chosen(texts, last=last) if asked else frozenset[str]()
     if known.state == "uncertain":
-        return Wanted(may, asked, told, asked)
+        return Wanted(may, asked, states, asked)
     if known.state == "refused":
         return Wanted(
-            may | _chosen(fresh, last=last), asked or len(fresh) == len(texts), told, asked
+            may | _chosen(fresh, last=last), asked or len(fresh) == len(texts), states, asked
         )
     if turn.rules.on_change != "send":
-        return Wanted(may, asked, told, asked)
+        return Wanted(may, asked, states, asked)
     # an accepted person gets another conversion if changed rows are to be sent
     had = {receipt.payload for receipt in history if receipt.uuid == known.receipt}
     whole = len(fresh) == len(texts)
@@ -105,7 +105,7 @@ def wanted(
     if "refused" in turn.resend:
         may |= _chosen(texts, last=last) - had
     must = whole and (asked or not had & set(texts))
-    return Wanted(may, must, told | (frozenset() if whole else {"refused"}), asked)
+    return Wanted(may, must, states | (frozenset() if whole else {"refused"}), asked)
 
 
 def _chosen(texts: Sequence[str], *, last: bool) -> frozenset[str]:

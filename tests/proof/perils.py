@@ -49,15 +49,15 @@ class Perils:
         known = self.checker.books.known.items()
         return any(key.account == account and of.state == "accepted" for key, of in known)
 
-    async def before(self, turn: Round, words: list[str]) -> Round:
+    async def before(self, turn: Round, args: list[str]) -> Round:
         """Try what comes before a run with these arguments; return what is left of its turn when
         that was not possible.
         """
         if turn.lost and self._rows_left(turn.lost):
             self.keeper.befalls(turn.lost)
-            await self.noticed(turn.lost, words, turn)
+            await self.noticed(turn.lost, args, turn)
         if turn.wrong_key and self.bound(turn.account):
-            await self._wrong_key(turn, words)
+            await self._wrong_key(turn, args)
         if turn.second_key and not self.bound(turn.account):
             turn = Round(**{**vars(turn), "second_key": False})
         if turn.second_key:
@@ -71,7 +71,7 @@ class Perils:
         self._used_by = turn.user
         return turn
 
-    async def _wrong_key(self, turn: Round, words: list[str]) -> None:
+    async def _wrong_key(self, turn: Round, args: list[str]) -> None:
         other = "b" if turn.account == "a" else "a"
         key = self.keys[turn.account]["own"]
         if turn.wrong_key == "of another account":
@@ -79,9 +79,9 @@ class Perils:
         elif turn.wrong_key == "of nobody":
             key = f"proof-nobody-key-{self.chance.getrandbits(64):016x}"
         else:
-            at = words.index("--account") + 1
-            words = [*words[:at], "the same people", *words[at + 1 :]]
-        await self.nothing_leaves(f"a key {turn.wrong_key}", words, key, turn.user)
+            at = args.index("--account") + 1
+            args = [*args[:at], "the same people", *args[at + 1 :]]
+        await self.nothing_leaves(f"a key {turn.wrong_key}", args, key, turn.user)
 
     def _rows_left(self, lost: str) -> bool:
         """A loss is only noticed if something was sent; an older copy must know less."""
@@ -90,17 +90,17 @@ class Perils:
             return self._older_had is not None and sent > self._older_had
         return sent > 0
 
-    async def noticed(self, kind: str, words: list[str], turn: Round) -> None:
+    async def noticed(self, kind: str, args: list[str], turn: Round) -> None:
         """Nothing is sent while the ledger is lost; then the loss is undone."""
         user = turn.user if kind != "its folder vanishes" else self._used_by
-        await self.nothing_leaves(kind, words, self.keys[turn.account]["own"], user)
+        await self.nothing_leaves(kind, args, self.keys[turn.account]["own"], user)
         self.keeper.put_right(kind)
 
-    async def nothing_leaves(self, why: str, words: list[str], key: str, user: str) -> None:
+    async def nothing_leaves(self, why: str, args: list[str], key: str, user: str) -> None:
         """A run with these arguments sends nothing, and says so."""
         self.checker.at(f"a run although: {why}")
         before = self._requests()
-        ended = await self.command(words, key, user)
+        ended = await self.command(args, key, user)
         self.checker.well_behaved(ended)
         may = self.keeper.lost_codes if why in BETWEEN else (2,)
         self.checker.must(ended.code in may, f"code {ended.code}, not {may}: {ended.err[-900:]}")
@@ -116,16 +116,16 @@ class Perils:
         self.checker.at("a ledger of 0.1.0")
         before = self._requests()
         key = f"proof-old-key-{self.chance.getrandbits(64):016x}"
-        for words in self.keeper.old(self.endpoint.base_url):
-            done = await self.command(words, key, "ana")
-            self.checker.must(done.code == 0, f"{words} ended with {done.code}: {done.err[-900:]}")
+        for args in self.keeper.old(self.endpoint.base_url):
+            done = await self.command(args, key, "ana")
+            self.checker.must(done.code == 0, f"{args} ended with {done.code}: {done.err[-900:]}")
         for number, (file, mapping, account) in enumerate(OLD_LISTS):
-            words = ["run", file, "-m", mapping, "--account", account, "--json", "--quota", "none"]
+            args = ["run", file, "-m", mapping, "--account", account, "--json", "--quota", "none"]
             killed = Interruption("kill", "", 1, self.chance.random() * 0.3)
-            ended = await self.command(words, key, "ana", None if number else killed)
+            ended = await self.command(args, key, "ana", None if number else killed)
             self.checker.well_behaved(ended)
             fine = ended.code in (0, 1) or (not number and ended.code == -signal.SIGKILL)
-            self.checker.must(fine, f"{words} ended with {ended.code}: {ended.err[-900:]}")
+            self.checker.must(fine, f"{args} ended with {ended.code}: {ended.err[-900:]}")
         self.checker.others = self.keeper.processes()
         gone = self._requests() - before
         self.checker.must(not gone, f"{gone} rows were sent again after the upgrade")

@@ -109,9 +109,9 @@ class _Play:
         """What a person does before the first run."""
         for ledger in self.checkers:
             env = self._environment(self.perils.keys["a"]["own"], "ana", ledger)
-            for words in self.keeper.ready(ledger):
-                done = await self._watched(words, env)
-                self.checker.at(f"{' '.join(words)} for {ledger}")
+            for args in self.keeper.ready(ledger):
+                done = await self._watched(args, env)
+                self.checker.at(f"{' '.join(args)} for {ledger}")
                 self.checker.must(done.code == 0, f"code {done.code}: {done.err[-900:]}")
 
     async def _compete(self, turn: Round, competition: Competition) -> None:
@@ -121,12 +121,12 @@ class _Play:
         ends: dict[int, Ended] = {}
 
         async def run(environment: dict[str, str], wait: str, began: Callable[[int], None]) -> None:
-            words = self._words(start)
+            args = self._args(start)
             env = self._environment(self.perils.key(turn), turn.user, "state") | environment
             at: list[int] = []
             seen = at.append
             ended = await self._watched(
-                [*words, "--wait", wait], env, start, began=lambda pid: (seen(pid), began(pid))
+                [*args, "--wait", wait], env, start, began=lambda pid: (seen(pid), began(pid))
             )
             ends[at[0]] = ended
 
@@ -156,20 +156,20 @@ class _Play:
         if turn.competition is not None:
             await self._compete(turn, turn.competition)
             return
-        told = [self._start(turn), *([self._start(turn.beside)] if turn.beside else [])]
+        starts = [self._start(turn), *([self._start(turn.beside)] if turn.beside else [])]
         second: list[Ended] = []
         if turn.second:
             self.endpoint.gate.clear()
-        running = [asyncio.create_task(self._command(self._words(start), start)) for start in told]
+        running = [asyncio.create_task(self._command(self._args(start), start)) for start in starts]
         if turn.second:
-            second = await self._second(told[0], running[0])
+            second = await self._second(starts[0], running[0])
         ends = await asyncio.gather(*running)
         await self.endpoint.hang_up()
         if (lost := ends[0].interrupted) and lost.kind in LOSSES:
-            await self._is_noticed(told[0], lost)
-        runs = checker.after(list(zip(told, ends, strict=True)))
+            await self._is_noticed(starts[0], lost)
+        runs = checker.after(list(zip(starts, ends, strict=True)))
         for ended in second:
-            self.checker.at(f"a second run beside run {told[0].number}")
+            self.checker.at(f"a second run beside run {starts[0].number}")
             self.checker.well_behaved(ended)
             self.checker.must(ended.code == 75, f"a second run ended with {ended.code}")
             self.checker.counts["second runs"] += 1
@@ -179,8 +179,8 @@ class _Play:
     async def _in_peril(self, turn: Round) -> Round:
         """Try what comes before a run with the next number, which may leave that to another."""
         number = next(self.numbers)
-        words = self._words(self._start(replace(turn, way_back=False), number))
-        return await self.perils.before(turn, words)
+        args = self._args(self._start(replace(turn, way_back=False), number))
+        return await self.perils.before(turn, args)
 
     async def _is_noticed(self, start: Start, lost: Interruption) -> None:
         """Beyond the rows in flight none was sent, nor is until the ledger is put back."""
@@ -188,7 +188,7 @@ class _Play:
         most = self.plan.concurrency
         self.checker.at(f"run {start.number}, {lost.kind}")
         self.checker.must(len(rows) <= most, f"{len(rows)} rows left after that, not {most}")
-        await self.perils.noticed(lost.kind, self._words(start), start.turn)
+        await self.perils.noticed(lost.kind, self._args(start), start.turn)
 
     def _start(self, turn: Round, number: int | None = None) -> Start:
         number = next(self.numbers) if number is None else number
@@ -231,18 +231,18 @@ class _Play:
         origins = tuple((line["rdimport_file"], int(line["rdimport_row"])) for line in lines)
         return Sheet(name, tuple(rows), origins, before)
 
-    def _words(self, start: Start) -> list[str]:
+    def _args(self, start: Start) -> list[str]:
         turn = start.turn
         patient = turn.calm or turn.second
-        words = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
-        words += ["--json", "--account", turn.account, *self.plan.options]
-        words += ["--timeout", "60s" if patient else ("0.5s", "0.8s")[self.plan.seed % 2]]
-        words += [word for state in turn.resend for word in ("--resend", state)]
+        args = ["run", *(sheet.name for sheet in start.sheets), "-m", f"{start.number}.yaml"]
+        args += ["--json", "--account", turn.account, *self.plan.options]
+        args += ["--timeout", "60s" if patient else ("0.5s", "0.8s")[self.plan.seed % 2]]
+        args += [word for state in turn.resend for word in ("--resend", state)]
         if turn.limit is not None:
-            words += ["--canary" if turn.canary else "--limit", str(turn.limit)]
+            args += ["--canary" if turn.canary else "--limit", str(turn.limit)]
         if turn.max_duration or turn.rates:
-            words += ["--max-duration", turn.max_duration or "4s"]
-        return words
+            args += ["--max-duration", turn.max_duration or "4s"]
+        return args
 
     async def _second(self, first: Start, running: asyncio.Task[Ended]) -> list[Ended]:
         """Start another process for the same account while the first cannot continue."""
@@ -254,10 +254,10 @@ class _Play:
         ends = []
         if reading.is_set() and not running.done():
             files = [sheet.name for sheet in first.sheets]
-            words = ["run", *files, "-m", f"{first.number}.yaml", "--account", first.turn.account]
+            args = ["run", *files, "-m", f"{first.number}.yaml", "--account", first.turn.account]
             turn = first.turn
             other = "bia" if turn.user == "ana" else "ana"
-            ended = await self._plainly(words, self.perils.key(turn), other)
+            ended = await self._plainly(args, self.perils.key(turn), other)
             ends += [] if running.done() else [ended]
         self.endpoint.gate.set()
         return ends
@@ -269,8 +269,8 @@ class _Play:
         self.checker.well_behaved(ended)
         self.checker.must(ended.code == 0, f"purge ended with {ended.code}: {ended.err}")
         self.reports.clear()
-        told = self.keeper.named(row.email for rows in self.lists.values() for row in rows)
-        self.checker.must(not told, f"purge left {told[:3]} in the ledger")
+        named = self.keeper.named(row.email for rows in self.lists.values() for row in rows)
+        self.checker.must(not named, f"purge left {named[:3]} in the ledger")
         self.checker.counts["purges"] += 1
 
     async def _look_at_report(self, run: Run, checker: Checker) -> None:
@@ -278,54 +278,58 @@ class _Play:
         if checker is not self.checker:
             return
         self.checker.at(f"report of run {run.start.number}")
-        account, told = run.start.turn.account, run.ended.summary
+        account, summary = run.start.turn.account, run.ended.summary
         name = run.books.runs.get(run.start.number)
-        if told is None and name is not None and run.ended.died:
+        if summary is None and name is not None and run.ended.died:
             ended = await self._command(["report", name, "--json"], None)
             self.checker.well_behaved(ended)
             self.checker.must(ended.summary is not None, f"no report: {ended.err[-900:]}")
             if ended.summary is not None:
-                told = ended.summary
-                self.checker.summary_is_true(run, told, dead=True)
-        elif told is not None and run.start.turn.again:
-            before = files(self.home, told)
-            ended = await self._command(["report", told["run_id"], "--json"], None)
+                summary = ended.summary
+                self.checker.summary_is_true(run, summary, dead=True)
+        elif summary is not None and run.start.turn.again:
+            before = files(self.home, summary)
+            ended = await self._command(["report", summary["run_id"], "--json"], None)
             self.checker.well_behaved(ended)
-            self.checker.must(ended.summary == told, f"report says {ended.summary}, not {told}")
-            other = [n for n, data in files(self.home, told).items() if data != before[n]]
+            self.checker.must(
+                ended.summary == summary, f"report says {ended.summary}, not {summary}"
+            )
+            other = [n for n, data in files(self.home, summary).items() if data != before[n]]
             self.checker.must(not other, f"written again, these differ: {other}")
             self.checker.counts["reports written again"] += 1
-        if told is not None:
-            self.reports[account] = told
+        if summary is not None:
+            self.reports[account] = summary
 
     async def _plainly(
-        self, words: list[str], key: str, user: str, told: Interruption | None = None
+        self, args: list[str], key: str, user: str, interruption: Interruption | None = None
     ) -> Ended:
         """Run a command that is no run of the scenario."""
-        return await self._watched(words, self._environment(key, user, "state"), told=told)
+        return await self._watched(
+            args, self._environment(key, user, "state"), interruption=interruption
+        )
 
-    async def _command(self, words: list[str], start: Start | None) -> Ended:
+    async def _command(self, args: list[str], start: Start | None) -> Ended:
         if start is None:
-            return await self._plainly(words, self.perils.keys["a"]["own"], "ana")
+            return await self._plainly(args, self.perils.keys["a"]["own"], "ana")
         turn = start.turn
         env = self._environment(self.perils.key(turn), turn.user, turn.ledger)
-        return await self._watched(words, env, start, turn.interruption)
+        return await self._watched(args, env, start, turn.interruption)
 
     async def _watched(
         self,
-        words: list[str],
+        args: list[str],
         env: dict[str, str],
         start: Start | None = None,
-        told: Interruption | None = None,
+        interruption: Interruption | None = None,
         began: Callable[[int], object] = lambda _: None,
     ) -> Ended:
         number = next(self.commands)
-        said = [self.home / f"{where}-{number}.txt" for where in ("out", "err")]
+        outputs = [self.home / f"{where}-{number}.txt" for where in ("out", "err")]
         process = started(
-            words,
+            args,
             env,
             home=self.home,
-            said=said,
+            outputs=outputs,
             file_size=start.turn.file_size if start else None,
             quick=self.quick,
         )
@@ -336,14 +340,14 @@ class _Play:
         began(pid)
         account = start.turn.account if start else ""
         sent = asyncio.Event()
-        interrupting = asyncio.create_task(self._interrupt(pid, code, account, told, sent))
+        interrupting = asyncio.create_task(self._interrupt(pid, code, account, interruption, sent))
         over, _ = await asyncio.wait([code], timeout=HUNG_AFTER)
         if not over:
             os.kill(pid, signal.SIGKILL)
         ended = await code
         interrupting.cancel()
-        out, err = (path.read_bytes() for path in said)
-        return ended_as(ended, out, err, not over, told if sent.is_set() else None)
+        out, err = (path.read_bytes() for path in outputs)
+        return ended_as(ended, out, err, not over, interruption if sent.is_set() else None)
 
     def _environment(self, key: str, user: str, ledger: str) -> dict[str, str]:
         return os.environ | {
@@ -361,31 +365,31 @@ class _Play:
         pid: int,
         code: asyncio.Future[int],
         account: str,
-        told: Interruption | None,
+        interruption: Interruption | None,
         sent: asyncio.Event,
     ) -> None:
         """Wait for the moment, then send the signal, unless the process has ended."""
-        if told is None:
+        if interruption is None:
             return
         now = asyncio.Event()
-        left = [told.count]
+        left = [interruption.count]
 
         def seen(stage: str, whose: str) -> None:
-            left[0] -= stage == told.stage and whose == account
+            left[0] -= stage == interruption.stage and whose == account
             if left[0] <= 0:
                 now.set()
 
-        if told.stage:
+        if interruption.stage:
             self.endpoint.seen = seen
             await now.wait()
-            await asyncio.sleep(told.delay)
+            await asyncio.sleep(interruption.delay)
         else:
-            await asyncio.sleep(told.delay * 4)
+            await asyncio.sleep(interruption.delay * 4)
         if code.done():
             return
         sent.set()
-        if told.kind in LOSSES:
+        if interruption.kind in LOSSES:
             self.before_loss = {receipt.key for receipt in self.checker.receipts()}
-            self.keeper.befalls_a_run(told.kind, pid)
+            self.keeper.befalls_a_run(interruption.kind, pid)
             return
-        await signalled(told.kind, pid, code)
+        await signalled(interruption.kind, pid, code)

@@ -36,11 +36,11 @@ class Machine:
     asked: bool = False
     names: set[bytes] = field(default_factory=set)
 
-    def signal(self, told: signal.Signals) -> None:
+    def signal(self, number: signal.Signals) -> None:
         """Send a signal to the run, unless it has ended."""
         if self.pid and not self.over:
             with suppress(ProcessLookupError):
-                os.kill(self.pid, told)
+                os.kill(self.pid, number)
 
     def claims(self, data: bytes) -> bool:
         """Whether it is a claim."""
@@ -56,7 +56,7 @@ class Rivals:
     """
 
     def __init__(self, competition: Competition, database: Database, run: Run) -> None:
-        self.told = competition
+        self.competition = competition
         self.database = database
         self.run = run
         self.counts: Counter[str] = Counter()
@@ -70,12 +70,12 @@ class Rivals:
         """Let them compete until the last has ended."""
         with ExitStack() as stack:
             ports = [self.database.port]
-            if self.told.fails_over:
+            if self.competition.fails_over:
                 await asyncio.to_thread(self.database.lane.follow)
                 await asyncio.to_thread(self.database.lane.wait_for_standby)
                 assert self.database.lane.standby is not None
                 ports.append(self.database.lane.standby.port)
-            for number in range(len(self.told.waits)):
+            for number in range(len(self.competition.waits)):
                 lines = [stack.enter_context(cable(port)) for port in ports]
                 machine = Machine(lines)
                 self.machines.append(machine)
@@ -89,18 +89,18 @@ class Rivals:
                 timer.cancel()
 
     async def _one(self, number: int) -> None:
-        await asyncio.sleep(self.told.delays[number])
+        await asyncio.sleep(self.competition.delays[number])
         machine = self.machines[number]
         ports = tuple(line.port for line in machine.lines)
         environment = self.database.environment("state", number + 1, ports)
 
         def started(pid: int) -> None:
             machine.pid = pid
-            for peril in self.told.perils:
+            for peril in self.competition.perils:
                 if peril.machine == number and peril.moment == "any":
                     self._later(0.3 * peril.count, lambda p=peril: self._happens(p, machine))
 
-        await self.run(environment, self.told.waits[number], started)
+        await self.run(environment, self.competition.waits[number], started)
         machine.over = True
 
     def passes(self, stage: str, _account: str) -> None:
@@ -155,8 +155,8 @@ class Rivals:
         machine.signal(signal.SIGCONT)
 
     async def _blows(self, runs: Sequence[asyncio.Task[None]]) -> None:
-        blows = list(self.told.blows)
-        if self.told.fails_over:
+        blows = list(self.competition.blows)
+        if self.competition.fails_over:
             blows = [Blow("the standby takes over", 2.0)]
         waited = 0.0
         for blow in sorted(blows, key=lambda blow: blow.after):

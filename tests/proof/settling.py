@@ -24,27 +24,27 @@ async def settle(checker: Checker, command: Command, key: str, chance: Random) -
     for account in sorted({known.account for known in before}):
         checker.at(f"webhooks of account {account}")
         mine = sorted(k for k in before if k.account == account)
-        told = {k for k in mine if k in stored and chance.random() < 0.6}
-        _write(checker.home / "calls.jsonl", mine, told, chance)
+        reported = {k for k in mine if k in stored and chance.random() < 0.6}
+        _write(checker.home / "calls.jsonl", mine, reported, chance)
         ended = await command(["settle", "calls.jsonl", "--account", account, "--json"], key, "ana")
         checker.well_behaved(ended)
         checker.must(ended.code == 0, f"settle ended with {ended.code}: {ended.err[-300:]}")
         after = checker.read().known
         doubt = {k for k in mine if before[k].state in DOUBT}
         for one in mine:
-            state = "accepted" if one in told & doubt else before[one].state
+            state = "accepted" if one in reported & doubt else before[one].state
             same = (after[one].state in DOUBT) if state in DOUBT else after[one].state == state
             checker.must(same, f"{one.email} is {after[one].state}, not {state}")
         settled = (ended.summary or {}).get("settled")
-        checker.must(settled == len(told & doubt), f"it says that {settled} were settled")
-        checker.counts["settled by webhook"] += len(told & doubt)
+        checker.must(settled == len(reported & doubt), f"it says that {settled} were settled")
+        checker.counts["settled by webhook"] += len(reported & doubt)
 
 
-def _write(path: Path, mine: list[Key], told: set[Key], chance: Random) -> None:
+def _write(path: Path, mine: list[Key], reported: set[Key], chance: Random) -> None:
     now = datetime.now(UTC)
     lines: list[str] = []
     for one in mine:
-        if one in told:
+        if one in reported:
             lines += [_call(one, now + timedelta(hours=chance.random()))] * chance.choice((1, 1, 2))
         elif chance.random() < 0.5:
             lines.append(_call(one, now - timedelta(days=1)))

@@ -40,9 +40,9 @@ def kept(file: Path | None) -> dict[int, Verdict]:
     found = {}
     for line in file.read_text(encoding="utf-8").splitlines() if file and file.exists() else ():
         try:
-            told = json.loads(line)
+            one = json.loads(line)
         except ValueError:
             continue
-        counts, faults = Counter(told["counts"]), Counter(told["faults"])
-        found[told["seed"]] = Verdict(told["seed"], told["untruths"], counts, faults)
+        counts, faults = Counter(one["counts"]), Counter(one["faults"])
+        found[one["seed"]] = Verdict(one["seed"], one["untruths"], counts, faults)
     return found

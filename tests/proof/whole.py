@@ -34,7 +34,7 @@ class Part(NamedTuple):
     """A part of the proof: what it shows, and its command."""
 
     shows: str
-    words: tuple[str, ...]
+    args: tuple[str, ...]
 
 
 def parts(first: int, seeds: int) -> dict[str, Part]:
@@ -71,36 +71,36 @@ def parts(first: int, seeds: int) -> dict[str, Part]:
 
 def main() -> int:
     """Return 0 if every part found what it should."""
-    words = argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    words.add_argument("--ledger", choices=("both", "postgres"), default="both")
-    words.add_argument("--parts", default="", metavar="A,B")
-    words.add_argument("--seeds", type=int, default=300)
-    words.add_argument("--first", type=int, default=0)
-    words.add_argument("--resume", action="store_true")
-    told = words.parse_args()
-    chosen = parts(told.first, told.seeds)
-    if told.ledger == "postgres":
+    parser.add_argument("--ledger", choices=("both", "postgres"), default="both")
+    parser.add_argument("--parts", default="", metavar="A,B")
+    parser.add_argument("--seeds", type=int, default=300)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--resume", action="store_true")
+    args = parser.parse_args()
+    chosen = parts(args.first, args.seeds)
+    if args.ledger == "postgres":
         chosen = {name: chosen[name] for name in chosen if name not in ("properties", _STORIES[0])}
-    if told.parts:
-        chosen = {name: chosen[name] for name in told.parts.split(",")}
-    if not told.resume:
+    if args.parts:
+        chosen = {name: chosen[name] for name in args.parts.split(",")}
+    if not args.resume:
         shutil.rmtree(FOLDER, ignore_errors=True)
     FOLDER.mkdir(exist_ok=True)
     results = {name: _played(name, part) for name, part in chosen.items()}
-    seeds = range(told.first, told.first + told.seeds)
-    return _told(results, [name for name in _STORIES if name in chosen], seeds)
+    seeds = range(args.first, args.first + args.seeds)
+    return _report(results, [name for name in _STORIES if name in chosen], seeds)
 
 
 def _played(name: str, part: Part) -> bool:
     """Run a part, unless an earlier proof has done it; return whether it went well."""
     done = json.loads(_DONE.read_text()) if _DONE.exists() else {}
-    key = " ".join(part.words)
+    key = " ".join(part.args)
     if key not in done:
         began = time.monotonic()
         log = ["--log", str(FOLDER / f"{name}.jsonl")] if name in _STORIES else []
-        command = [sys.executable, *part.words, *log]
+        command = [sys.executable, *part.args, *log]
         with (FOLDER / f"{name}.log").open("w") as out:
             code = subprocess.run(
                 command, check=False, stdout=out, stderr=subprocess.STDOUT
@@ -123,15 +123,15 @@ def _summary(text: str) -> str:
     return lines[-1].strip(" =")
 
 
-def _told(results: dict[str, bool], stories: list[str], seeds: range) -> int:
+def _report(results: dict[str, bool], stories: list[str], seeds: range) -> int:
     """Print the results of all parts."""
     verdicts = [kept(FOLDER / f"{name}.jsonl") for name in stories]
     mine = [one for by_seed in verdicts for seed, one in by_seed.items() if seed in seeds]
     wrong = Counter(kind_of(untruth) for one in mine for untruth in one.untruths)
     for name in results:
         if name.startswith("fleet-"):
-            told = re.findall(r"(\d+) untruths", (FOLDER / f"{name}.log").read_text())
-            wrong[UNTRUTHS[-1]] += sum(map(int, told))
+            counts = re.findall(r"(\d+) untruths", (FOLDER / f"{name}.log").read_text())
+            wrong[UNTRUTHS[-1]] += sum(map(int, counts))
     failed = [name for name, went_well in results.items() if not went_well]
     rows = ", ".join(f"{wrong[kind]} {kind}" for kind in UNTRUTHS)
     outcome = f"failed: {', '.join(failed)}" if failed else f"{len(results)} parts went well"

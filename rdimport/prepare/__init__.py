@@ -43,7 +43,7 @@ _ENVELOPE: Final = 200
 """Bytes of a request body in addition to the payload, rounded up."""
 
 _PER_BYTE: Final = 6
-"""Bytes that a byte of a cell becomes at most in JSON: `\\u001f`."""
+"""Maximum bytes in JSON of one byte of a cell: `\\u001f`."""
 
 _PER_MEMBER: Final = 100
 """Bytes of a member in addition to its name and value, rounded up: also of a legal basis."""
@@ -94,8 +94,8 @@ class Prepared:
         """
         if rows.is_empty():
             return self
-        said = self.earlier().warnings.filter(pl.col(ROW).is_in(rows.implode()))
-        warnings = pl.concat([self.warnings, said]).sort(FILE, ROW, maintain_order=True)
+        added = self.earlier().warnings.filter(pl.col(ROW).is_in(rows.implode()))
+        warnings = pl.concat([self.warnings, added]).sort(FILE, ROW, maintain_order=True)
         return replace(self, warnings=warnings)
 
     def without(self, rows: pl.Series) -> Prepared:
@@ -179,8 +179,8 @@ def _encoded(
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
     """The rows without failures, encoded, and those of them that are too large to send."""
     if not payloads and _is_small(good, bound):
-        who = identity(bound.targets, bound.mapping).alias(IDENTITY)
-        rows = good.select(FILE, ROW, who, pl.lit(None, pl.String).alias(PAYLOAD))
+        identity_text = identity(bound.targets, bound.mapping).alias(IDENTITY)
+        rows = good.select(FILE, ROW, identity_text, pl.lit(None, pl.String).alias(PAYLOAD))
         return rows, rows.clear()
     full = {name for name in good.columns if not good[name].null_count()}
     encoded = good.select(
@@ -195,8 +195,8 @@ def _encoded(
 
 
 def _is_small(good: pl.DataFrame, bound: Bound) -> bool:
-    """Whether no row can be too large, whatever its cells become in JSON: each byte six at most,
-    each item of a list three more.
+    """Whether no row can be too large, even if every byte of its cells becomes six bytes in JSON,
+    and every item of a list three more.
     """
     texts = pl.col(pl.String).str.len_bytes().max()
     lists = pl.col(pl.List(pl.String)).list.eval(pl.element().str.len_bytes() + 3).list.sum().max()

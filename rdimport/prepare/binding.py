@@ -103,7 +103,7 @@ def bind(
 
 
 class _Content:
-    """A mapping, which equals one with the same content."""
+    """A mapping, equal to any other one with the same content."""
 
     def __init__(self, mapping: Mapping) -> None:
         self.mapping = mapping
@@ -118,8 +118,8 @@ class _Content:
 
 @lru_cache(maxsize=64)
 def _shared(content: _Content, columns: tuple[str, ...]) -> Bound:
-    """What tables with the same columns have in common: a worker binds one mapping for hundreds of
-    accounts.
+    """The binding that tables with the same columns share: a worker binds one mapping for hundreds
+    of accounts.
     """
     return _bound(content.mapping, columns, "", None, Origin())
 
@@ -172,7 +172,7 @@ def _aliases(
 
 
 def _about(target: Target, origin: Origin) -> pl.Expr:
-    """The column of a target that says where the row comes from."""
+    """The column of a target that contains the origin of the row."""
     what = target.how.about
     if what == "row":
         return cleaned(pl.col(ROW).cast(pl.String), target)
@@ -325,7 +325,9 @@ def _missing(
 
 
 def _remedy(columns: Sequence[str], *, is_none_there: bool) -> str:
-    """What to do about missing columns. No address is shown of a row taken for the header."""
+    """What to do about missing columns. Addresses are hidden, as a person's row may have been taken
+    for the header.
+    """
     known = ", ".join(f"“{_ADDRESS.sub('***', column)}”" for column in columns)
     if is_none_there and any(map(_ADDRESS.search, columns)):
         return _(

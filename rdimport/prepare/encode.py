@@ -158,8 +158,8 @@ class Merger:
         return None
 
     def in_order(self, merged: str) -> str:
-        """The same with its members and legal bases in the order that a single row's payload has,
-        so that the same content is the same text however many rows it came from.
+        """The same payload with its members and legal bases in the order of a single row's payload,
+        so that the same content is the same text, however many rows it came from.
         """
 
         def place(name: str) -> int:

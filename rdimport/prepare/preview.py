@@ -91,7 +91,9 @@ class Preview:
 
     @property
     def first(self) -> list[RowView]:
-        """Rows that tell most: first those with suspect or dropped cells, then changed ones."""
+        """The most informative rows: first those with suspect or dropped cells, then
+        changed ones.
+        """
         return [view for _rank, view in self._first]
 
     @property
@@ -119,7 +121,7 @@ class Preview:
         self._choose(cells, ranked)
 
     def _choose(self, cells: Cells, ranked: pl.DataFrame) -> None:
-        """Keep the rows that tell most; of those that tell as much, the first."""
+        """Keep the most informative rows; among equal ones, the first."""
         if len(self._first) == FIRST_ROWS:
             ranked = ranked.filter(pl.col("rank") < self._first[-1][0])
         best = ranked.sort("rank", maintain_order=True).head(FIRST_ROWS)
@@ -228,7 +230,7 @@ def _rows(cells: Cells, at: pl.Series) -> Iterator[RowView]:
 
 
 def advice(mapping: Mapping, lang: str = "en") -> tuple[str, ...]:
-    """Consequences of the mapping that show only later, as sentences."""
+    """Later consequences of the mapping, as sentences."""
     return tuple(
         f"{explain(problem, lang)}; {remedy(problem.code, lang)}." for problem in _advised(mapping)
     )

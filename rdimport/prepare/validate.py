@@ -46,7 +46,9 @@ _ADDRESS: Final = 254
 """Octets of a mailbox's local part and of a whole address (RFC 5321, 4.5.3.1, and erratum 1690)."""
 
 LIBRARIES: Final = ("pandera.polars", "pandera.backends.polars.register")
-"""What validation loads when it is first used; who reads first may load them meanwhile."""
+"""The modules that validation loads on first use; a caller may load them earlier, while it
+reads.
+"""
 
 BESIDE_COOKIE: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
 """Fields that must be absent if `traffic_source` contains the cookie `__trf.src`."""
@@ -100,8 +102,8 @@ def _by_target(
 
 
 def passes(cleaned: pl.DataFrame, mapping: Mapping, options: Options | None = None) -> bool:
-    """Whether all cells that are not empty fulfil the rules: for a few cells that hardly ever fail,
-    so that pandera need not be loaded for them.
+    """Whether all filled cells fulfil the rules. For a few cells that hardly ever fail, so that
+    pandera need not be loaded for them.
     """
     good = (
         rule(pl.col(t.name)).all() for t, kept in _by_target(mapping, options) for _, rule in kept
@@ -286,7 +288,7 @@ def failures(cleaned: pl.DataFrame, against: pa.DataFrameSchema) -> pl.DataFrame
         against.validate(cleaned, lazy=True)
     except SchemaErrors as found:
         cases = found.failure_cases
-        if cases["index"].null_count():  # it does not concern a cell
+        if cases["index"].null_count():  # a failure of the schema, not of a cell
             raise Bug(f"the cleaned frame does not have its form: {cases}") from None
         return _coded(cases)
     return pl.DataFrame(schema=FAILURES)

@@ -48,8 +48,8 @@ _OPT: Final = re.compile(r"\bopt(?:ed)?[\s_-]*(in|out)\b")
 
 def answer(cell: str) -> str:
     """`Sim, concordo` -> `true`, `Não autorizo` -> `false`; anything else unchanged."""
-    said = _understood(cell)
-    return cell if said is None else "true" if said else "false"
+    meaning = _understood(cell)
+    return cell if meaning is None else "true" if meaning else "false"
 
 
 def _understood(cell: str) -> bool | None:

@@ -23,7 +23,7 @@ _BY_MARK: Final = {
     ",": r"^(?:[0-9]{1,3}(?:\.[0-9]{3})+|[0-9]+)(?:,[0-9]+)?$",
     ".": r"^(?:[0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.[0-9]+)?$",
 }
-"""What a number looks like, by its decimal separator."""
+"""The pattern of a number, by its decimal separator."""
 
 AMBIGUOUS: Final = r"^[1-9][0-9]{0,2}[.,][0-9]{3}$"
 

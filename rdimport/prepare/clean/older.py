@@ -32,7 +32,7 @@ def email(cell: pl.Expr, *, first: bool, correct: bool) -> pl.Expr:
 
 
 def _joined(cell: pl.Expr, *, first: bool) -> pl.Expr:
-    """What is left without the text around an address and the blanks within it."""
+    """The cell without the text around an address and the blanks within it."""
     several = cell.str.count_matches("@", literal=True) > 1
     address = (
         pl.coalesce(cell.str.extract(_IN_BRACKETS), cell)

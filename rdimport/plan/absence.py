@@ -41,8 +41,8 @@ class Absence:
         return pl.Series(known, dtype=pl.Boolean)
 
     def _left(self, run: int | None, at: int | None, *, tried_again: bool) -> int | None:
-        """The time of a request by the endpoint's clock. None where the clocks do not tell: they
-        were set during the run, or it is another run that sent the row (`tried_again`).
+        """The time of a request by the endpoint's clock. None if the clocks do not show it: they
+        were set during the run, or another run sent the row (`tried_again`).
         """
         clock = self._clocks.get(run or 0, _RIGHT)
         unsure = clock.least != clock.most or (tried_again and self._clocks)

@@ -60,7 +60,7 @@ class Corrections:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What the list that the rows of a failure report come from will say of them."""
+        """Sentences about what will happen to the original list of a corrected failure report."""
         known = (
             ngettext(
                 "{number} row corrects one of {file} that failed: once accepted, it counts "
@@ -89,13 +89,13 @@ class Corrections:
         columns = [column for column in cells.columns if column != ROW]
         if REPORTED_NAMES.isdisjoint(columns) or rows.is_empty():
             return []
-        who = dict(rows.select(ROW, IDENTITY).iter_rows())
+        identities = dict(rows.select(ROW, IDENTITY).iter_rows())
         corrected: dict[str, dict[int, _Row]] = defaultdict(dict)
         for number, values in cells_of(rows[ROW], cells).items():
             at = {column: cell or "" for column, cell in zip(columns, values, strict=True)}
             file, row = _origin(at)
             if file:
-                corrected[file][row] = _Row(who[number], at)
+                corrected[file][row] = _Row(identities[number], at)
         return [one for file in corrected for one in self._of_file(file, corrected[file], name)]
 
     def _of_file(self, file: str, rows: Mapping[int, _Row], name: str) -> Iterator[Correction]:
@@ -108,14 +108,14 @@ class Corrections:
         for row, (identity, _) in rows.items():
             if len(failed[row]) != 1:
                 self._unknown += 1
-            elif failed[row][0]:  # not in flight when a run was killed: then its cells are unknown
+            elif failed[row][0]:  # of a row in flight when a run was killed, the cells are unknown
                 (origin,) = self._hashed(failed[row])
                 self._known[file] += 1
                 yield Correction(origin, row, identity)
 
     def _run_of(self, file: str, name: str) -> str | None:
-        """The run that wrote a report on a file, which is named by its folder; None if it is
-        elsewhere. The report on a report tells of the first one's file.
+        """The run that wrote a report, which is its folder's name; None if the report was moved. A
+        report on a report refers to the first one's file.
         """
         there = whole(name)
         for _ in range(_GENERATIONS):
@@ -132,7 +132,7 @@ class Corrections:
     def set_apart(
         self, prepared: Prepared, known: Known, cells: pl.DataFrame
     ) -> tuple[Prepared, Known, list[Outcome]]:
-        """The batch without the failed rows whose corrections were accepted, and their ends."""
+        """The batch without the failed rows whose corrections were accepted, and their results."""
         if not (prepared.problems.height or known.ends) or not self._accepted():
             return prepared, known, []
         columns = [name for name in cells.columns if name != ROW]
@@ -170,14 +170,14 @@ class Corrections:
     def _take(self, origin: bytes, row: int) -> str:
         """The run that imported the correction of a row with these cells; empty if there is none.
 
-        Of several rows with the same cells, as many as were corrected: a row that moved in its list
-        is still the same.
+        Of several rows with the same cells, only as many count as were corrected: a row that moved
+        in its list is still the same.
         """
         left = self._accepted().get(origin, {})
         return left.pop(row if row in left else next(iter(left), row), "")
 
     def _hashed(self, rows: Iterable[Cells]) -> list[bytes]:
-        """A correction counts for the conversions of this mapping only."""
+        """Hashes under which a correction counts for the conversions of this mapping only."""
         return self._ledger.digests(
             [json.dumps(["failed", self._salt, sorted(cells.items())]) for cells in rows]
         )
@@ -200,11 +200,11 @@ def _cells(at: Mapping[str, str | None]) -> dict[str, str]:
 
 
 def _resembles(now: Mapping[str, str], line: FailedRow) -> bool:
-    """Whether a row of a report that was moved is certainly this one: the report says the same of
-    it, and all that was not wrong is as it was.
+    """Whether a row of a report that was moved is certainly this one: it has the same problems, and
+    the cells without a problem are unchanged.
     """
-    said = " ".join(cell for name, cell in now.items() if name in REPORTED_NAMES)
+    reported = " ".join(cell for name, cell in now.items() if name in REPORTED_NAMES)
     was, kept = _cells(line.cells), _cells(now)
     right = (was.keys() | kept.keys()) & now.keys() - {problem.column for problem in line.problems}
     same = all(was.get(name) == kept.get(name) for name in right)
-    return same and all(p.code in said and p.value.strip() in said for p in line.problems)
+    return same and all(p.code in reported and p.value.strip() in reported for p in line.problems)

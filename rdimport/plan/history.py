@@ -155,7 +155,7 @@ class SendHistory:
         )
 
     def _decided(self, seen: pl.DataFrame) -> pl.DataFrame:
-        """Add what becomes of each row: `already`, `ended`, `UNCHANGED` and `VERSION`."""
+        """Add the decision about each row: `already`, `ended`, `UNCHANGED` and `VERSION`."""
         same = pl.col("same") | pl.col("denied")
         refused = pl.when("denied").then(pl.lit(str(State.REFUSED))).otherwise("state")
         seen = seen.with_columns(refused.alias("state"))
@@ -194,7 +194,7 @@ class SendHistory:
         return found
 
     def _know_unordered(self, seen: pl.DataFrame, found: list[bytes | None]) -> None:
-        """Releases up to 0.1.0 noted merged payloads with members in the order of the rows."""
+        """Releases up to 0.1.0 stored merged payloads with members in the order of the rows."""
         known = seen.select(UNORDERED, "was", "refused").with_row_index()
         known = known.filter(pl.col(UNORDERED).is_not_null() & pl.col("was").is_not_null())
         texts = [compared(text, self.about) for text in known[UNORDERED]]
@@ -274,7 +274,7 @@ def history_of(
 
 
 class Before(NamedTuple):
-    """What earlier runs know, and its place."""
+    """What earlier runs know, and where it is stored."""
 
     history: SendHistory
     ledger: Ledger

@@ -35,8 +35,8 @@ LONG: Final = 20_000
 """Rows in a list's first batch from which loading the known rows may pay off."""
 
 SAMPLE: Final = 4
-"""First bytes of identities, of 256, in the sample of the ledger that tells whether loading all
-known rows pays off. It has 312 of 20,000 rows that are known, give or take 17.
+"""The first bytes of identities, out of 256, in the sample of the ledger that shows whether loading
+all known rows pays off. Of 20,000 known rows it has 312, give or take 17.
 """
 
 
@@ -94,7 +94,7 @@ class KnownRows:
             self._known = self._load(256 if self._pays_off(sources[SOURCE]) else 0)
         if self._known is None or self._known.is_empty():
             return UnknownRows(batch, sources)
-        wanted = sources[SOURCE].sort()  # neighbours are looked up quickly
+        wanted = sources[SOURCE].sort()  # sorted, as neighbours are looked up faster
         places = self._known.search_sorted(wanted).clip(0, self._known.len() - 1)
         missing = wanted.filter(self._known.gather(places) != wanted)
         if missing.is_empty() and batch[DEFECT].null_count() == batch.height:

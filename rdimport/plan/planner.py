@@ -51,7 +51,7 @@ PAYLOAD: Final = "__rdimport_payload__"
 WARNINGS: Final = "__rdimport_warnings__"
 _NAME: Final = "conversion_identifier"
 _FIRST: Final = 1_000
-"""Rows at the head of a plan that are stored, and loaded, on their own."""
+"""Rows at the head of a plan that are stored and loaded separately."""
 
 _OURS: Final = (FILE, ROW, IDENTITY, EARLIER, VERSION, PAYLOAD, SOURCE, WARNINGS)
 
@@ -95,9 +95,9 @@ class Plan:
     def pending_rows(self) -> Iterator[PendingRow]:
         """The rows to send, one by one."""
         for frame in self.frames():
-            for file, row, who, _, version, payload, source, warnings, *cells in frame.iter_rows():
+            for file, row, key, _, version, payload, source, warnings, *cells in frame.iter_rows():
                 part = compared(payload, self.about) if self.about else None
-                outgoing = SendAttempt(who, file, row, payload, source, part, version)
+                outgoing = SendAttempt(key, file, row, payload, source, part, version)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 
     def trace(self, problem: Problem, file: int, cells: Sequence[str | None]) -> Problem:
@@ -175,7 +175,7 @@ class Planner:
             origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
             bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
         try:
-            # first in `zip`, which exhausts them: so their thread ends
+            # first, so that `zip` exhausts them and their thread ends
             prints: Iterator[str | None] = fingerprints or repeat(None, len(tables))
             opened = zip(prints, tables, bounds, strict=True)
             for number, (fingerprint, table, bound) in enumerate(opened):
@@ -311,7 +311,9 @@ class Planner:
         self._index.add(rows)
 
     def _spool(self, spool: Spool, rows: pl.DataFrame) -> None:
-        """Store rows to send. The first of them are apart: the first POST waits for no others."""
+        """Store rows to send. The first ones are stored separately, so that the first POST does not
+        wait for the others.
+        """
         if not len(spool):
             spool.put(rows.head(_FIRST))
             rows = rows.slice(_FIRST)
@@ -365,10 +367,10 @@ class Planner:
             pl.Series(PAYLOAD, payloads, pl.String), pl.Series(UNORDERED, unordered, pl.String)
         )
         rows = frame.filter(pl.col(PAYLOAD).is_not_null())
-        who = rows.select(FILE, ROW, IDENTITY, EARLIER, UNORDERED, pl.col(PAYLOAD).alias("payload"))
+        ids = rows.select(FILE, ROW, IDENTITY, EARLIER, UNORDERED, pl.col(PAYLOAD).alias("payload"))
         rows = rows.drop(UNORDERED)
         known = self._history.part(
-            who,
+            ids,
             rows.drop(name for name in _OURS if name != ROW),
             whole=True,
         )

@@ -18,16 +18,16 @@ from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 
 _PLAIN: Final = 64 << 20
-"""Bytes that are stored as they are, in a third of the time; compressed, as all others are, they
-would take a sixth of the space.
+"""Bytes stored uncompressed, in a third of the time; compressed, as all others are, they would take
+a sixth of the space.
 """
 
 
 class Spool:
     """Stores frames in order and reads them back, one in memory at a time.
 
-    A frame is written by a thread while the next one is made. If that fails, whatever is done next
-    says so.
+    A frame is written by a thread while the next one is made. If that fails, the next call raises
+    the error.
 
     The file is unlinked when it is created (on Windows, deleted when it is closed), so no personal
     data stays behind if the process is killed. It is created with the first frame; before that,
@@ -112,7 +112,7 @@ class Spool:
 
     def _opened(self) -> IO[bytes]:
         if self._file is None:
-            if self._directory is not None:  # of a ledger that is elsewhere it may be new
+            if self._directory is not None:  # for a ledger elsewhere, it may not exist yet
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = tempfile.TemporaryFile(dir=self._directory)  # noqa: SIM115  see below
             self._close = weakref.finalize(self, self._file.close)  # a result may outlive the block

@@ -62,7 +62,7 @@ class Suppression:
         return cls(people.unique(), tuple(note for part in parts for note in part.notes))
 
     def keep_back(self, prepared: Prepared, known: Known) -> KeptBack:
-        """Remove from a batch the rows whose people are on a list, whatever else is true of them.
+        """Remove from a batch the rows whose people are on a list, whatever their other states.
         Rows that the ledger knows as accepted, or as uncertain and not to be resent, keep their
         state.
         """

@@ -217,7 +217,7 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
 
     answers = {cell: answer(cell) for cell in found if cell and cell not in gone}
     if not any(_PERHAPS_GONE.match(folded[cell]) for cell in gone) and all(
-        said in {"true", "false"} for said in answers.values()
+        meaning in {"true", "false"} for meaning in answers.values()
     ):
         return []  # the boolean cleaner understands all values, so each row has its own status
     return [cell for cell in found if cell in gone or answers.get(cell) == "false"]

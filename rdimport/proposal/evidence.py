@@ -72,7 +72,7 @@ def gather(rows: pl.DataFrame) -> dict[str, ColumnEvidence]:
     long = pl.concat(
         [
             cells.to_frame("cell").select(column=pl.lit(position, dtype=pl.UInt32), cell="cell")
-            for position, cells in enumerate(rows)  # one by one: a query of all is as wide
+            for position, cells in enumerate(rows)  # one by one: one query would be as wide
         ]
         or [pl.DataFrame(schema={"column": pl.UInt32, "cell": pl.String})]
     ).filter(filled(pl.col("cell")))

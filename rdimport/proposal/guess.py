@@ -84,10 +84,10 @@ def of_lead(
 
 
 def _guess(column: str, words: str, seen: ColumnEvidence) -> Guess | None:
-    said = says(column)
+    meaning = says(column)
     consent = Guess(column, Holds.CONSENT, Trust.PATTERN, len(words), _(_WHY[Trust.PATTERN]))
-    likely = [] if said is Says.REFUSAL else _by_heading(column, words)
-    for candidate in [consent, *likely] if said is Says.CONSENT else likely:
+    likely = [] if meaning is Says.REFUSAL else _by_heading(column, words)
+    for candidate in [consent, *likely] if meaning is Says.CONSENT else likely:
         if _agrees(candidate.holds, seen):
             return candidate
     return None

@@ -106,7 +106,7 @@ ANY_WORDS: Final = frozenset(
         Holds.TRAFFIC_VALUE,
     }
 )
-"""Fields of any words, which are about nobody."""
+"""Fields for any words, which describe no person."""
 
 _OF_NOBODY: Final = ANY_WORDS | {Holds.CONSENT}
 _COPY: Final = re.compile(r"\((\d{1,2})\)\s*$|\.(\d{1,2})\s*$")

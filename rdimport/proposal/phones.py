@@ -34,7 +34,7 @@ def area_codes(
     found = {}
     for column in phones:
         area, country = (
-            _beside(column, [one.column for one in by_field.get(holds, [])], columns)
+            _code_column(column, [one.column for one in by_field.get(holds, [])], columns)
             for holds in (Holds.AREA, Holds.COUNTRY_CODE)
         )
         if area is not None:
@@ -42,8 +42,8 @@ def area_codes(
     return found
 
 
-def _beside(column: str, codes: Sequence[str], columns: Sequence[str]) -> str | None:
-    """The code column for this one: with the same words, otherwise the one before it."""
+def _code_column(column: str, codes: Sequence[str], columns: Sequence[str]) -> str | None:
+    """The code column for a number column: with the same words, otherwise the one before it."""
     if not codes:
         return None
     own = _special(column)

@@ -140,7 +140,7 @@ class _Tally:
 
 
 def _mended(cells: pl.Series, form: str) -> int:
-    """How many of some odd values have the format after cleaning."""
+    """How many of some unexpected values have the format after cleaning."""
     if form not in _MENDS or cells.is_empty():
         return 0
     cleaner, is_right = _MENDS[form]
@@ -174,7 +174,7 @@ def _tallies(columns: Sequence[str], sample: pl.DataFrame) -> list[_Tally]:
 
 
 _LONGEST: Final = 40
-"""Characters of a heading that are shown beside others."""
+"""Characters of a heading that are shown in a row with others."""
 
 
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:

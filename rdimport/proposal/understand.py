@@ -27,7 +27,7 @@ SAMPLE_ROWS: Final = 1_000
 """Number of rows that are enough for a guess."""
 
 _SAMPLE_CHARACTERS: Final = 1_000
-"""Characters of a cell that are enough: the patterns that judge it take long for millions."""
+"""Characters of a cell that are enough: the patterns take long to search millions."""
 
 
 class Understood(NamedTuple):

@@ -118,7 +118,7 @@ _OTHER: Final = (
     r"indicado|anterior|antigo|nota|nf|nfe|boleto fiscal|sms|interesse|pretendid[ao]|desejad[ao]|"
     r"natal|nascimento|entregue|ad|anuncio|imovel|produto|evento|curso|loja|plano)\b"
 )
-"""Words which show that a heading is about someone or something else."""
+"""Words that show that a heading is about someone or something else."""
 
 VOCABULARY: Final = (
     Entry(

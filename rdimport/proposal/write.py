@@ -59,7 +59,7 @@ _PHONES: Final = (Holds.PHONE, Holds.MOBILE, Holds.LANDLINE)
 _MOSTLY: Final = 0.5
 _SURE: Final = 0.95
 _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
-"""Columns of the sex of people, in which `f` is not `false`."""
+"""Columns for a person's sex, in which `f` does not mean `false`."""
 
 _NO_CONSENT: Final = untranslated(
     """
@@ -82,8 +82,8 @@ _REFUSED: Final = untranslated(
     "# They are counted as left out. Check what is in the column before you change the line."
 )
 
-# A line that names a schema which is not there would be marked as a mistake by every editor, so
-# this is not yet one: it has words before it.
+# Editors mark a line that names a missing schema as an error, so this line does not name one yet:
+# other words come first.
 _EDITORS: Final = untranslated(
     """
 # For an editor that completes keys: rdimport schema > mapping.schema.json, and as the first line
@@ -270,8 +270,8 @@ def _because(one: Guess, seen: ColumnEvidence) -> str:
     part = ngettext(
         ", {number} of {rows} filled", ", {number} of {rows} filled", seen.filled, rows=seen.rows
     )
-    said = _("{why}; e.g. {example}", why=one.why, example=comment(seen.example))
-    return said if seen.filled == seen.rows else said + part
+    text = _("{why}; e.g. {example}", why=one.why, example=comment(seen.example))
+    return text if seen.filled == seen.rows else text + part
 
 
 def _droppable(
@@ -286,14 +286,14 @@ def _droppable(
     named = [name for name in ("mobile_phone", "personal_phone") if name in fields]
     if sum(bad.values()) and named:
         drop = ", ".join(f"{name}: drop" for name in named)
-        said = ngettext(
+        text = ngettext(
             "{number} phone number of the rows examined is not valid,\n"
             "# so its row would not be sent. To send that person without a phone:",
             "{number} phone numbers of the rows examined are not valid,\n"
             "# so their rows would not be sent. To send those people without a phone:",
             sum(bad.values()),
         )
-        yield f"\n# {said}\n# invalid: {{{drop}}}\n"
+        yield f"\n# {text}\n# invalid: {{{drop}}}\n"
 
 
 def _custom(
@@ -316,8 +316,8 @@ def _custom(
 
 def _form(column: str, seen: ColumnEvidence) -> Clean | None:
     """The format of nearly all cells; only the heading distinguishes a CEP from other numbers."""
-    said = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
-    unlikely = set() if said else {Clean.CEP}
+    text = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
+    unlikely = set() if text else {Clean.CEP}
     if _SEX.search(fold(column)) or _SEX.search(fold(seen.example)):
         unlikely.add(Clean.BOOLEAN)
     return next(

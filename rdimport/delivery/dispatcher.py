@@ -135,7 +135,7 @@ class Delivery:
             self.stop(StopReason.MAX_DURATION)
 
     def _rest(self) -> float:
-        """Seconds after which to look whether the time of the run is up; 0 if it is."""
+        """Seconds until the next check whether the run's time is up; 0 if it is."""
         rests, until = [], self._settings.until
         if self._settings.max_seconds is not None:
             rests.append(self._started + self._settings.max_seconds - self._clock.monotonic())
@@ -160,7 +160,7 @@ class Delivery:
                 return
 
     async def _room(self) -> int:
-        """The number of rows that may start: 0 once the run stops, otherwise at least 1. Where
+        """The number of rows that may start: 0 once the run stops, otherwise at least 1. While
         responses are fast, waits until half of all places are free, so that one commit covers many
         rows.
         """
@@ -178,7 +178,7 @@ class Delivery:
         return 0
 
     async def _due(self, free: int) -> list[PendingRow]:
-        """Rows whose slot of the quota has come: at least one if any are left, at most `free`."""
+        """Rows that have a slot of the quota: at least one if any are left, at most `free`."""
         batch: list[PendingRow] = []
         while len(batch) < free and (pending := self._queue.take()) is not None:
             while (wait := self._pace.wait(now := self._clock.monotonic())) > 0 and not batch:
@@ -198,7 +198,7 @@ class Delivery:
             self.stop(StopReason.CANARY if self._settings.canary else StopReason.LIMIT)
 
     async def _begin(self, batch: Sequence[PendingRow]) -> Sequence[PendingRow]:
-        """Record that rows are in flight. If cancelled meanwhile, the records are removed again.
+        """Record that rows are in flight. On cancellation, the records are removed again.
 
         Returns the rows that may be sent: all but those that another run has claimed since the plan
         was made.
@@ -209,7 +209,7 @@ class Delivery:
         noted = self._journal.begin(new)
         try:
             claimed = {row.identity for row in await noted}
-        except asyncio.CancelledError:  # once they are noted
+        except asyncio.CancelledError:  # raised after the write
             with suppress(LedgerError):
                 claimed = {row.identity for row in noted.result()}
                 for row in new:
@@ -224,7 +224,7 @@ class Delivery:
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing
         asleep = not self._run.may_send()
-        if asleep or self._waits.is_stopping():  # it was so while the row was being recorded
+        if asleep or self._waits.is_stopping():  # it may have happened during the write
             self._not_launched(pending, asleep=asleep)
             return
         self._requests += 1
@@ -241,7 +241,9 @@ class Delivery:
             self._on_done(flight, error)
 
     def _not_launched(self, pending: PendingRow, *, asleep: bool) -> None:
-        """The row is free again. After a sleep it must be claimed anew, if that is possible."""
+        """Release a row that was not sent. After a sleep it must be claimed again, if that is
+        possible.
+        """
         doubted = pending.outgoing.identity in self._doubted
         if not doubted:
             self._journal.end(pending.outgoing)
@@ -294,7 +296,7 @@ class Delivery:
             self.stop(stop)
 
     def _repeat(self, pending: PendingRow, answer: Answer) -> bool:
-        """Queue an uncertain row again if the endpoint is idempotent. In the ledger it stays in
+        """Queue an uncertain row again if the endpoint is idempotent; the ledger keeps it in
         flight.
         """
         identity = pending.outgoing.identity
@@ -315,7 +317,7 @@ class Delivery:
             self._note(pending, self._doubted[pending.outgoing.identity][1], Action.DOUBT)
 
     def _note(self, pending: PendingRow, answer: Answer, action: Action) -> None:
-        """Record the result of a row, and queue it again where that is safe."""
+        """Record the result of a row, and queue the row again where that is safe."""
         row = pending.outgoing
         doubted = self._doubted.get(row.identity)
         if doubted is not None and action in (Action.PARK, Action.STOP):
@@ -369,8 +371,8 @@ class Delivery:
         else:
             self._pace.hold(now, seconds)
         if seconds >= 1:
-            said = "; ".join(filter(None, (p.detail for p in answer.problems)))
-            self._observer(Waiting(said or Detail.ASKED_TO_WAIT, seconds))
+            detail = "; ".join(filter(None, (p.detail for p in answer.problems)))
+            self._observer(Waiting(detail or Detail.ASKED_TO_WAIT, seconds))
 
     def _counters(self) -> Counters:
         seconds = self._clock.monotonic() - self._started

@@ -1,7 +1,7 @@
-"""How far this machine's clock is from the endpoint's, by the `Date` of its responses.
+"""Measures how far this machine's clock is from the endpoint's, by the `Date` of its responses.
 
-Later evidence of a conversion has a time of the endpoint's clock, and is compared with that of the
-row's request, which this machine's clock gave.
+Later evidence of a conversion has a time by the endpoint's clock, and is compared with the time of
+the row's request by this machine's clock.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class EndpointClock:
         """None before the first response."""
 
     def see(self, date: str) -> None:
-        """Take a response's `Date` into account; many responses have the same."""
+        """Use a response's `Date`; many responses have the same one."""
         if date == self._last:
             return
         self._last = date

@@ -50,8 +50,8 @@ def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
     """
     if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
         return answer.problems
-    said = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
-    return (Problem(f"uncertain.{answer.evidence}", detail=said),)
+    details = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)
+    return (Problem(f"uncertain.{answer.evidence}", detail=details),)
 
 
 class InFlightRequest:

@@ -1,4 +1,4 @@
-"""Which sender carries the rows of a run, told without loading one."""
+"""Chooses the sender for the rows of a run, without importing one."""
 
 from __future__ import annotations
 
@@ -25,5 +25,5 @@ def takes_httpx(kind: Kind, base_url: str, per_second: float | None) -> bool:
 
 
 def libraries(kind: Kind, base_url: str, per_second: float | None) -> tuple[str, ...]:
-    """What sending loads when it begins; who plans first may load it meanwhile."""
+    """The modules that sending loads when it begins; a caller may load them while it plans."""
     return (_DISPATCHER, _HTTPX) if takes_httpx(kind, base_url, per_second) else (_DISPATCHER,)

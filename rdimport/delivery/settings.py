@@ -31,8 +31,8 @@ crash before that leaves all of them uncertain.
 NONE: Final[frozenset[tuple[str, str]]] = frozenset()
 
 LOOKS_EVERY: Final = 10.0
-"""Seconds after which a run that ends at a time of day looks at the clock: it may have been set, or
-the machine asleep.
+"""Seconds between checks of the clock by a run that ends at a time of day: the clock may have been
+set, or the machine asleep.
 """
 
 REPEATS: Final = 5
@@ -71,7 +71,7 @@ class Settings:
     canary: bool = False
 
     def after(self, seconds: float) -> Settings:
-        """The settings of a run of which `seconds` have passed."""
+        """The settings of a run after `seconds` have passed."""
         if self.max_seconds is None:
             return self
         return replace(self, max_seconds=max(0.0, self.max_seconds - seconds))

@@ -52,7 +52,7 @@ def stop_with(other: StopRequest, stop_request: StopRequest) -> Iterator[None]:
 
 def stop_signals() -> list[signal.Signals]:
     """The signals that stop a run: SIGINT, SIGTERM and, unless ignored as under nohup, SIGHUP; on
-    Windows Ctrl+Break, which is all that another program there can send.
+    Windows Ctrl+Break, the only one that another program can send there.
     """
     found = [signal.SIGINT, signal.SIGTERM]
     if sys.platform == "win32":
@@ -65,7 +65,9 @@ def stop_signals() -> list[signal.Signals]:
 def on_signal(
     loop: asyncio.AbstractEventLoop, number: signal.Signals, asked: Callable[[], object]
 ) -> None:
-    """Call `asked` in the loop when the signal comes, also on Windows, whose loops take none."""
+    """Call `asked` in the loop when the signal arrives, also on Windows, whose loops handle no
+    signals.
+    """
 
     def elsewhere(*_: object) -> None:
         loop.call_soon_threadsafe(asked)

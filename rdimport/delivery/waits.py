@@ -9,7 +9,7 @@ from rdimport.core.clock import Clock
 
 
 class Waits:
-    """The waits of one task, all of which end once the run stops. `requests` are those open."""
+    """The waits of one task, all of which end once the run stops. `requests` are the open ones."""
 
     def __init__(self, requests: Sized, clock: Clock) -> None:
         self._requests = requests
@@ -26,7 +26,7 @@ class Waits:
         return self._stopping
 
     def stop(self) -> None:
-        """End every wait, this one and those to come."""
+        """End the current wait and all later ones."""
         self._stopping = True
         self._changed.set()
         if self._asleep is not None:
@@ -58,7 +58,7 @@ class Waits:
             late.cancel()
 
     async def pause(self, seconds: float) -> None:
-        """Wait, but not past the moment in which the run stops."""
+        """Wait, but not after the run stops."""
         if self._stopping:
             return
         self._until = self._clock.monotonic() + seconds
@@ -72,7 +72,7 @@ class Waits:
             self._asleep = None
 
     def _is_only_stopped(self, task: asyncio.Task[object] | None) -> bool:
-        """Whether the task that pauses was cancelled by `stop` only."""
+        """Whether the paused task was cancelled by `stop` only."""
         return self._stopping and task is not None and not task.uncancel()
 
     async def drain(self, grace: float) -> None:

@@ -16,18 +16,18 @@ from rdimport.delivery.pacing.pacer import EvenPacer, QuotaState
 from rdimport.ledger import HeldQuota, LeftPace
 
 _WORTH_KEEPING: Final = 1.0
-"""Seconds of a pause that whoever takes over has to know of at once."""
+"""Seconds of a pause from which it is stored at once for the next holder."""
 
 _TIMES: Final = frozenset({"next", "held_until", "ends", "since", "last", "turn"})
 _NAMES: Final = tuple(field.name for field in fields(QuotaState))
 _VALUES: Final = attrgetter(*_NAMES)
 _FORM: Final = struct.Struct(f"<8s{len(_NAMES)}d")
 _KIND: Final = blake2b(" ".join(_NAMES).encode(), digest_size=8).digest()
-"""Another release may keep something else."""
+"""Distinguishes states stored by releases with other fields."""
 
 
 class LeasedPacer(EvenPacer):
-    """An `EvenPacer` that begins where the previous holder of the quota was."""
+    """An `EvenPacer` that continues where the previous holder of the quota stopped."""
 
     def __init__(
         self, quota: Quota, held: HeldQuota, clock: Callable[[], float], lost: Callable[[], object]
@@ -45,8 +45,8 @@ class LeasedPacer(EvenPacer):
             self._held.keep_now()
 
     def _go_on(self, quota: Quota, left: LeftPace, now: float) -> None:
-        """Continue a stored pace, `left`. Unknown use counts as used; of a pace from long ago, only
-        the next slot counts.
+        """Continue a stored pace, `left`. Unknown use counts as used; of an old pace, only the next
+        slot counts.
         """
         state = _found(left.kept, now - left.ago)
         if left.ago > 2 * quota.seconds:
@@ -57,15 +57,15 @@ class LeasedPacer(EvenPacer):
         else:
             self.state = state
             state.held_until = min(state.held_until, now + quota.seconds)
-            if left.claimed is not None:  # nothing left since the last claim
+            if left.claimed is not None:  # no request was sent after the last claim
                 state.next = max(state.next, now - left.claimed + self.interval)
-            elif state.next <= now:  # a slot that is past may have been used since
+            elif state.next <= now:  # a past slot may have been used since
                 state.next = now + self.interval
             state.next = min(state.next, now + quota.seconds)
 
 
 def _kept(state: QuotaState, now: float) -> bytes:
-    """A state, with times that count from now."""
+    """The state as bytes, with times relative to now."""
     values = zip(_NAMES, _VALUES(state), strict=True)
     return _FORM.pack(_KIND, *(value - now if name in _TIMES else value for name, value in values))
 

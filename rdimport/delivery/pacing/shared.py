@@ -39,12 +39,12 @@ slot comes sooner, and a row costs one transaction, not two.
 """
 
 _ALONE: Final = 0.5
-"""Both of these for a run that met no other when it last looked: one transaction for four rows at
-500 a minute. A run that joins waits that much longer for its first slot.
+"""Both of these for a run that met no other at its last check: one transaction for four rows at 500
+a minute. A run that joins waits that much longer for its first slot.
 """
 
 _SEEN_FOR: Final = 1 / 20
-"""Fraction of a window after which a run that is alone shows again that it is active, and looks for
+"""Fraction of a window after which a run that is alone records its activity again, and looks for
 others that have changed nothing yet.
 """
 
@@ -89,7 +89,7 @@ class SharedPacer:
         self._open = self._others = self._others_open = 0
         self._seen = now
         self._kept = b""
-        """The state in the file, where this run was alone when it last looked; otherwise empty."""
+        """The state in the file if this run was alone at its last check; otherwise empty."""
         self._join(now)
 
     def wait(self, now: float) -> float:
@@ -127,7 +127,7 @@ class SharedPacer:
 
     def on_quota_exceeded(self, now: float, seconds: float, *, blind: bool) -> None:
         """Pause all runs until the account's next window."""
-        self._kept = b""  # who joins meanwhile must see this run
+        self._kept = b""  # a run that joins must see this one
         self._together(now, lambda pace: pace.on_quota_exceeded(now, seconds, blind=blind))
 
     def leave(self) -> None:

@@ -82,10 +82,10 @@ def classify_error(
 
 
 def _tls() -> ssl.SSLContext:
-    """How an endpoint's certificate is checked. It holds all the system's certificates, so runs of
-    one process share it, until their files change.
+    """The TLS context for an endpoint. It holds all the system's certificates, so runs of one
+    process share it until the certificate files change.
     """
-    if sys.platform == "win32":  # they are in no file
+    if sys.platform == "win32":  # Windows does not keep them in files
         return ssl.create_default_context()
     paths = ssl.get_default_verify_paths()
     return _tls_of(*((path, _changed(path)) for path in (paths.cafile, paths.capath)))
@@ -114,8 +114,8 @@ async def connected(
     per_second: float | None = None,
     may_send: MaySend = always,
 ) -> AsyncIterator[Transport]:
-    """Open the transport of one run. `per_second` is the request rate; None means unlimited.
-    Not one byte of a request is written after `may_send` has said no: NotConnected.
+    """Open the transport of one run. `per_second` is the request rate; None means unlimited. Once
+    `may_send` returns False, no byte of a request is written (NotConnected).
 
     Redirects are not followed, because they would carry the key to another address. Raises
     UsageError if the environment names a proxy that cannot be used.
@@ -123,7 +123,7 @@ async def connected(
     address = urlsplit(base_url)
     tls = _tls() if address.scheme == "https" else None
     if takes_httpx(kind, base_url, per_second):
-        # the direct sender does without httpx, a tenth of what a run loads
+        # the direct sender does without httpx, a tenth of a run's imports
         from rdimport.delivery.transport.httpx_sender import httpx_sender  # noqa: PLC0415
         from rdimport.delivery.transport.proxies import proxy_for  # noqa: PLC0415
 

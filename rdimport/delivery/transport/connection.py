@@ -197,11 +197,11 @@ class Connection(asyncio.Protocol):
         whole = self._began + timeouts.whole
         step = self._moved + (timeouts.write if self._full else timeouts.read)
         if whole < step:
-            said = f"no whole answer within {timeouts.whole:g} seconds"
-            return whole, TransportError("ReadTimeout", said)
+            message = f"no whole answer within {timeouts.whole:g} seconds"
+            return whole, TransportError("ReadTimeout", message)
         if self._full:
-            said = f"nothing was taken for {timeouts.write:g} seconds"
-            return step, TransportError("WriteTimeout", said)
+            message = f"nothing was taken for {timeouts.write:g} seconds"
+            return step, TransportError("WriteTimeout", message)
         return step, TransportError("ReadTimeout", f"nothing came for {timeouts.read:g} seconds")
 
     def _look_at(self, when: float) -> None:

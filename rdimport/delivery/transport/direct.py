@@ -49,7 +49,7 @@ class DirectSender:
         self._query = urlencode(parameters, quote_via=quote)
         self._of = ("", "", dict[str, str]())
         self._head = b""
-        """The head of the last request, and what it was made of."""
+        """The head of the last request, and the values it was made from."""
         self._places = places
         self._timeouts = timeouts
         self._tls = tls
@@ -190,7 +190,7 @@ class DirectSender:
 
 
 def _in_ascii(host: str) -> str:
-    """The name of a host as it is asked for."""
+    """A host's name as used in requests."""
     if host.isascii():
         return host
     import idna  # noqa: PLC0415  hardly any host needs it
@@ -198,8 +198,8 @@ def _in_ascii(host: str) -> str:
     return idna.encode(host).decode("ascii")
 
 
-def _unsent(name: str, said: str) -> TransportError:
-    return TransportError(name, said, unsent=True)
+def _unsent(name: str, message: str) -> TransportError:
+    return TransportError(name, message, unsent=True)
 
 
 def _said_by(error: OSError | UnicodeError) -> str:

@@ -34,7 +34,7 @@ def describe_error(error: TransportError, mask: Callable[[str], str] = str) -> s
     The text may quote a response, which may repeat the request's URL and so the API key: `mask` is
     applied before it is cut to 200 characters.
     """
-    said = mask(" ".join(str(error)[:_LONGEST].split()))[:200]
+    message = mask(" ".join(str(error)[:_LONGEST].split()))[:200]
     key = next(
         (key for cause in _causes(error) for kind, key in _BY_CAUSE if isinstance(cause, kind)),
         None,
@@ -43,8 +43,8 @@ def describe_error(error: TransportError, mask: Callable[[str], str] = str) -> s
         name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", error.name).lower()
         key = f"net.{name}"
     if key not in frozenset(Detail):
-        key, said = Detail.OTHER, f"{error.name} {said}".rstrip()
-    return f"{key} {said}".rstrip() if "{said}" in detail_text(key) else key
+        key, message = Detail.OTHER, f"{error.name} {message}".rstrip()
+    return f"{key} {message}".rstrip() if "{said}" in detail_text(key) else key
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

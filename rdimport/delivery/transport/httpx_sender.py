@@ -67,8 +67,8 @@ class _Sent:
 
     def late(self, seconds: float) -> TransportError:
         """The exception for an exchange that exceeded its total time."""
-        said = f"no whole answer within {seconds:g} seconds"
-        return error_of(httpx.ReadTimeout if self._began else httpx.ConnectTimeout, said)
+        message = f"no whole answer within {seconds:g} seconds"
+        return error_of(httpx.ReadTimeout if self._began else httpx.ConnectTimeout, message)
 
     def classify(self, error: httpx.TransportError) -> type[httpx.TransportError]:
         """The type to raise: a connect error as long as nothing was sent, otherwise the error's
@@ -151,14 +151,14 @@ class HttpxSender:
                     break
         finally:
             await response.aclose()
-        said = self._mask(body[:MAX_ANSWER].decode("utf-8", "surrogateescape"))
-        content = said.encode("utf-8", "surrogateescape")
+        message = self._mask(body[:MAX_ANSWER].decode("utf-8", "surrogateescape"))
+        content = message.encode("utf-8", "surrogateescape")
         return Reply(response.status_code, response.headers, content)
 
 
-def error_of(kind: type[httpx.TransportError], said: str) -> TransportError:
+def error_of(kind: type[httpx.TransportError], message: str) -> TransportError:
     """The error of a request that failed in httpx with one of this kind."""
-    return TransportError(kind.__name__, said, unsent=issubclass(kind, _UNSENT))
+    return TransportError(kind.__name__, message, unsent=issubclass(kind, _UNSENT))
 
 
 @asynccontextmanager

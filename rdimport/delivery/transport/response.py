@@ -34,8 +34,8 @@ class Timeouts(NamedTuple):
 
 
 MaySend = Callable[[], bool]
-"""Asked just before the first byte of a request: False where this process slept for so long that
-its rows may be another's by now.
+"""Called just before the first byte of a request: False if this process slept for so long that
+another one may have its rows.
 """
 
 
@@ -53,14 +53,14 @@ class Reply(NamedTuple):
 
 
 class TransportError(Exception):
-    """An exchange that brought no response.
+    """An exchange without a response.
 
-    `name` is the one that httpx has for it, such as `ReadTimeout`. `unsent`: not one byte of the
-    request was sent; otherwise that is open.
+    `name` is httpx's name for it, such as `ReadTimeout`. `unsent`: not one byte of the request was
+    sent; otherwise that is unknown.
     """
 
-    def __init__(self, name: str, said: str, *, unsent: bool = False) -> None:
-        super().__init__(said)
+    def __init__(self, name: str, message: str, *, unsent: bool = False) -> None:
+        super().__init__(message)
         self.name = name
         self.unsent = unsent
 

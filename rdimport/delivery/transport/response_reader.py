@@ -38,8 +38,8 @@ class AnswerReader:
     `whole`: the response is complete. `reusable`: the connection may carry another request. `idle`:
     the keep-alive timeout that the server announced, in seconds.
 
-    It and its parser refer to each other, so a reader for each response would be garbage that only
-    the collector finds.
+    The reader and its parser refer to each other, so a reader for each response would leave garbage
+    that only the cyclic collector finds.
     """
 
     __slots__ = (

@@ -27,7 +27,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def is_sound(parts: SplitResult) -> bool:
-    """Whether a request can be sent there: an HTTP client refuses other names of hosts, such as one
+    """Whether a request can be sent there: an HTTP client refuses other host names, such as one
     copied with an invisible character.
 
     Raises ValueError for an invalid port.

@@ -53,7 +53,7 @@ _LIMITS: Final = (
 _NOT_ALONE: Final = re.compile(
     r"\s*(?:(?:export\s+|set\s+|\$env:)?[A-Z_]*(?:KEY|TOKEN|CHAVE)\s*[=:]|[\"'`“‘])", re.IGNORECASE
 )
-"""How a key begins that was copied with its name, as of a file of variables, or in quotes."""
+"""Start of a key that was copied with its name, as from a file of variables, or in quotes."""
 
 _DETAIL: Final = 300
 """Characters kept of an endpoint's error message."""
@@ -160,7 +160,7 @@ class RDStation:
 
 
 def _see_key(api_key: str | None) -> None:
-    """Raise UsageError for what cannot be a key."""
+    """Raise UsageError for a string that cannot be a key."""
     if api_key is None:
         return
     if _NOT_ALONE.match(api_key):
@@ -249,7 +249,7 @@ def _problems(content: Any, mask: Mask) -> Iterator[Problem]:
         if count == 50:
             return
         kind = _clean(error.get("error_type") or "", mask)
-        said = _clean(
+        message = _clean(
             error.get("error_message")
             or error.get("error_description")
             or error.get("message")
@@ -260,7 +260,7 @@ def _problems(content: Any, mask: Mask) -> Iterator[Problem]:
         path = error.get("path")
         named = _field(mask(path[: 4 * _DETAIL])) if isinstance(path, str) else field
         slug = re.sub(r"[^a-z0-9]+", "_", kind.lower()).strip("_")[:60]
-        yield Problem(f"rd.{slug or 'no_reason'}", field=named, detail=said)
+        yield Problem(f"rd.{slug or 'no_reason'}", field=named, detail=message)
 
 
 def _errors(
@@ -293,8 +293,8 @@ def _evidence(
     if status == 400 and any(p.code == Code.RD_UNABLE_TO_LOAD_CDP_SCHEMA for p in problems):
         return Evidence.KEY_OF_CRM
     if status == 429:
-        said = content.get("error") if isinstance(content, dict) else None
-        return Evidence.LEAD_QUOTA if "lead_limiter" in str(said) else Evidence.ACCOUNT_QUOTA
+        message = content.get("error") if isinstance(content, dict) else None
+        return Evidence.LEAD_QUOTA if "lead_limiter" in str(message) else Evidence.ACCOUNT_QUOTA
     if status == 503 and _names_time(headers.get("retry-after", "")):
         return Evidence.UNAVAILABLE
     if status >= 500:

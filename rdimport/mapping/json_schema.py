@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 _TEXT: Final = {"type": ["string", "number", "boolean"]}
-"""What the parser accepts as text: it reads every scalar as written."""
+"""The parser accepts these as text: it reads every scalar as written."""
 
 _NOT_FIELDS: Final = frozenset({"conversion_identifier", "legal_bases"})
 
@@ -55,8 +55,8 @@ def json_schema(model: type[BaseModel]) -> dict[str, Any]:
 def descriptions(section: type[BaseModel]) -> dict[str, str]:
     """The docstrings of a model's own attributes and of those that it inherits.
 
-    pydantic's `use_attribute_docstrings` reads them with every start, which takes longer than all
-    else that it does; only the schema needs them.
+    pydantic's `use_attribute_docstrings` reads them at every start, which takes longer than all its
+    other work; only the schema needs them.
     """
     found: dict[str, str] = {}
     for model in reversed(

@@ -92,7 +92,7 @@ def _text_of(path: Path) -> str:
 
 
 def _instead_of_a_list(path: Path) -> str:
-    """What to do where a list was named as the mapping, whose own one may be beside it."""
+    """What to do if a list was named as the mapping; its mapping may be in the same folder."""
     mapping = path.with_suffix(".yaml")
     names = {"path": joined([str(path)]), "output": joined([str(mapping)])}
     if exists(mapping):
@@ -114,9 +114,9 @@ def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[s
     paths += [("legal_bases", at, "status") for at in range(len(mapping.legal_bases))]
     for path, (_field, source) in zip(paths, mapping.sources(), strict=True):
         for at, column in enumerate(source.columns):
-            ways = [(*path, "column", at), (*path, at), (*path, "column"), (*path, "expr"), path]
-            way = next((way for way in ways if way in document.values), path)
-            found.setdefault(column, document.place(way))
+            spots = [(*path, "column", at), (*path, at), (*path, "column"), (*path, "expr"), path]
+            spot = next((spot for spot in spots if spot in document.values), path)
+            found.setdefault(column, document.place(spot))
     for column in sql.columns(mapping.where) if mapping.where else ():
         found.setdefault(column, document.place(("where",)))
     for column, (line, position) in found.items():
@@ -124,8 +124,8 @@ def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[s
 
 
 MOST_FIELDS: Final = 1_000
-"""Fields of a mapping. RD has a few dozen, and each costs time that a stranger's mapping could take
-without end.
+"""Fields of a mapping. RD has a few dozen, and each takes time, which a stranger's mapping could
+otherwise use without limit.
 """
 
 
@@ -268,8 +268,8 @@ class Mapping(Section):
 
 
 def loaded_once(path: str | Path) -> Mapping:
-    """Like `Mapping.load`; in one process a text is understood once, as hundreds of accounts may
-    share a mapping. The caller must not pass it on to where it could be changed.
+    """Like `Mapping.load`, but each text is parsed once per process, as hundreds of accounts may
+    share a mapping. The caller must not pass the result to code that changes it.
     """
     return _understood(_text_of(Path(path)), str(path), language())
 

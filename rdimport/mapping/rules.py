@@ -31,7 +31,7 @@ _NEEDS_CLEANER: Final = {
 """Keys of a field that have no effect without one of these cleaners."""
 
 _NEVER_DROPPED: Final = frozenset({"email", "available_for_mailing"})
-"""Without these, a row would have no recipient, or one who declined."""
+"""Fields without which a row would have no recipient, or one who declined."""
 
 _FOR_LISTS: Final = frozenset({"required", "one_of", "min_length", "max_length"})
 """The checks that apply to lists."""
@@ -114,8 +114,8 @@ def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contra
         if isinstance(name, str) and name not in names:
             hint = suggestion(name, names) or _("; it has {names}", names=", ".join(names))
             place = (*path, name) if keyed else path
-            said = _("`{name}` is not one of the fields of this mapping", name=name)
-            yield place, said + hint
+            message = _("`{name}` is not one of the fields of this mapping", name=name)
+            yield place, message + hint
 
 
 def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
@@ -135,7 +135,9 @@ def _form(name: str, source: Mapping[str, Any]) -> Iterator[Contradiction]:
 
 
 def _no_list(name: str, *, own: bool) -> str:
-    """What to do about items of what takes one value; `own` fields have a type to choose."""
+    """What to do about items in a field of one value; for `own` (custom) fields, a type can be
+    chosen.
+    """
     if own:
         return _("only a list has items, and `{name}` takes one value: add `type: list`", name=name)
     return _("only a list has items, and `{name}` takes one value: omit it", name=name)

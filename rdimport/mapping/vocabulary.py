@@ -113,7 +113,7 @@ def default_cleaners(name: str, form: Type) -> tuple[Clean, ...]:
 
 
 def wrong(message: str) -> PydanticCustomError:
-    """An error of ours, whose text goes to the person as it is."""
+    """An error whose text is shown to the user unchanged."""
     return PydanticCustomError("mapping", "{message}", {"message": message})
 
 

@@ -40,7 +40,7 @@ class Cursor:
             raise self._unexpected(word)
 
     def _unexpected(self, needed: str = "") -> ValueError:
-        """What stands there is not understood, or is not the word that is needed."""
+        """The error for a token that is not understood, or is not the needed word."""
         token, word = self._next, beginning(self._next.value)
         if token.kind is Kind.END:
             if needed:
@@ -50,7 +50,7 @@ class Cursor:
             return ValueError(_("not an SQL expression: it ends too early"))
         if token.keyword in QUERY:
             return ValueError(_("an expression must not contain a query, or read files or tables"))
-        said = (
+        message = (
             _(
                 "not an SQL expression: “{word}” is not understood where {needed} is needed",
                 word=word,
@@ -60,5 +60,5 @@ class Cursor:
             else _("not an SQL expression: “{word}” is not understood", word=word)
         )
         if token.kind is Kind.WORD:
-            said += _('; a name with blanks or symbols goes in ""')
-        return ValueError(said)
+            message += _('; a name with blanks or symbols goes in ""')
+        return ValueError(message)

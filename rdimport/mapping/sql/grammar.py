@@ -103,7 +103,7 @@ class _Parser(Cursor):
         left = self._value()
         while (power := self._rank()) > rank:
             self._counts()
-            left = self._chain(left, power) if power in _CHAINED else self._beside(left, power)
+            left = self._chain(left, power) if power in _CHAINED else self._unchained(left, power)
         self._level -= 1
         return left
 
@@ -129,7 +129,7 @@ class _Parser(Cursor):
         longer = form not in {Form.TRUTH, Form.NUMBER}
         return chain(parts, form, Size.total(p.size for _, p in parts) if longer else Size())
 
-    def _beside(self, left: Part, power: int) -> Part:
+    def _unchained(self, left: Part, power: int) -> Part:
         """Parse a binary operator that cannot be chained."""
         negated = "NOT " if self._takes("NOT") else ""
         operator = self._take().keyword
@@ -374,6 +374,6 @@ def _unknown(token: Token) -> ValueError:
             _("an expression may only use its own row; it cannot count, sum or rank rows")
         )
     best = did_you_mean(token.keyword, FUNCTIONS)
-    said = _("“{word}” is not a function of expressions", word=beginning(token.value))
+    message = _("“{word}” is not a function of expressions", word=beginning(token.value))
     hint = _("; did you mean {name}?", name=best) if best else _("; docs/mapping.md lists them all")
-    return ValueError(said + hint)
+    return ValueError(message + hint)

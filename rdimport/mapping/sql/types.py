@@ -39,7 +39,7 @@ def type_called(word: Token) -> str:
 
 
 def date_literal(kind: str, written: str) -> Part:
-    """A date that the mapping holds. Raises ValueError."""
+    """A date literal of the mapping. Raises ValueError."""
     read = date if kind == "DATE" else datetime
     try:
         value = read.fromisoformat(written)

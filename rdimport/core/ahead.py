@@ -1,4 +1,4 @@
-"""Work that is done in a thread of its own while the result before it is used."""
+"""Makes items in a thread while the ones before are used."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ Items = TypeVar("Items", bound=Iterator[object] | None)
 
 
 def ahead(items: Iterator[Item], name: str) -> Iterator[Item]:
-    """The same items in their order, each made in a thread while the one before it is used; the
-    first two already now, when none is in use: so never more than two are held.
+    """The same items in order, each made in a thread while the one before is used. The first two
+    are started now, so never more than two are held.
 
     An error is raised where its item would come.
     """
-    context = copy_context()  # the language that is spoken, for one
+    context = copy_context()  # such as the current language
 
     def following() -> Item | None:
         return context.run(lambda: next(items, None))
 
     maker = ThreadPoolExecutor(1, f"rdimport-{name}")
     made = _in_order(maker, following)
-    next(made)  # what has begun ends its thread, even if no item is ever asked for
+    next(made)  # a started generator ends its thread, even if no item is ever requested
     return cast("Iterator[Item]", made)
 
 
@@ -46,7 +46,7 @@ def _in_order(maker: Executor, following: Callable[[], Item | None]) -> Iterator
 
 @contextmanager
 def let_go(items: Items) -> Iterator[Items]:
-    """The items, if any; in the end no more are made, and what they come from is closed."""
+    """The items, if any; at the end, no more are made and their source is closed."""
     try:
         yield items
     finally:
@@ -55,7 +55,7 @@ def let_go(items: Items) -> Iterator[Items]:
 
 
 def load_ahead(*modules: str) -> None:
-    """Load modules that are needed a little later, while what comes first is read."""
+    """Import modules in a thread, as they are needed a little later."""
     Thread(target=_load, args=modules, name="rdimport-load").start()
 
 
@@ -63,5 +63,5 @@ def _load(*modules: str) -> None:
     for module in modules:
         try:
             import_module(module)
-        except Exception:  # noqa: BLE001  who needs it meets the same error, where it is reported
+        except Exception:  # noqa: BLE001  the import that needs it raises it again
             return

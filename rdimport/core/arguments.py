@@ -1,4 +1,4 @@
-"""Refuses arguments of the Python interface that are not what its functions declare."""
+"""Refuses arguments of the Python interface that do not have their declared types."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from rdimport.core.visible import is_utf8
 Test = Callable[[Any], bool]
 
 _LONGEST: Final = 365_250 * 86_400
-"""A thousand years in seconds: what is longer cannot be subtracted from a date."""
+"""A thousand years in seconds: longer durations cannot be subtracted from a date."""
 _MOST: Final = 10**18
 _ABOVE_ZERO: Final = frozenset({"concurrency", "requests", "seconds", "timeout"})
 
 
 def instance_of(*kinds: type) -> Test:
-    """The test for values of these types; True and False are no numbers."""
+    """The test for values of these types; True and False do not count as numbers."""
     return lambda value: isinstance(value, kinds) and (bool in kinds or not isinstance(value, bool))
 
 
 def several(one: Test) -> Test:
-    """The test for several values. Those of an iterator are not taken out of it."""
+    """The test for several values. An iterator is not consumed."""
 
     def are(value: object) -> bool:
         if isinstance(value, Collection):
@@ -47,11 +47,11 @@ KINDS: Final[Mapping[str, Test]] = {
     "Sequence[str]": several(_text),
     "Mapping[int, str]": instance_of(Mapping),
 }
-"""The tests of the types that several rooms use, by how a declaration writes them."""
+"""The tests for types that several packages use, by their spelling in a declaration."""
 
 
 def see_utf8(words: Iterable[str], error: type[RdimportError] = UsageError) -> None:
-    """Raise the error for a name that cannot be stored: that of a file may be any bytes."""
+    """Raise the error for a name that cannot be stored: a file's name may contain any bytes."""
     for word in words:
         if not is_utf8(word) or "\0" in word:
             raise error(
@@ -63,13 +63,13 @@ def see_utf8(words: Iterable[str], error: type[RdimportError] = UsageError) -> N
 def see(
     declared: Mapping[str, str], given: Mapping[str, object], kinds: Mapping[str, Test] = KINDS
 ) -> None:
-    """Raise UsageError for the first argument that is not of its declared type, or is a number that
-    nothing can be done with. `declared` are a function's annotations.
+    """Raise UsageError for the first argument that is not of its declared type, or is an unusable
+    number. `declared` are a function's annotations.
     """
     for name, value in given.items():
         wanted = declared.get(name)
         if wanted is None:
-            continue  # Python itself refuses it
+            continue  # Python itself raises for it
         if not any(kinds[kind](value) for kind in wanted.split(" | ")):
             raise UsageError(
                 _(

@@ -1,5 +1,5 @@
 """Starts child processes: the same Python, isolated, without secrets in the environment; and the
-programs that the settings name.
+programs named in the settings.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ _INHERITED: Final = frozenset(
 def start(
     module: str, environment: Mapping[str, str] | None = None, **streams: Any
 ) -> subprocess.Popen[bytes]:
-    """Start the `main` of a module, with pipes to its standard input and output and with these
-    variables besides the few that it inherits.
+    """Start the `main` of a module, with pipes to its standard input and output, and with these
+    variables in addition to the few that it inherits.
     """
     return subprocess.Popen(  # noqa: S603  the command is ours
         command(module),
@@ -56,9 +56,9 @@ def command(module: str) -> list[str]:
     except OSError:  # deleted, so it contains nothing
         foreign = set()
     places = [Path(where) for where in sys.path]
-    ours = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
+    own_paths = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
     child = _CHILD.format(module=module)
-    return [sys.executable, "-I", "-c", child, *dict.fromkeys([*ours, str(home)])]
+    return [sys.executable, "-I", "-c", child, *dict.fromkeys([*own_paths, str(home)])]
 
 
 def bare(environment: Mapping[str, str]) -> dict[str, str]:
@@ -80,10 +80,10 @@ def own_group() -> dict[str, Any]:
 
 
 def output_of(words: Sequence[str], most: int, seconds: float) -> tuple[int, bytes]:
-    """Exit code and output of a program of the user's. Once it has printed more than `most` bytes,
-    it is ended.
+    """Exit code and output of a user's program. It is killed once it has printed more than `most`
+    bytes.
 
-    Raises OSError if it cannot be started, TimeoutExpired if it prints or lives for too long.
+    Raises OSError if it cannot be started, TimeoutExpired if it prints or runs for too long.
     """
     process = subprocess.Popen(  # noqa: S603  the person's own settings name it
         words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
@@ -94,7 +94,7 @@ def output_of(words: Sequence[str], most: int, seconds: float) -> tuple[int, byt
         with out:
             printed.append(out.read(most + 1))
 
-    # in a thread: what the program itself started may hold the output open
+    # in a thread: programs started by this one may keep its output open
     reader = Thread(target=read, args=(process.stdout,), daemon=True)
     try:
         reader.start()

@@ -33,7 +33,7 @@ class SystemClock:
 
     async def sleep(self, seconds: float) -> None:
         """Sleep for `seconds`."""
-        import asyncio  # noqa: PLC0415  a check waits for nothing
+        import asyncio  # noqa: PLC0415  a check does not wait
 
         await asyncio.sleep(seconds)
 

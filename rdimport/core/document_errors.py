@@ -109,12 +109,12 @@ def _sentence(detail: Any) -> str:
     kind, context = detail["type"], detail.get("ctx", {})
     if kind in {"enum", "literal_error"}:
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
-        said = _(
+        message = _(
             "expected one of {known}; found {found}",
             known=", ".join(choices),
             found=_found(detail["input"]),
         )
-        return said + suggestion(str(detail["input"]), choices)
+        return message + suggestion(str(detail["input"]), choices)
     template = _SENTENCES.get(kind)
     if template is None:
         return str(detail["msg"]).removeprefix("Value error, ")

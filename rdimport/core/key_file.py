@@ -1,4 +1,4 @@
-"""Files that hold a secret: for their owner only."""
+"""Files that hold a secret, readable by their owner only."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read_key(file: Path) -> str:
 
 
 def write_key(file: Path, key: str) -> None:
-    """Make a key file, durably. Raises OSError, FileExistsError among them."""
+    """Create a key file, durably. Raises OSError, such as FileExistsError."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(number, "w", encoding="ascii") as opened:

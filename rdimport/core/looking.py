@@ -1,6 +1,6 @@
-"""Looks whether a file is there, where it may not be allowed to look: pathlib raises
-PermissionError there before Python 3.14. And looks through folders, where pathlib's and glob's
-patterns find nothing without a word if they may not be listed.
+"""Tests whether files exist, also in places that may not be searched, where pathlib raises
+PermissionError before Python 3.14. And lists folders: for those that may not be listed, the
+patterns of pathlib and glob silently find nothing.
 """
 
 from __future__ import annotations
@@ -12,22 +12,24 @@ from pathlib import Path
 
 
 def exists(path: Path) -> bool:
-    """Whether something is seen there."""
+    """Whether something is visible there."""
     return os.path.exists(path)  # noqa: PTH110
 
 
 def is_file(path: Path) -> bool:
-    """Whether a file is seen there."""
+    """Whether a file is visible there."""
     return os.path.isfile(path)  # noqa: PTH113
 
 
 def is_folder(path: Path) -> bool:
-    """Whether a folder is seen there."""
+    """Whether a folder is visible there."""
     return os.path.isdir(path)  # noqa: PTH112
 
 
 def is_missing(path: Path) -> bool:
-    """Whether it is known that nothing is there. What may not be looked at is not missing."""
+    """Whether it is certain that nothing is there. A place that may not be searched is not
+    missing.
+    """
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):
@@ -38,9 +40,9 @@ def is_missing(path: Path) -> bool:
 
 
 def listed(folder: Path, pattern: str = "*") -> list[Path]:
-    """What is in a folder under such a name, in order; nothing where there is no folder.
+    """The entries of a folder that match a pattern, sorted; none if there is no folder.
 
-    Raises OSError where it may not be listed.
+    Raises OSError if it may not be listed.
     """
     try:
         found = sorted(folder.iterdir())
@@ -50,7 +52,7 @@ def listed(folder: Path, pattern: str = "*") -> list[Path]:
 
 
 def files_within(folder: Path, pattern: str = "*") -> Iterator[Path]:
-    """The files under such a name in a folder and all below it, in order. Raises OSError where one
+    """The files that match a pattern in a folder and all below it, sorted. Raises OSError if one
     may not be listed.
     """
     for path in listed(folder):

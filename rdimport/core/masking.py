@@ -50,7 +50,7 @@ _UNSEEN: Final = re.compile(
 )
 _NAME: Final = r"api[-_]?key[\"']?\s*[=:]\s*[\"']?"
 _ASSIGNED: Final = re.compile(_NAME + r"(?!(?:expected|esperava) )(?P<key>[^\s&\"'<>\\]+)")
-"""A value of `api_key`, but not our sentence about a wrong one in the settings."""
+"""A value of `api_key`, but not rdimport's own sentence about a wrong one in the settings."""
 _CLOSING: Final = " .…,;:\"'`)]}>“”’"
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 
@@ -79,7 +79,7 @@ class Mask:
         self._in_ids: list[str] = []
         self._short: dict[str, None] = {}
         self._short_ones: re.Pattern[str] | None = None
-        """Made when it is needed: it names them all."""
+        """A pattern of all short keys, compiled on first use."""
         self._keys: set[str] = set()
         self._learning = Lock()
         for key in keys:
@@ -137,7 +137,9 @@ class Mask:
         return found
 
     def _assigned(self) -> Iterator[re.Pattern[str]]:
-        """What finds the values of `api_key`: any, and the short keys, which may be in quotes."""
+        """Patterns for the values of `api_key`: any value, and the short keys, which may be in
+        quotes.
+        """
         yield _ASSIGNED
         with self._learning:
             if self._short and not self._short_ones:
@@ -152,8 +154,8 @@ class Mask:
                 yield reading.span(start, end)
 
     def _perhaps_in(self, text: str) -> Iterable[str]:
-        """The forms of which a part may be in a text: a worker knows hundreds of keys, and whatever
-        it says goes through here.
+        """The forms that may be in a text: a worker knows hundreds of keys, and masks all of its
+        output.
         """
         if len(self._with) <= len(text):
             return self._forms

@@ -11,7 +11,7 @@ ERASED: Final = "***"
 """The replacement for an address."""
 
 _ENDINGS: Final = "bz2|csv|gz|html?|jsonl?|ods|parquet|tsv|txt|xls[bmx]?|ya?ml|zip|zst"
-"""How the names of files end, which may be called by an address."""
+"""Endings of file names, which may be named after an address."""
 
 _UNSEEN: Final = re.compile("[\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 
@@ -23,7 +23,7 @@ class People:
 
     def __init__(self, emails: Iterable[str]) -> None:
         self.emails = tuple(dict.fromkeys(_plain(email).strip() for email in emails))
-        found = "|".join(map(_pattern, self.emails)) or "(?!)"  # nobody is in no text
+        found = "|".join(map(_pattern, self.emails)) or "(?!)"  # an empty set matches nothing
         longer = rf"[\w-]|\.(?!(?:{_ENDINGS})\b)\w"
         self._pattern = re.compile(rf"(?<![\w.%+-])(?:{found})(?!{longer})", re.IGNORECASE)
 

@@ -1,7 +1,7 @@
-"""The schemas of frames that rooms hand to each other.
+"""The schemas of frames that packages pass to each other.
 
-Apart from `core.row`, because loading polars takes a fifth of a second and most commands show
-what became of rows without touching one.
+Separate from `core.row`, because importing polars takes a fifth of a second, and most commands show
+results of rows without reading one.
 """
 
 from __future__ import annotations

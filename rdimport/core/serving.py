@@ -1,4 +1,4 @@
-"""What the servers on this machine share: their socket, and a time limit for a request's head."""
+"""Common to the servers on this machine: their socket, and a time limit for a request's head."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def bound(host: str, port: int, backlog: int) -> socket.socket:
 class TimedHead(HttpToolsProtocol):
     """A connection that is closed if the head of a request takes longer than `head_within`.
 
-    Without this limit, clients that connect and say nothing would take all the room.
+    Without this limit, clients that connect and send nothing would take all connections.
     """
 
     head_within = 5.0

@@ -17,7 +17,7 @@ from rdimport.core.looking import exists
 STDIN: Final = "-"
 _PLAIN: Final = re.compile(r"[\w./\\:=*?~+-]+")
 _EXPANDED: Final = frozenset('$`"“”„')
-"""What PowerShell takes for something else than itself between quotation marks."""
+"""Characters that PowerShell does not take literally between quotation marks."""
 
 
 def joined(words: Sequence[str]) -> str:
@@ -27,7 +27,7 @@ def joined(words: Sequence[str]) -> str:
 
 def for_powershell(words: Sequence[str]) -> str:
     """The same for PowerShell, which would end a word at `&`, `(`, `,` or `;`. The Command Prompt
-    takes it too, unless a word holds `$`, a backtick or a quotation mark.
+    accepts it too, unless a word contains `$`, a backtick or a quotation mark.
     """
     return " ".join(_for_powershell(word) for word in words)
 
@@ -48,8 +48,8 @@ def with_key(key: str, words: Sequence[str]) -> str:
 
 
 def installing(extra: str) -> str:
-    """The command that adds an extra of ours to where this program is: `pip` alone may be that of
-    another Python.
+    """The command that installs an extra of rdimport in its own environment: `pip` alone may belong
+    to another Python.
     """
     named, place = f"rdimport[{extra}]", Path(sys.prefix)
     if exists(place / "uv-receipt.toml"):
@@ -70,11 +70,11 @@ def whole(name: str, base: str = "") -> str:
 
 
 def at_home(name: str | Path) -> Path:
-    """The path, where it begins with `~/` in the user's folder. `~leads.csv` is a name like others,
-    unless it is that of a user.
+    """The path, with a leading `~/` replaced by the user's folder. `~leads.csv` is an ordinary
+    name, unless it is that of a user.
     """
     path = Path(name)
-    if os.name == "nt" and path.parts[:1] != ("~",):  # it would take any name for a user's
+    if os.name == "nt" and path.parts[:1] != ("~",):  # on Windows any name would count as a user's
         return path
     with suppress(RuntimeError):  # no such user
         return path.expanduser()

@@ -20,7 +20,7 @@ from rdimport.core.messages import _
 MOST: Final = 1 << 20
 """Maximum bytes; the largest mappings have about ten thousand."""
 WAIT: Final = 10.0
-"""Seconds for which a pipe such as `<(command)` may be silent."""
+"""Seconds for which a pipe such as `<(command)` may send nothing."""
 
 
 def read_small(
@@ -32,7 +32,7 @@ def read_small(
     """
     if "\0" in str(path):
         raise OSError(errno.EINVAL, _("a path cannot contain a NUL"))
-    if is_folder(path):  # which Windows opens as little as a file that may not be read
+    if is_folder(path):  # Windows opens neither a folder nor a file without read permission
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     number = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0))
     try:

@@ -24,4 +24,4 @@ class StopReason(StrEnum):
 
 
 AS_ASKED: Final = frozenset({StopReason.CANARY, StopReason.LIMIT})
-"""Reasons that are no failure: the run sent as many rows as its options allow."""
+"""Reasons that are not failures: the run sent as many rows as its options allow."""

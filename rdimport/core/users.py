@@ -9,7 +9,7 @@ from rdimport.core.messages import _
 
 def name_of(user: int) -> str:
     """The name of a user of this machine."""
-    if sys.platform == "win32":  # which has no such numbers
+    if sys.platform == "win32":  # Windows has no user numbers
         return _("number {user}", user=user)
     import pwd  # noqa: PLC0415  Windows has none
 

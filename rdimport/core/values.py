@@ -1,4 +1,6 @@
-"""Classes of named values that cost nothing to make: a dataclass is half a millisecond."""
+"""Classes of named values that are cheap to create: creating a dataclass takes half a
+millisecond.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,12 @@ else:
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, eq_default=False)
 class Values:
-    """A frozen dataclass to the type checker; it is neither compared nor shown."""
+    """A frozen dataclass to the type checker; it has neither equality nor a repr."""
 
     def __init__(self, **values: Any) -> None:
         vars(self).update(values)
 
 
 def names(kind: type[Values]) -> list[str]:
-    """The names of a class's values."""
+    """The names of the values of a class."""
     return [name for one in kind.__mro__ for name in getattr(one, "__annotations__", ())]

@@ -68,22 +68,22 @@ def _one_shown(value: object, beside: Iterable[object]) -> object:
     if isinstance(value, OSError) and value.strerror:
         return shown(_of_the_system(value, beside))
     if isinstance(value, str | Exception) and str(value) in SAID:
-        value = _said(str(value))
+        value = _system_message(str(value))
     return shown(str(value)) if isinstance(value, str | Path) else value
 
 
 def _of_the_system(error: OSError, beside: Iterable[object]) -> str:
-    """The system's words without its number, and the file unless the sentence names it anyway: a
-    temporary file beside it says nothing.
+    """The system's words without its number, and with the file's name unless the sentence names it
+    already, or it is a temporary file next to it.
     """
-    said = _said(error.strerror or str(error))
+    message = _system_message(error.strerror or str(error))
     file = PurePath(str(error.filename or "")).name
     paths = (PurePath(str(path)).name for path in beside if isinstance(path, str | PurePath))
     is_named = not file or any(name and name in file for name in paths)
-    return said if is_named else f"{said}: {error.filename}"
+    return message if is_named else f"{message}: {error.filename}"
 
 
-def _said(text: str) -> str:
+def _system_message(text: str) -> str:
     found = SAID.get(text, text)
     return found if language() == "en" else catalogue(language()).gettext(found)
 

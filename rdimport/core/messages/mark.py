@@ -4,5 +4,5 @@ from __future__ import annotations
 
 
 def untranslated(text: str) -> str:
-    """Marks a sentence for the catalogue that is translated where it is said, by `gettext`."""
+    """Mark a sentence for the catalogue; `gettext` translates it when it is shown."""
     return text

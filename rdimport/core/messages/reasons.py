@@ -60,10 +60,10 @@ def detail(text: str, lang: str = "en") -> str:
     """A detail in words: the sentence for a key of `Detail` or an evidence, anything else
     unchanged.
     """
-    key, _, said = text.partition(" ")
+    key, _, rest = text.partition(" ")
     if key in _DETAILS:
-        return detail_text(key, lang).format(said=said).removesuffix(": ")
-    return "; ".join(dict.fromkeys(_said(part, lang) for part in text.split("; ")))
+        return detail_text(key, lang).format(said=rest).removesuffix(": ")
+    return "; ".join(dict.fromkeys(_without_code(part, lang) for part in text.split("; ")))
 
 
 def detail_text(key: str, lang: str = "en") -> str:
@@ -73,7 +73,7 @@ def detail_text(key: str, lang: str = "en") -> str:
     return catalogue(lang).pgettext("detail", key)
 
 
-def _said(part: str, lang: str) -> str:
+def _without_code(part: str, lang: str) -> str:
     """The text of a response without its code; a bare status as a sentence."""
     code, _, words = part.partition(" ")
     if re.fullmatch(r"(rd|uncertain)\.[a-z0-9_]+", code):

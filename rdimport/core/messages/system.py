@@ -1,4 +1,4 @@
-"""What the operating system and SQLite say of a file most often, in the reader's language."""
+"""The most frequent messages of the operating system and SQLite, in the reader's language."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from rdimport.core.messages.mark import untranslated
 _IN_USE: Final = untranslated(
     "Permission denied, or another program such as Excel has it open: close it there"
 )
-"""Windows denies both in the same words."""
+"""Windows uses the same words for both."""
 
 _SQLITE: Final = (
     untranslated("database or disk is full"),
@@ -21,11 +21,11 @@ _SQLITE: Final = (
     untranslated("disk I/O error"),
     untranslated("database is locked"),
 )
-"""What SQLite says of a ledger's file, alike on every system."""
+"""SQLite's messages about a ledger's file, the same on every system."""
 
 
 def words(platform: str) -> dict[str, str]:
-    """The words of such a system, and the sentence of the catalogue."""
+    """The messages of such a system, and their entries in the catalogue."""
     denied = _IN_USE if platform == "win32" else untranslated("Permission denied")
     known = (
         (errno.ENOENT, untranslated("No such file or directory")),

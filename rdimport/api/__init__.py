@@ -1,4 +1,4 @@
-"""The public functions: `check` makes the plan of an import, `run` makes it and carries it out."""
+"""The public functions: `check` makes the plan of an import, `run` makes and executes it."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from rdimport.proposal import Proposal
     from rdimport.proposal.survey import Survey
 
-# What is not needed to open a list is imported once it is open: a thread reads it meanwhile.
+# Modules not needed to open a list are imported once it is open, while a thread reads it.
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -271,7 +271,7 @@ async def run_async(
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     given = names_of(files)
     tables = open_tables(given, _source_hints(hints, read_mapping))
-    # a run that may wait for hours holds no file open meanwhile
+    # a run that may wait for hours keeps no file open in that time
     with let_go(None if wait else tables[0].batches()) as begun:
         from random import SystemRandom  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""The types of the arguments of `check`, `run` and `propose`, as far as they can be told apart."""
+"""The types of the arguments of `check`, `run` and `propose`, as far as they can be checked."""
 
 from __future__ import annotations
 
@@ -38,4 +38,4 @@ KINDS: Final[Table[str, Test]] = {
     "Observer": callable,
     "Callable[[Departure], bool]": callable,
 }
-"""The test of each type, by how a declaration writes it."""
+"""The test for each type, by its spelling in a declaration."""

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class CheckOptions(NamedTuple):
-    """What a check is asked for; `api.run_async` explains the names."""
+    """The options of a check; `api.run_async` explains the names."""
 
     to: Destination | None
     quota: Quota | None
@@ -46,7 +46,7 @@ class CheckOptions(NamedTuple):
     keep: bool
     suppress: tuple[str, ...]
     sure: bool
-    """The account is the one that is meant, even if its name resembles another one."""
+    """The account is the intended one, even if its name resembles another one."""
     new_identity: bool
 
 

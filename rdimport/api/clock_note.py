@@ -1,4 +1,4 @@
-"""What to tell of a clock that is not that of the endpoint."""
+"""Notes about a clock that differs from the endpoint's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rdimport.report.words import Words
 
 
 def clock_notes(clock: ClockRange | None, lang: str) -> Iterator[str]:
-    """A sentence, if a person has to set this machine's clock."""
+    """A sentence if a person has to set this machine's clock."""
     if clock is None or not any(clock):
         return
     words = Words(lang)

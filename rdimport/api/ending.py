@@ -1,4 +1,4 @@
-"""How a run ends: its end is recorded in the ledger, and its report is written."""
+"""The end of a run: records it in the ledger, and writes the report."""
 
 from __future__ import annotations
 

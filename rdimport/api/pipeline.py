@@ -73,7 +73,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 _SHORT: Final = 10 * LONG
-"""Bytes of lists that hardly have so many rows that known ones are not validated."""
+"""Bytes of lists that are unlikely to have so many rows that known ones are not validated."""
 
 
 async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> RunResult:
@@ -86,14 +86,14 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         store.bring_up()
         hold = partial(store.hold, options.to.account)
         lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
-        # rows are read, and files hashed, while the ledger is looked through
+        # rows are read, and files hashed, while the ledger is opened and checked
         begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))
         hashes = ahead((table.fingerprint for table in lists.tables), "hash")
         stack.enter_context(let_go(hashes))
         ledger = stack.enter_context(store.open())
         # now, because waiting may have taken hours
         people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
-        # most nights nothing is sent, and the sender not needed
+        # preloaded only when needed: most nights nothing is sent
         per_second = options.quota.per_second if options.quota else None
         sender = partial(load_ahead, *libraries(options.transport, options.to.base_url, per_second))
         spool = stack.enter_context(Spool(options.state_dir, begins=sender))
@@ -119,10 +119,10 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
 
 
 def _see_what_can_be_known(lists: Opened, options: RunOptions) -> None:
-    """Raise what can be known before the ledger is opened."""
+    """Raise the errors that can be known before the ledger is opened."""
     refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
-    with suppress(ReportError):  # purge says what it is
+    with suppress(ReportError):  # `purge` reports it
         clean(options.report_dir)
     if sum(map(_size, lists.names)) < _SHORT:
         load_ahead(*LIBRARIES)
@@ -138,7 +138,7 @@ def _size(file: str) -> int:
 
 
 def _listen(options: RunOptions, stop_request: StopRequest, stack: ExitStack) -> None:
-    """Let signals, or the caller, stop the run."""
+    """Let signals or the caller stop the run."""
     if options.signals:
         stack.enter_context(stop_on_signals(stop_request))
     if options.stop is not None:
@@ -152,7 +152,7 @@ async def _import(
     stop_request: StopRequest,
     started: float,
 ) -> tuple[End, RunSummary, dict[str, list[Example]]]:
-    """Plan, send and report a run that has begun in the ledger; it gets its end in any case."""
+    """Plan, send and report a run that has begun in the ledger; its end is recorded in any case."""
     try:
         plan = await _in_thread(make, stop_request)
         end = End(stop_request.reason, read=not stop_request.is_set())
@@ -173,8 +173,8 @@ async def _import(
 
 
 def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
-    """Raise LedgerBusyError where a process that was lost lately may still send the rows in doubt
-    that are to be sent again.
+    """Raise LedgerBusyError if a process that was lost recently may still send the uncertain rows
+    that are to be resent.
     """
     if State.UNCERTAIN not in options.resend or options.resend_now:
         return
@@ -213,7 +213,7 @@ def _begin(
     ledger: Ledger, lock: Held, options: RunOptions, mapping: Mapping, files: Sequence[str]
 ) -> Run:
     now = options.clock.now()
-    said = RunRecord(
+    record = RunRecord(
         mapping=options.mapping_name,
         mapping_used=mapping_record.record(mapping, options.custom_fields),
         base_url=options.to.base_url,
@@ -231,12 +231,12 @@ def _begin(
         quota=str(options.quota) if options.quota else None,
         quota_per_second=options.quota.per_second if options.quota else None,
     )
-    # a report could not name it, and a shared ledger not store it
-    see_utf8((said.started_in, said.report_dir, said.mapping, *said.given, *said.again))
+    # a report could not contain such a name, and a shared ledger not store it
+    see_utf8((record.started_in, record.report_dir, record.mapping, *record.given, *record.again))
     name = run_name(now)
     key = hash_of(ledger, list(options.to.credentials().items()))
     key_claim = KeyClaim(key, options.store.is_held, options.yes)
-    return ledger.start_run(name, options.to.identity, now, said, key_claim, held=lock)
+    return ledger.start_run(name, options.to.identity, now, record, key_claim, held=lock)
 
 
 def _planner(
@@ -284,8 +284,8 @@ def _same_place(options: RunOptions) -> tuple[str, ...]:
 
 
 async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Run `work` in a thread, which ends with it: rows are sent for hours without it. On
-    cancellation, however often, wait for it to finish, because it uses the list and the ledger.
+    """Run `work` in a thread that ends with it, as sending takes hours without it. On cancellation,
+    however often, wait for it to finish, because it uses the list and the ledger.
     """
     loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "step")
     working = loop.run_in_executor(thread, copy_context().run, work)
@@ -358,7 +358,9 @@ async def _deliver(
 async def _pace(
     options: RunOptions, stop_request: StopRequest, tell: Callable[[str], None]
 ) -> AbstractContextManager[RateLimiter]:
-    """The pacer of the run, alone or sharing a quota; `tell` hears why it is not shared."""
+    """The pacer of the run, alone or sharing a quota; `tell` is called with the reason if it is not
+    shared.
+    """
     if options.quota is None or options.quota_dir is None:
         return nullcontext(EvenPacer(options.quota))
     return await shared_pace(

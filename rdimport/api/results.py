@@ -57,7 +57,7 @@ class CheckTally:
         self._known: Counter[str] = Counter()
 
     def record_input(self, file: int, table: Input) -> None:
-        """Nothing to record: no report is written."""
+        """Does nothing: no report is written."""
 
     def record_rows(
         self, rows: int, left_out: int, outcomes: Sequence[Outcome], already: int = 0
@@ -109,7 +109,7 @@ class CheckTally:
         self.filled.update(rows_by_field)
 
     def count_suspects(self, cells_by_code: Mapping[str, int]) -> None:
-        """Nothing to record: the preview counts them."""
+        """Does nothing: the preview counts them."""
 
     def note_names(self, names: Names) -> None:
         """Count the rows by conversion_identifier."""
@@ -118,13 +118,13 @@ class CheckTally:
         self.names = names._replace(new=self._new, known=self._known)
 
     def note_corrections(self, corrections: Sequence[Correction]) -> None:
-        """Nothing to record: a check changes nothing."""
+        """Does nothing: a check changes nothing."""
 
     def adopt(self, payloads: Mapping[bytes, bytes], *, last: bool) -> None:
-        """Nothing to record: a check changes nothing."""
+        """Does nothing: a check changes nothing."""
 
     def keep_adopted(self) -> None:
-        """Nothing to record: a check changes nothing."""
+        """Does nothing: a check changes nothing."""
 
     def problems(self) -> pl.DataFrame:
         """All stored problems, in the order of the input."""

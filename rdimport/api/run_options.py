@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 
 class Opened(NamedTuple):
-    """The lists of a run: what names them, their tables, and the batches of the first one if a
-    thread has begun to read it.
+    """The lists of a run: their names, their tables, and the batches of the first one if a thread
+    has begun to read it.
     """
 
     names: Sequence[str]

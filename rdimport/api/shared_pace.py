@@ -31,9 +31,9 @@ async def shared_pace(
     wait: float,
     tell: Callable[[str], None],
 ) -> AbstractContextManager[RateLimiter]:
-    """The pacer of a run. With a ledger in a database nobody else has the quota of its key
-    meanwhile: raises LedgerBusyError after `wait` seconds. With one in a state directory, runs of
-    this machine meet in a file at `place`; `tell` hears why they could not.
+    """The pacer of a run. With a ledger in a database, the run holds the quota of its key
+    exclusively, and LedgerBusyError is raised after `wait` seconds. With one in a state directory,
+    runs of this machine share a file at `place`; `tell` is called with the reason if they cannot.
     """
     name = json.dumps([endpoint(to.base_url), sorted(to.credentials().items())])
     hold = store.hold_of_quota(name, to.account, to.identity)
@@ -43,7 +43,7 @@ async def shared_pace(
     loop = asyncio.get_running_loop()
 
     def lost() -> None:
-        with suppress(RuntimeError):  # the run has ended meanwhile
+        with suppress(RuntimeError):  # the run has ended
             loop.call_soon_threadsafe(stop_request.stop, StopReason.LEASE)
 
     return _leased(quota, held, clock, lost)

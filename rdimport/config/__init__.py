@@ -34,7 +34,7 @@ __all__ = [
 ]
 
 _HOMES = {"NewJob": "new_job", "add_job": "new_job", "load": "reading"}
-"""Modules of the names that are not the model's. A module of the same name would hide one."""
+"""Modules of the names that are not in `model`. A module with a name's own name would hide it."""
 
 
 def __getattr__(name: str) -> object:

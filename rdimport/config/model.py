@@ -294,9 +294,9 @@ class Settings(_Table):
 
     def words(self, job: str) -> list[str]:
         """The command line of a job, starting with `run`, without the key."""
-        its = self.jobs[job]
+        entry = self.jobs[job]
         name, account = self.account_of(job)
-        words = ["run", *(self.word(file) for file in its.files), f"--account={name}"]
+        words = ["run", *(self.word(file) for file in entry.files), f"--account={name}"]
         words += [f"--plan={account.plan}"] if account.plan else []
         words += [f"--quota={account.quota}"] if account.quota else []
         words += [f"--reserve={account.reserve}"] if account.reserve else []

@@ -1,4 +1,4 @@
-"""Where the settings are: found without loading what reads them, as most commands have none."""
+"""Finds the settings without importing their model, as most commands have no settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def usual() -> Path:
 
 
 def leads_to(path: Path, environment: Mapping[str, str]) -> str:
-    """The environment variable by which the usual file is where it is; empty for another file."""
+    """The environment variable that sets the usual file's location; empty for another file."""
     folders = ("XDG_CONFIG_HOME", "HOME", "APPDATA", "USERPROFILE")
     known = [name for name in folders if path.is_relative_to(environment.get(name) or path / "no")]
     return known[0] if known and path == usual() else ""

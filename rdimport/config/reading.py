@@ -91,7 +91,7 @@ def _other_place(path: Path) -> str:
 
 
 def _hint(text: str, what: str, place: Place) -> str:
-    """What people write who are used to Windows or to a word processor."""
+    """A hint about mistakes of people who are used to Windows or to a word processor."""
     if "\\" in what:
         return _("; write paths with / or in single quotation marks: {path}", path=r"'C:\leads'")
     line = "".join(text.split("\n")[place[0] - 1 : place[0]])

@@ -19,7 +19,7 @@ _WHERE: Final = {
     "ping": ("env", "file", "command"),
     "url": ("env", "file", "command"),
 }
-"""Keys that tell where a secret is, in one of these ways."""
+"""Keys that give the location of a secret, each in its own way."""
 
 Contradiction = tuple[tuple[str, ...], str]
 
@@ -83,6 +83,6 @@ def _tables(data: Mapping[str, Any], *path: str) -> dict[str, Mapping[str, Any]]
 
 
 def _texts(value: object) -> list[str]:
-    """A text, or those of a list, without the empty ones."""
+    """A text, or those of a list, without empty ones."""
     many = value if isinstance(value, list) else [value]
     return [text.strip() for text in many if isinstance(text, str) and text.strip()]

@@ -49,7 +49,7 @@ class Message(NamedTuple):
 
 
 def applying(on: Sequence[Rule], now: JobEnding, before: JobEnding | None) -> list[Rule]:
-    """The rules that apply. Something that was the same the last time is not reported again."""
+    """The rules that apply. A result that is the same as last time is not reported again."""
     return [rule for rule in on if _applies(rule, now, before)]
 
 

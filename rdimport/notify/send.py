@@ -25,7 +25,7 @@ _CAUSE: Final = re.compile(r"\[(?:Errno -?\d+\] [\w ]+|SSL: \w+\])")
 
 
 LONGEST: Final = 60.0
-"""Maximum seconds for a notification: a server that answers byte by byte meets no timeout."""
+"""Maximum seconds for a notification: a server that responds byte by byte never meets a timeout."""
 
 
 def send(name: str, address: str, message: Message, patience: float = LONGEST) -> str:

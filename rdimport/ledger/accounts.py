@@ -249,8 +249,8 @@ def renamed(facts: str, new: str) -> str:
 
 def spelt(named: str, base_url: str, account: str) -> str:
     """The endpoint of a destination; empty for a manually named one, which has no keys."""
-    ours = base_url and address.identity(base_url, account) == named
-    return address.endpoint(base_url) if ours else ""
+    derived = base_url and address.identity(base_url, account) == named
+    return address.endpoint(base_url) if derived else ""
 
 
 def see_that_it_is_no_slip(

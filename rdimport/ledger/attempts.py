@@ -66,8 +66,8 @@ def kept(attempt: Attempt, after: int) -> str:
     """The stored part of an attempt besides its time, account, job and exit code. `after` is the
     number of the latest run.
     """
-    said = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
-    return json.dumps({**said, "batch": attempt.batch, "after": after}, ensure_ascii=False)
+    stored = {"message": attempt.message, "given": attempt.given, "mapping": attempt.mapping}
+    return json.dumps({**stored, "batch": attempt.batch, "after": after}, ensure_ascii=False)
 
 
 def line_of(stored: tuple[Any, ...], runs: Sequence[Line]) -> Line:

@@ -55,6 +55,6 @@ def in_sqlite(sql: str) -> str:
     """The same statement as SQLite spells it: tables without a schema, values without casts, and
     `:name` for a parameter.
     """
-    for ours, theirs in _SPELT.items():
-        sql = sql.replace(ours, theirs)
+    for postgres, sqlite in _SPELT.items():
+        sql = sql.replace(postgres, sqlite)
     return re.sub(r"%\((\w+)\)s", r":\1", re.sub(r"::\w+", "", sql))

@@ -174,8 +174,8 @@ class StoredRun(ABC):
         """Everything about the run except its rows: its settings, its end, its counters."""
         ((*known, text),) = self._ask(_FACTS)
         kept = json.loads(text)
-        said = (kept.get(name) or "" for name in ("trouble", "error"))
-        ending = kept.get("read_to_end"), *said, kept.get("rules") or {}
+        texts = (kept.get(name) or "" for name in ("trouble", "error"))
+        ending = kept.get("read_to_end"), *texts, kept.get("rules") or {}
         return RunFacts._make([*known, RunRecord.read(kept), *ending])
 
     def later(self) -> str | None:

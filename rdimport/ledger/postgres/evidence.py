@@ -36,10 +36,10 @@ WHERE destination = %(destination)s AND identity = %(identity)s AND state = 2 RE
 
     @contextmanager
     def _proving(self, destination: int, identities: Sequence[bytes]) -> Iterator[Ask]:
-        ours = {"destination": destination, "identities": identities}
+        values = {"destination": destination, "identities": identities}
         with self._ledger.writing() as ask:
-            ask(statements.ACCOUNT_FIRST, ours)
-            ask(statements.IN_ORDER, ours)
+            ask(statements.ACCOUNT_FIRST, values)
+            ask(statements.IN_ORDER, values)
             yield ask
 
     def _text(self, proof: Problem) -> str:
@@ -74,9 +74,9 @@ def recover(db: Connection, destination: int, epoch: int) -> None:
         db.execute(statements.RECOVER_UNLISTED, earlier)
     found = db.execute(statements.IN_FLIGHT, earlier).fetchall()
     if found:
-        ours = {**earlier, "identities": [identity for (identity,) in found]}
-        db.execute(statements.IN_ORDER, ours)
-        db.execute(statements.RECOVER, ours)
+        values = {**earlier, "identities": [identity for (identity,) in found]}
+        db.execute(statements.IN_ORDER, values)
+        db.execute(statements.RECOVER, values)
     db.execute(
         "UPDATE rdimport.run SET stopped_because = 'killed', exit_code = 3 WHERE destination = %s"
         " AND finished_at IS NULL AND stopped_because IS NULL AND epoch < %s",

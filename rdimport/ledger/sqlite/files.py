@@ -193,7 +193,7 @@ def _fill(new: Path, path: Path) -> None:
     with closing(source), closing(sqlite3.connect(new, isolation_level=None)) as target:
         try:
             source.backup(target)
-            found = [said for (said,) in target.execute("PRAGMA integrity_check(1)")]
+            found = [message for (message,) in target.execute("PRAGMA integrity_check(1)")]
         except sqlite3.Error as error:
             if getattr(error, "sqlite_errorcode", None) in _WRITING:
                 raise  # `new_file` names its place

@@ -62,7 +62,9 @@ _QUESTIONS: Final = (
 
 def looked_through(ledger: LedgerFile) -> Found:
     """See `port.Ledger`."""
-    wrong = [str(said) for (said,) in ledger.query("PRAGMA integrity_check(5)") if said != "ok"]
+    wrong = [
+        str(message) for (message,) in ledger.query("PRAGMA integrity_check(5)") if message != "ok"
+    ]
     if not wrong:
         with ledger.snapshot():
             wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))

@@ -228,10 +228,10 @@ def witness_name(key: bytes, account: str | None = None) -> str:
     """The file name of an account's witness, however the account is spelt; the pattern of all names
     if none is given.
     """
-    whose = "*"
+    suffix = "*"
     if account is not None:
-        whose = blake2b(fold(account).encode(), key=key, digest_size=4).hexdigest()
-    return f"{ledger_id(key)[:8]}-{whose}{SUFFIX}"
+        suffix = blake2b(fold(account).encode(), key=key, digest_size=4).hexdigest()
+    return f"{ledger_id(key)[:8]}-{suffix}{SUFFIX}"
 
 
 class Witness:

@@ -2,11 +2,11 @@
 
     python benchmarks/bench.py [--rows N] [--check-rows N] [--repeat N] [--only PART] …
 
-Every command runs in a process of its own, in turn with the others, several times; medians are
-printed. The peers have a Python of their own (`--peers`): pandera loads pandas where it finds it,
-and who uses rdimport need not have it. CPU per row is what one more row costs: the difference
-between a run of N rows and one of N/10, so that no start-up is in it. Wall-clock figures suffer
-from whoever else uses the machine; CPU and ratios do so less.
+Every command runs in its own process, in turn with the others, several times; medians are printed.
+The peers have their own Python (`--peers`): pandera loads pandas if it is installed, and users of
+rdimport need not have it. CPU per row is the marginal cost of a row: the difference between a run
+of N rows and one of N/10, which excludes start-up. Other load on the machine affects wall-clock
+figures most, CPU and ratios less.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ from rdimport.ledger import (
 HERE = Path(__file__).parent
 PEERS, CHECKERS = str(HERE / "peers.py"), str(HERE / "checkers.py")
 SHARE = {"httpx": 10, "requests": 10, "requests-threads": 10, "httpx2": 5, "xargs-curl": 50}
-"""Slow peers get this many times fewer rows; their cost per row does not depend on it."""
+"""Slow peers get this many times fewer rows; it does not affect their cost per row."""
 
 
 class Cost(NamedTuple):
-    """What a command took: seconds by the clock, seconds of CPU, MB at its peak."""
+    """What a command took: wall-clock seconds, CPU seconds, peak memory in MB."""
 
     wall: float
     cpu: float
@@ -57,9 +57,9 @@ peers_python = sys.executable
 
 
 def measured(command: list[str], codes: tuple[int, ...] = (0,)) -> Cost:
-    """Run a command to its end. Raises RuntimeError when it fails."""
+    """Run a command to its end. Raises RuntimeError if it fails."""
     start = time.monotonic()
-    # polars, which this process loads, leaves its allocator's settings to its children
+    # polars, loaded in this process, passes its allocator settings on to child processes
     kept = {name: value for name, value in os.environ.items() if name != "_RJEM_MALLOC_CONF"}
     with tempfile.TemporaryFile() as said:
         process = subprocess.Popen(
@@ -82,7 +82,7 @@ def rdimport(command: str, files: tuple[Path, Path], folder: Path, *more: str) -
 
 
 def forget_all(folder: Path) -> None:
-    """Remove the ledger, and what tells that there was one."""
+    """Remove the ledger and all traces of it."""
     for name in ("state", "witnesses"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
@@ -127,7 +127,7 @@ def sending(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterato
 
 
 def checking(folder: Path, rows: int, repeat: int) -> Iterator[str]:
-    """3 and 4: rows checked per second, and memory. The others get a tenth of the rows."""
+    """3 and 4: rows checked per second, and memory. The peers get a tenth of the rows."""
     ways: dict[str, Callable[[], tuple[Cost, int]]] = {}
 
     def ours(size: int, bad: float) -> Callable[[], tuple[Cost, int]]:
@@ -159,7 +159,7 @@ def checking(folder: Path, rows: int, repeat: int) -> Iterator[str]:
 
 
 def same_verdicts(folder: Path) -> None:
-    """Raise RuntimeError unless those that do the same job take and refuse as many rows."""
+    """Raise RuntimeError unless the peers that do the same job accept and refuse as many rows."""
     files = lists.write(folder, 2_000, 0.3)
     command = [*rdimport("check", files, folder), "--json"]
     told = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
@@ -201,7 +201,7 @@ def remembering(folder: Path, rows: int, repeat: int) -> Iterator[str]:
 
 
 def skipping(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterator[str]:
-    """6: known rows skipped a second, start-up and report included."""
+    """6: known rows skipped per second, including start-up and report."""
     target = ("--base-url", receiver.base_url, "--quota", "none")
     forget_all(folder)
     night = rdimport("run", lists.write(folder, rows), folder, *target)
@@ -216,7 +216,7 @@ def skipping(folder: Path, rows: int, repeat: int, receiver: Receiver) -> Iterat
 
 
 def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
-    """6: what the ledger costs: each row noted before it leaves, and its end, in groups."""
+    """6: the cost of the ledger: each row recorded before it is sent, and its result, in groups."""
     yield "| ledger, by rows in a group | CPU per row, µs | commits a second |"
     yield "|---:|---:|---:|"
     for group in (1, 16, 64):
@@ -243,7 +243,7 @@ def recording(folder: Path, rows: int, repeat: int) -> Iterator[str]:
 
 
 def script(*command: str) -> Iterator[str]:
-    """6: what another file of this folder prints."""
+    """6: the output of another script in this folder."""
     yield f"`{' '.join(command)}`:"
     yield ""
     done = subprocess.run(

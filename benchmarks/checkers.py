@@ -2,9 +2,9 @@
 
     python benchmarks/checkers.py NAME FILE.csv
 
-`same` ones do the same job: tidy all texts, e-mail syntax, phone numbers to E.164 by the library
-that knows them, states, tags, consent, bounds of length, and duplicates (the last row counts). As
-`rdimport check` does, they encode nothing. `light` ones do what many a script does: a pattern for
+`same` checkers do the same job: tidy all texts, check e-mail syntax, convert phone numbers to E.164
+with phonenumbers, states, tags, consent, length limits, and duplicates (the last row counts). Like
+`rdimport check`, they encode nothing. `light` checkers do what many scripts do: a pattern for
 addresses, digits for numbers, no duplicates. Each prints how many rows it would send and refuse.
 """
 

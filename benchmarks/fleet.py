@@ -1,10 +1,10 @@
-"""One worker with many accounts at a shared ledger: rows a second, CPU and memory of an account.
+"""One worker with many accounts on a shared ledger: rows per second, CPU and memory per account.
 
 `python benchmarks/fleet.py --accounts 25 100 --quota 60/min --seconds 30`. Each account has a list
-that is longer than that. What is measured begins when all accounts are at work: CPU of the worker
-and of PostgreSQL, the worker's memory and threads, and the connections to the database. What an
-account adds shows between two numbers of accounts. The endpoint is the receiver, which costs the
-same for any client.
+that lasts longer than that. Measured from when all accounts are running: CPU of the worker and of
+PostgreSQL, the worker's memory and threads, and the database connections. The cost per account is
+the difference between two numbers of accounts. The endpoint is the receiver, which costs the same
+for any client.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ WHERE datname = current_database() AND starts_with(application_name, 'rdimport')
 
 
 class Look(NamedTuple):
-    """What the worker, and the database, have used and done by a moment."""
+    """What worker and database have used and done so far."""
 
     at: float
     worker: float

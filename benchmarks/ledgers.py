@@ -1,14 +1,14 @@
-"""What a row costs each kind of ledger within a run: two writes (it begins, it ends), in groups.
+"""The cost of a row for each kind of ledger within a run: two writes (begin, end), in groups.
 
     python benchmarks/ledgers.py [--rows N] [--repeat N] [--grown 10000000]
 
-CPU of this process and, for PostgreSQL, of the server beside it; the server comes with the
-development packages. Beside each figure stands, as a measure of the machine at that moment, what
-the same rows cost without a ledger: they are inserted by psycopg into a table with one index, and
-updated, each group durable. Both are measured in turn; the figures are medians. Groups of one are
-few, as each waits for the disk. Then known rows are looked up. With --grown a shared ledger is made
-that knows so many conversions already, and the same is asked of that: what a group of 16 costs,
-before and after; look-up; size. The server does not vacuum meanwhile.
+CPU of this process and, for PostgreSQL, of the server, which comes with the development packages.
+As a baseline for the current state of the machine, each figure is followed by the cost of the same
+rows without a ledger: psycopg inserts them into a table with one index and updates them, each group
+durable. Both are measured in turn; figures are medians. There are few groups of one, as each waits
+for the disk. Then known rows are looked up. With --grown, a shared ledger with that many
+conversions is created and measured: the cost of a group of 16, before and after; look-up; size. The
+server does not vacuum meanwhile.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ INSERT INTO bare SELECT * FROM unnest(%b::bytea[], %b::bytea[], %b::int[], %b::i
 
 
 def bare(db: psycopg.Connection[Any], some: list[SendAttempt], group: int) -> None:
-    """The same two durable writes of each row, without a claim, a count, or a look at a lease."""
+    """The same two durable writes per row, without claim, count or lease check."""
     before: list[SendAttempt] = []
     for start in range(0, len(some), group):
         begun = some[start : start + group]
@@ -104,7 +104,7 @@ def bare(db: psycopg.Connection[Any], some: list[SendAttempt], group: int) -> No
 
 
 def cost(write: Callable[[], None], cpu: Callable[[], float], count: int) -> tuple[float, float]:
-    """Microseconds of CPU a row, ours and the server's."""
+    """Microseconds of CPU per row, ours and the server's."""
     mine, theirs = time.process_time(), cpu()
     write()
     return (time.process_time() - mine) / count * 1e6, (cpu() - theirs) / count * 1e6
@@ -124,7 +124,7 @@ def measured(kind: Kind, most: int, repeat: int) -> None:
                 at = time.perf_counter()
                 cpu = cost(lambda: written(run, some, group), kind.cpu, count)  # noqa: B023
                 found.append(Measured(*cpu, *base, count / (time.perf_counter() - at)))
-        told(kind.name, group, found[1:])  # the first one warms up
+        told(kind.name, group, found[1:])  # the first is a warm-up
     where = kind.ledger.destination("there")
     assert where is not None
     known = pl.Series([one.identity for one in rows(0, first)], dtype=pl.Binary)
@@ -148,7 +148,7 @@ VACUUM ANALYZE rdimport.conversion
 
 
 def grown(most: int) -> None:
-    """A shared ledger before and after it has grown."""
+    """Measure a shared ledger before and after it has grown."""
     quick = {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB"}
     with serving(**quick, maintenance_work_mem="1GB") as server:
         url = server.new_database()
@@ -184,7 +184,7 @@ def looked_up(ledger: Ledger, most: int) -> None:
 
 
 class Measured(NamedTuple):
-    """Microseconds of CPU a row, ours and the server's, of a ledger and without one."""
+    """Microseconds of CPU per row, ours and the server's, with a ledger and without one."""
 
     ours: float
     server: float
@@ -203,7 +203,7 @@ def told(name: str, group: int, found: list[Measured]) -> None:
 
 
 class Kind(NamedTuple):
-    """A ledger, the CPU of its server so far, and a table of nobody's to compare it with."""
+    """A ledger, its server's CPU so far, and a bare table to compare it with."""
 
     name: str
     ledger: Ledger

@@ -34,7 +34,7 @@ legal_bases:
 
 
 def write(folder: Path, rows: int, bad: float = 0.0) -> tuple[Path, Path]:
-    """A CSV of so many rows with 12 columns, a share of which is bad; and its mapping."""
+    """Write a CSV with 12 columns, a share of whose rows is bad, and its mapping."""
     chance = random.Random(rows)
     path, mapping = folder / f"list_{rows}_{bad}.csv", folder / "mapping.yaml"
     mapping.write_text(MAPPING, encoding="utf-8")

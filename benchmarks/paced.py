@@ -1,12 +1,12 @@
-"""What a row costs that waits for its slot of a quota: CPU of each thread, and how often they wake.
+"""The cost of a row that waits for its slot in a quota: CPU per thread, and how often they wake.
 
     python benchmarks/paced.py                          # a minute and a half
     python benchmarks/paced.py --against ../other-tree  # in turn with the package of another tree
 
-`own` is rdimport's own part: a whole run whose sender answers by a timer, so that nothing is sent.
-The other runs differ from it by their sender, its connection and TLS. `hand` is what one would
-write instead: http.client over one connection, a durable note before each row and one after it, no
-validation, no report. The runs of a round are at work together: each sleeps nearly all of the time.
+`own` is rdimport's own share: a whole run whose sender answers after a timer, so that nothing is
+sent. The other runs add a sender, its connection and TLS. `hand` is the script one would write
+instead: http.client over one connection, a durable note before and after each row, no validation,
+no report. The runs of a round run concurrently: each sleeps nearly all of the time.
 """
 
 from __future__ import annotations
@@ -38,13 +38,13 @@ from rdimport.delivery.transport import Reply
 
 KINDS = ["own", "direct", "direct, TLS", "httpx", "httpx, TLS", "hand"]
 FIRST = 10
-"""Rows before those that are looked at: connections are open, what is done once is done."""
+"""Warm-up rows: connections are opened, one-off work is done."""
 
 PARTS = ["loop", "ledger", "process", "woken"]
 
 
 def looked_at() -> dict[str, float]:
-    """The CPU of each thread in ms, and how often a thread of this process was waited for."""
+    """The CPU of each thread in ms, and the voluntary context switches of this process."""
     found = {"process": 1e3 * time.process_time()}
     for thread in threading.enumerate():
         name = "loop" if thread is threading.main_thread() else thread.name
@@ -55,7 +55,7 @@ def looked_at() -> dict[str, float]:
 
 
 class Meter:
-    """Called after each row; what one of them costs."""
+    """Called after each row; measures the cost of one."""
 
     def __init__(self, rows: int) -> None:
         self._rows = rows
@@ -74,14 +74,14 @@ class Meter:
 
 
 class Answering:
-    """A transport that sends nothing and accepts all."""
+    """A transport that sends nothing and accepts everything."""
 
     def start(self, _request: Any, done: Callable[[Any], None]) -> None:
         body = b'{"event_uuid":"5408c5a3-4711-4f2e-8d0b-13407a3e30f3"}'
         asyncio.get_running_loop().call_later(0.01, done, Reply(200, {}, body))
 
     def abandon(self, done: Callable[[Any], None]) -> None:
-        """There is nothing to end."""
+        """Nothing to abandon."""
 
 
 @asynccontextmanager
@@ -101,7 +101,7 @@ def run(kind: str, port: int, rows: int, per_minute: int) -> dict[str, float]:
 
     file, mapping = lists.write(Path.cwd(), FIRST + rows + 1)
     scheme = "https" if "TLS" in kind else "http"
-    # a key of its own: runs with the same one share its quota, and each row looks at the others
+    # its own key: runs with the same key share its quota, and each row checks the others
     to = rdimport.RDStation(f"{os.getpid():020d}", base_url=f"{scheme}://localhost:{port}")
     options: dict[str, Any] = {"quota": f"{per_minute}/min", "on_event": watch}
     options["transport"] = "httpx" if "httpx" in kind else "lean"
@@ -110,7 +110,7 @@ def run(kind: str, port: int, rows: int, per_minute: int) -> dict[str, float]:
 
 
 def by_hand(port: int, rows: int, per_minute: int) -> dict[str, float]:
-    """The leanest script that knows after a crash what it may have sent."""
+    """The leanest script that knows what it may have sent after a crash."""
     meter = Meter(rows)
     db = sqlite3.connect("hand.sqlite3", isolation_level=None)
     db.execute("PRAGMA journal_mode = WAL")

@@ -2,7 +2,7 @@
 
     python benchmarks/peers.py NAME URL FILE.csv
 
-`bare` is no peer but the limit: a socket client that only posts bodies that are ready.
+`bare` is not a peer but the limit: a socket client that only posts prepared bodies.
 """
 
 from __future__ import annotations
@@ -132,7 +132,7 @@ async def pyreqwest_client(url: str, file: str) -> None:
             await (await request.send()).json()
 
         await workers(post, bodies(file))
-    os._exit(0)  # version 0.15.1 aborts now and then while the interpreter ends
+    os._exit(0)  # version 0.15.1 sometimes aborts at interpreter exit
 
 
 def requests_loop(url: str, file: str) -> None:

@@ -1,14 +1,14 @@
-"""How much of an account's quota does a run use, and how often is it turned away?
+"""How much of an account's quota does a run use, and how often is it refused?
 
     python benchmarks/quota.py                       # the clock scaled down: windows of 3 seconds
     python benchmarks/quota.py --seconds 60 --windows 10      # ten minutes of real time
     python benchmarks/quota.py --others 0.3 --headers none
     python benchmarks/quota.py --runs 2              # two runs of one account, each with a ledger
 
-An endpoint of its own, in a process of its own, counts requests in fixed windows as RD does (120 in
-each) and says so in its headers. `--others` is the share of the quota that another client takes, at
-random moments. The first and the last window are not counted: the run is not there all the time.
-With `--runs`, several processes import at the same time; `--apart` keeps them from sharing.
+A separate endpoint process counts requests in fixed windows as RD does (120 in each) and reports
+that in its headers. `--others` is the share of the quota that another client uses, at random
+moments. The first and the last window are not counted, as the run covers only part of them. With
+`--runs`, several processes import at the same time; `--apart` keeps them from sharing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MAPPING = "version: 1\nconversion_identifier: Bench\nfields: {email: email}\n"
 
 
 class Endpoint:
-    """Fixed windows, counted from the start of the endpoint plus a random phase."""
+    """Counts in fixed windows from the start of the endpoint plus a random phase."""
 
     def __init__(self, seconds: float, others: float, headers: str, latency: float) -> None:
         self.seconds = seconds
@@ -113,10 +113,10 @@ def endpoint_process(pipe: Connection, told: argparse.Namespace) -> None:
 
 
 def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, rows: int) -> None:
-    """One run: a process of its own, with a list and a ledger of its own."""
+    """One run, in its own process, with its own list and ledger."""
     home = folder / name
     home.mkdir()
-    os.environ["XDG_CACHE_HOME"] = str(folder / "quota")  # where runs meet to share the quota
+    os.environ["XDG_CACHE_HOME"] = str(folder / "quota")  # where runs share the quota
     file = home / "list.csv"
     file.write_text("email\n" + "".join(f"{name}-{i}@exemplo.com.br\n" for i in range(rows)))
     done = api.run(

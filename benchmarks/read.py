@@ -1,12 +1,11 @@
-"""How fast, and in how much memory, are lists of contacts read?
+"""How fast are lists of contacts read, and with how much memory?
 
     python benchmarks/read.py [--rows 1000000] [--only clean,quoted] [--one-core]
 
-Writes invented lists of 12 columns (160 bytes a row) to a temporary folder, reads each in a process
-of its own, and prints rows a second and the most memory that the process ever held. Reading alone:
-no cleaning, no validation.
+Writes invented lists of 12 columns (160 bytes per row) to a temporary folder, reads each in its own
+process, and prints rows per second and peak memory. Only reading: no cleaning, no validation.
 
-Measured on one core of a shared machine (--one-core; rows a second, in brackets with opening):
+Measured on one core of a shared machine (--one-core; rows per second, in brackets with opening):
 
     text, clean        1,280,000 (895,000)   140 MB; 10,000,000 rows of 1.6 GB: 1,147,000, 143 MB
     text, all quoted     701,000 (567,000)   130 MB
@@ -18,7 +17,8 @@ Measured on one core of a shared machine (--one-core; rows a second, in brackets
     xlsx                        (124,000)   1,240 MB; Excel's most, 1,048,576 rows: 1,400 MB
     ods                          (17,000)   219 MB for 100,000 rows
 
-Texts are since read in batches of two chunks, which takes 17 to 26 MB more (600,000 rows, in turn).
+Since then, texts are read in batches of two chunks, which takes 17 to 26 MB more (600,000 rows, in
+alternation).
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def text(encoding: str, address: str = "") -> Callable[[Path, int], None]:
 
 
 def stray(path: Path, rows: int) -> None:
-    """Every thousandth row has a quotation mark that never closes."""
+    """Write an unclosed quotation mark in every thousandth row."""
     with path.open("w", encoding="utf-8", newline="") as stream:
         for i, line in enumerate(lines(rows)):
             stream.write(line.replace("Ana", '"Ana', 1) if i % 1000 == 999 else line)
@@ -90,7 +90,7 @@ def packed(path: Path, rows: int) -> None:
 
 
 def xlsx(path: Path, rows: int) -> None:
-    """At most what a sheet of Excel holds."""
+    """Write at most as many rows as an Excel sheet holds."""
     book = xlsxwriter.Workbook(path, {"constant_memory": True, "strings_to_numbers": False})
     sheet = book.add_worksheet("Leads")
     for number in range(min(rows + 1, 1_048_576)):
@@ -99,7 +99,7 @@ def xlsx(path: Path, rows: int) -> None:
 
 
 def ods(path: Path, rows: int) -> None:
-    """A tenth of the rows: no one keeps a million of them in this format."""
+    """Write a tenth of the rows: nobody keeps a million of them in this format."""
     names = ("office", "table", "text")
     spaces = " ".join(
         f'xmlns:{name}="urn:oasis:names:tc:opendocument:xmlns:{name}:1.0"' for name in names

@@ -1,21 +1,21 @@
-"""Who finds out the encoding and the delimiter of a contact list best? Own judgement and others.
+"""Which library detects the encoding and delimiter of a contact list best? Ours and others.
 
     python benchmarks/read_encodings.py
 
 Writes lists of invented people in every encoding and delimiter that matters in Brazil, in several
-sizes and kinds, and counts how many of them each judge reads without one wrong character (encoding)
-or names right (delimiter). charset-normalizer, chardet and clevercsv are asked when installed.
+sizes and kinds, and counts how many of them each judge reads without a wrong character (encoding)
+or identifies (delimiter). charset-normalizer, chardet and clevercsv take part if installed.
 
-Measured with 3.5.2, 7.7.0 and 0.8.5 (lists read without one wrong character, of 852 usual ones and
-of 34 that hold hardly anything beyond ASCII; delimiters named right, of 96):
+Measured with 3.5.2, 7.7.0 and 0.8.5 (lists read without a wrong character, of 852 usual ones and of
+34 with hardly anything beyond ASCII; delimiters identified, of 96):
 
     judge               usual  scarce     judge        delimiters
     rdimport              851      34     rdimport             96
     chardet               852      28     clevercsv            96
     charset-normalizer    630      13     csv.Sniffer          80
 
-So none of them is a dependency: the only one that comes near reads a list in which one dash or
-ordinal is not ASCII as something else, and such lists are common here.
+So none of them is a dependency: the only one that comes close misreads lists in which a single dash
+or ordinal is not ASCII, and such lists are common here.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ SIZES = (2, 10, 100, 2_000)
 
 
 def table(kind: str, size: int, seed: int) -> list[list[str]]:
-    """A list of so many people; of the kind `sparse` nearly none has an accent."""
+    """A list of `size` people; in the kind `sparse`, hardly any name has an accent."""
     chance = random.Random(seed)
     plain = kind == "sparse"
     rows = [["Nome", "E-mail", "Telefone", "Cidade", "Observação" if not plain else "Obs"]]
@@ -70,7 +70,7 @@ def table(kind: str, size: int, seed: int) -> list[list[str]]:
 
 
 def corpus() -> Iterator[tuple[str, str, str, bytes, str]]:
-    """(encoding, delimiter, kind, bytes, text) of every list that its encoding can write."""
+    """(encoding, delimiter, kind, bytes, text) of every list that its encoding can represent."""
     for number, (encoding, delimiter, kind, size) in enumerate(
         itertools.product(ENCODINGS, DELIMITERS, NOTE, SIZES)
     ):
@@ -84,7 +84,9 @@ def corpus() -> Iterator[tuple[str, str, str, bytes, str]]:
 
 
 def scarce() -> Iterator[tuple[str, str, str, bytes, str]]:
-    """Lists of plain ASCII but for one word or mark, and UTF-8 ones with one Windows-1252 byte."""
+    """Lists in plain ASCII except for one word or mark, and UTF-8 ones with one Windows-1252
+    byte.
+    """
     words = (
         "São Goiânia Belém Maceió Iguaçu João José Inês Thaís Íris NÃO AÇÃO JOSÉ CÂMARA PÃES avô às"
         " 1ª nº 45° – ’ “x” … Muñoz Müller Três ÁREA Época Última"
@@ -98,7 +100,7 @@ def scarce() -> Iterator[tuple[str, str, str, bytes, str]]:
 
 
 def same_text(codec: str | None, data: bytes, text: str) -> bool:
-    """Does the codec give back the text, to the letter?"""
+    """Whether the codec returns exactly the text."""
     try:
         if codec and codec.lower().replace("-", "") == "utf8":
             return data.decode(codec, "replace").removeprefix("\ufeff").startswith(text)
@@ -110,7 +112,7 @@ def same_text(codec: str | None, data: bytes, text: str) -> bool:
 def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
     judges: dict[str, Callable[[bytes], str | None]] = {"rdimport": guess_encoding}
     if importlib.util.find_spec("charset_normalizer"):
-        from charset_normalizer import from_bytes  # noqa: PLC0415  only when installed
+        from charset_normalizer import from_bytes  # noqa: PLC0415  only if installed
 
         def normalizer(data: bytes) -> str | None:
             best = from_bytes(data).best()
@@ -118,7 +120,7 @@ def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
 
         judges["charset-normalizer"] = normalizer
     if importlib.util.find_spec("chardet"):
-        import chardet  # noqa: PLC0415  only when installed
+        import chardet  # noqa: PLC0415  only if installed
 
         judges["chardet"] = lambda data: chardet.detect(data)["encoding"]
     return judges
@@ -133,7 +135,7 @@ def delimiter_judges() -> dict[str, Callable[[str], str]]:
 
     judges = {"rdimport": own, "csv.Sniffer": sniffer}
     if importlib.util.find_spec("clevercsv"):
-        import clevercsv  # noqa: PLC0415  only when installed
+        import clevercsv  # noqa: PLC0415  only if installed
 
         judges["clevercsv"] = lambda text: clevercsv.Sniffer().sniff(text[:20_000]).delimiter
     return judges

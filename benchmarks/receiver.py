@@ -1,5 +1,5 @@
-"""The fastest receiver that plain asyncio allows, in a process of its own: what it costs is the
-same for every client, so the clients' ratios are theirs alone.
+"""The fastest receiver that plain asyncio allows, in its own process: it costs the same for every
+client, so ratios depend on the clients alone.
 
 Any POST is answered with 200 and an event_uuid, a GET with what arrived so far. The parser
 trusts its clients: it is a measuring instrument, not an endpoint (that is `rdimport sandbox`).
@@ -26,12 +26,12 @@ _ANSWER = _HEAD + str(len(_UUID)).encode() + b"\r\n\r\n" + _UUID
 
 
 class Arrived(NamedTuple):
-    """What the receiver saw since it was started or asked before."""
+    """What the receiver got since it was started or last asked."""
 
     requests: int
     bytes: int
     first: float
-    """When the first of them came, by the machine's monotonic clock."""
+    """When the first of them arrived, by the machine's monotonic clock."""
 
 
 class _Seen:
@@ -85,13 +85,13 @@ async def _serve(latency: float) -> None:
     )
     print(server.sockets[0].getsockname()[1], flush=True)
     gone = asyncio.Event()
-    asyncio.get_running_loop().add_reader(sys.stdin, gone.set)  # whoever started it has ended
+    asyncio.get_running_loop().add_reader(sys.stdin, gone.set)  # the starting process has ended
     await gone.wait()
     server.close()
 
 
 class Receiver(NamedTuple):
-    """A receiver at work."""
+    """A running receiver."""
 
     port: int
 
@@ -100,14 +100,14 @@ class Receiver(NamedTuple):
         return f"http://127.0.0.1:{self.port}"
 
     def arrived(self) -> Arrived:
-        """What it saw since it was last asked."""
+        """What it got since it was last asked."""
         with urllib.request.urlopen(self.base_url) as answer:
             return Arrived(*json.load(answer))
 
 
 @contextmanager
 def receiving(latency: float = 0.0) -> Iterator[Receiver]:
-    """Start one; `latency` is how many seconds each answer takes."""
+    """Start one; `latency` is the seconds each answer takes."""
     process = subprocess.Popen(
         [sys.executable, __file__, str(latency)],
         stdin=subprocess.PIPE,

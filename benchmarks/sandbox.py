@@ -1,7 +1,7 @@
 """How fast the sandbox starts and answers: `python benchmarks/sandbox.py [CONVERSIONS]`.
 
-The client writes ready-made bytes on 32 connections, so that the sandbox is what is measured. Where
-the system allows it, the sandbox is held to one core and the client to another.
+The client writes prepared bytes on 32 connections, so that only the sandbox is measured. If the
+system allows it, sandbox and client are pinned to one core each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ CONNECTIONS = 32
 
 
 class Client(asyncio.Protocol):
-    """One connection: the next request leaves when the answer to the last one is whole."""
+    """One connection: it sends the next request when the answer to the last one is complete."""
 
     def __init__(self, work: Work) -> None:
         self.work = work
@@ -98,7 +98,7 @@ def payload() -> str:
 
 
 async def load(base_url: str, key: str, count: int) -> float:
-    """Seconds for so many conversions."""
+    """Seconds for `count` conversions."""
     where = urlsplit(base_url)
     work = Work(f"/platform/conversions?api_key={key}", count)
     loop = asyncio.get_running_loop()

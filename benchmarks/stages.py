@@ -2,11 +2,11 @@
 
     python benchmarks/stages.py [ROWS] [ROWS-TO-CHECK]
 
-The run is the one of bench.py, and its stages are the own time of each module's functions. cProfile
-makes everything dearer, small functions most, so the shares are a guide and bench.py has the
-figures. A check is a few large steps: they are taken one after the other, each by its CPU time,
-without a profiler. Then the same check as it is, the next batch read while this one is planned:
-what each thread does of it; the same rows as a workbook; and what a list costs that is known.
+The run is that of bench.py, and its stages are the own time of each module's functions. cProfile
+slows down everything, small functions most, so the shares are a guide and bench.py has the figures.
+A check is a few large steps: they are run one after the other, each measured by CPU time, without a
+profiler. Then the real check, which reads the next batch while this one is planned: the CPU of each
+thread; the same rows as a workbook; and the cost of a list whose rows are known.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ def check_stages(file: str, mapping: Mapping) -> Iterator[tuple[str, float]]:
         finally:
             spent[stage] += time.process_time() - start
 
-    # Reading goes on in a thread of its own: all of it first, so that it is not taken for others.
+    # Reading has its own thread: read everything first, so that it does not count for other stages.
     for batch in timed("read: decode, cut into cells, mend", lambda: list(batches)):
         frame = timed("clean", lambda b=batch: cells(b, bound)[0].frame)
         timed("validate", lambda f=frame: failures(f, bound.schema))
@@ -138,7 +138,7 @@ def print_check(rows: int) -> None:
 
 
 def print_overlap(rows: int) -> None:
-    """The CPU time of a check's threads, and how much of two cores that is."""
+    """The CPU time of a check's threads, and its share of two cores."""
     reading = [0.0]
     kept = table.ahead
 
@@ -167,7 +167,7 @@ def print_overlap(rows: int) -> None:
 
 
 def print_workbook(rows: int) -> None:
-    """The CPU time of a check of a workbook and of its parts, and that of fastexcel alone."""
+    """The CPU time of checking a workbook and of its parts, and that of fastexcel alone."""
     with tempfile.TemporaryDirectory() as name:
         file, mapping = lists.write(Path(name), rows)
         book = file.with_suffix(".xlsx")
@@ -181,7 +181,7 @@ def print_workbook(rows: int) -> None:
         read = InputFile(book.name, book)
         how = {"header_row": None, "skip_rows": 0, "dtypes": "string"}
         few = str(lists.write(Path(name), 10)[0])
-        api.check(few, Mapping.load(mapping), keep=False)  # what is loaded once is loaded
+        api.check(few, Mapping.load(mapping), keep=False)  # load what is loaded once
         parts = {
             "fastexcel alone": lambda: fastexcel.read_excel(book).load_sheet(0, **how).to_polars(),
             "measure its shared texts": lambda: texts_of_plain(read),
@@ -197,8 +197,8 @@ def print_workbook(rows: int) -> None:
 
 
 def print_known(rows: int) -> None:
-    """The stages of a run over rows that an earlier one has sent. What is read meanwhile counts for
-    the stage beside it.
+    """The stages of a run over rows that an earlier one has sent. Concurrent reading counts for the
+    stage it overlaps.
     """
     spent: Counter[str] = Counter()
 
@@ -232,7 +232,7 @@ def print_known(rows: int) -> None:
 
 
 def carry_out(folder: Path, to: RDStation, rows: int, quota: str | None) -> int:
-    """A run in a folder; returns how many rows were accepted."""
+    """Run in a folder; return how many rows were accepted."""
     folder.mkdir(exist_ok=True)
     file, mapping = lists.write(folder, rows)
     done = asyncio.run(
@@ -249,7 +249,7 @@ def carry_out(folder: Path, to: RDStation, rows: int, quota: str | None) -> int:
 
 
 def print_run(rows: int, quota: str | None) -> None:
-    """The stages of a run, as quick as it goes or at the pace of a quota."""
+    """The stages of a run, at full speed or at the pace of a quota."""
     profiles = []
 
     def profiled() -> None:
@@ -260,7 +260,7 @@ def print_run(rows: int, quota: str | None) -> None:
 
     with tempfile.TemporaryDirectory() as name, receiving() as receiver:
         to = RDStation("benchmark", base_url=receiver.base_url)
-        carry_out(Path(name) / "first", to, 10, quota)  # what is loaded once is loaded
+        carry_out(Path(name) / "first", to, 10, quota)  # load what is loaded once
         threading.setprofile(lambda *_: (sys.setprofile(None), profiled()))
         main_thread = cProfile.Profile(time.thread_time)
         profiles.append(main_thread)

@@ -1,4 +1,4 @@
-"""The clients that could send, compared: cost of one row, and what they say of doubt.
+"""Compare the HTTP clients that could send: cost per row, and how many rows end in doubt.
 
     python benchmarks/transports.py [ROWS]
 
@@ -42,7 +42,7 @@ from rdimport.destination.rdstation.endpoint import RDStation
 
 PAYLOAD = '{"conversion_identifier":"x","email":"a@exemplo.com.br","name":"' + "y" * 360 + '"}'
 PLACES = 16
-LOOPS: list[asyncio.AbstractEventLoop] = []  # kept, or their end would be complained of
+LOOPS: list[asyncio.AbstractEventLoop] = []  # kept, or closing them would cause warnings
 LIMITS = {"max_connections": PLACES, "max_keepalive_connections": PLACES, "keepalive_expiry": 4.0}
 Way = Callable[[str], object]
 
@@ -114,7 +114,7 @@ async def drive(rows: int, post: Callable[[int], Awaitable[object]], places: int
 
 
 async def cost(way: Way, base_url: str, rows: int, places: int) -> float:
-    """Seconds of CPU per row."""
+    """CPU seconds per row."""
     to = RDStation("k", base_url=base_url)
     async with way(base_url) as transport:  # type: ignore[attr-defined]
 
@@ -131,9 +131,9 @@ async def cost(way: Way, base_url: str, rows: int, places: int) -> float:
 async def closing(
     way: Way, rows: int, after_body: float, idle: tuple[float, float], gap: tuple[float, float]
 ) -> dict[str, int]:
-    """Ends of rows where the server closes connections that were at rest for so long, from the
-    least to the most, and with a chance of `after_body` also instead of an answer; there are gaps
-    of so many seconds between two rows.
+    """Results of rows if the server closes connections after `idle` seconds (minimum, maximum), and
+    with probability `after_body` also instead of an answer; `gap` is the pause in seconds between
+    two rows.
     """
     chance = random.Random(8)
     read: set[int] = set()
@@ -154,7 +154,7 @@ async def closing(
         finally:
             writer.close()
 
-    loop = asyncio.new_event_loop()  # not ours: a server does not wait for its clients
+    loop = asyncio.new_event_loop()  # a separate loop: a server does not wait for its clients
     LOOPS.append(loop)
     threading.Thread(target=loop.run_forever, daemon=True).start()
     starting = asyncio.start_server(serve, "127.0.0.1", 0)
@@ -183,7 +183,7 @@ async def closing(
 async def main() -> None:
     await compare(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
     sys.stdout.flush()
-    os._exit(0)  # pyreqwest 0.15.1 aborts now and then while the interpreter ends
+    os._exit(0)  # pyreqwest 0.15.1 sometimes aborts at interpreter exit
 
 
 async def compare(rows: int) -> None:
@@ -203,7 +203,7 @@ async def compare(rows: int) -> None:
     print("|---|---|---:|---:|---:|---:|")
     for name, way in WAYS.items():
         if name == "httpx2":
-            continue  # its exceptions are of its own; the code below it is httpx's
+            continue  # it has its own exceptions; the code below it is httpx's
         for share, words in ((0.0, "when idle"), (0.05, "also 5 % instead of an answer")):
             told = await closing(way, rows // 2, share, (0.001, 0.02), (0.0, 0.02))
             print(f"| {name} | {words} | {' | '.join(map(str, told.values()))} |")

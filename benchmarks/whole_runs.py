@@ -1,15 +1,15 @@
-"""Whole runs of both senders against servers that close connections at rest: what is in doubt, what
-stops early, what a row costs, how long an answer takes.
+"""Whole runs of both senders against servers that close idle connections: rows in doubt, early
+stops, cost per row, time per answer.
 
     python benchmarks/whole_runs.py                      # all quotas and closes, plain and TLS
     python benchmarks/whole_runs.py --quotas none --rows 500 --closes "at once" "2 ms"
     python benchmarks/whole_runs.py --senders lean --distance 0 0.025
 
-Each run is a process of its own: a list of contacts, a mapping, a ledger, a report. The server is
-another one. It closes each connection so many seconds after its last answer, and may be at a
-`--distance`: whatever travels takes so many seconds in each direction, also the news that a
-connection was closed; only opening one takes no longer. Paced runs are at work together, as they
-are idle nearly all the time; the others one after the other. CPU is that of the sending alone.
+Each run is a separate process with a list of contacts, a mapping, a ledger and a report. The server
+is another one. It closes each connection a given time after its last answer, and may be at a
+`--distance`: everything takes that many seconds in each direction, including the close of a
+connection; only opening one takes no longer. Paced runs run concurrently, as they are idle nearly
+all the time; the others in turn. CPU is that of sending alone.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Far(asyncio.Protocol):
         self._after(self._read, data)
 
     def _after(self, what: Any, *words: Any) -> None:
-        """Once it has travelled."""
+        """Call `what` after the delay of the distance."""
         if self._distance:
             self._loop.call_later(self._distance, what, *words)
         else:
@@ -120,7 +120,7 @@ class Far(asyncio.Protocol):
 
 
 async def serve(cases: Sequence[Case], folder: Path) -> None:
-    """A listening port for each case, told on standard output; what was seen, once input ends."""
+    """Print a listening port for each case; when standard input ends, print what was seen."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     all_seen = [Seen() for _ in cases]
@@ -141,7 +141,7 @@ async def serve(cases: Sequence[Case], folder: Path) -> None:
 
 
 class Timed:
-    """A transport that keeps how long answers take."""
+    """A transport that records how long answers take."""
 
     def __init__(self, sender: Transport, seconds: list[float]) -> None:
         self._sender = sender
@@ -166,7 +166,7 @@ class Timed:
 
 
 def run(case: Case, port: int) -> None:
-    """One whole run; its result on standard output."""
+    """Do one whole run; print its result."""
     seconds: list[float] = []
     cpu: dict[type, float] = {}
     connected = transports.connected
@@ -220,7 +220,7 @@ def folder_with_certificate() -> Iterator[Path]:
 def start(
     folder: Path, *words: object, program: Path = Path(__file__), tree: Path | None = None
 ) -> subprocess.Popen[str]:
-    """This program or another one in a process and a folder of its own, with the package of a
+    """Start this program or another one in its own process and folder, with the package of a
     tree.
     """
     kept = {name: value for name, value in os.environ.items() if "proxy" not in name.lower()}
@@ -240,7 +240,7 @@ def start(
 
 
 def measured(cases: Sequence[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
-    """Results in the order of the cases; those without a quota do not disturb each other."""
+    """Results in the order of the cases; cases without a quota run one at a time."""
     with folder_with_certificate() as folder:
         together = not any(case.quota == "none" for case in cases)
         server = start(folder, "--serve", json.dumps(cases), folder)

@@ -1,9 +1,9 @@
-"""The site, by Sphinx: `make docs` builds it in Portuguese and, beside it, in English.
+"""The site, built by Sphinx: `make docs` builds it in Portuguese and in English.
 
 Sphinx, because its search works from a folder of files, without a server or a network, and knows
-the word forms of Portuguese; because `-W` ends the build at the first broken link; and because
-Material for MkDocs, which would have been the other choice, is maintained no longer (November
-2026), and its successor Zensical is at 0.1.
+Portuguese word forms; because `-W` fails the build at the first broken link; and because Material
+for MkDocs, the alternative, is no longer maintained (November 2026), and its successor Zensical is
+at 0.1.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE))
 
 project = "rdimport"
-copyright = "rdimport, MIT license"  # noqa: A001  Sphinx calls it so
+copyright = "rdimport, MIT license"  # noqa: A001  Sphinx's name for it
 extensions = ["myst_parser"]
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 4
 exclude_patterns = ["pt", "README.md", "_site"]
 suppress_warnings = ["misc.highlighting_failure"]
-smartquotes = False  # it makes one dash of the two before an option
+smartquotes = False  # it would turn the two dashes of an option into one
 locale_dirs = [str(HERE / "_locale")]
 
 html_theme = "furo"
@@ -45,7 +45,7 @@ def _other_language(language: str) -> str:
 
 
 def _without_files(_app: object, _name: str, source: list[str]) -> None:
-    """Links to files that are no pages stay as text: the site stands alone."""
+    """Turn links to files that are not pages into text: the site stands alone."""
     text = source[0]
     text = re.sub(r"\[([^\]]+)\]\((?:\.\./)+(?!index\.html)[^)]*\)", r"\1", text)
     source[0] = text.replace("](decisions)", "](decisions/README.md)")
@@ -66,6 +66,6 @@ def _choose(app: object, config: object) -> None:
 
 
 def setup(app: object) -> None:
-    """What Sphinx calls first."""
+    """Entry point called by Sphinx."""
     app.connect("config-inited", _choose)  # type: ignore[attr-defined]
     app.connect("source-read", _without_files)  # type: ignore[attr-defined]

@@ -1,9 +1,9 @@
-"""The reference page of the mapping language, written from the model, the cleaners and the codes.
+"""Generate the reference page of the mapping language from the model, the cleaners and the codes.
 
     python docs/mapping_reference.py
 
-writes `docs/mapping.md`, `docs/pt/mapeamento.md` and `mappings/mapping.schema.json` again; a test
-fails while they are not what this module would write.
+rewrites `docs/mapping.md`, `docs/pt/mapeamento.md` and `mappings/mapping.schema.json`; a test fails
+if they differ from what this module would write.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def page(lang: Language = "en") -> str:
 
 
 def schema_text() -> str:
-    """The JSON schema as it stands in its file."""
+    """The JSON schema as in its file."""
     return json.dumps(Mapping.schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -74,7 +74,7 @@ def _keys(properties: dict[str, Any], schema: dict[str, Any]) -> str:
 
 
 def _values(described: dict[str, Any], schema: dict[str, Any]) -> str:
-    """What a key takes, in words."""
+    """The values a key takes, in words."""
     if "$ref" in described:
         name = described["$ref"].rsplit("/", 1)[-1]
         part = schema["$defs"][name]
@@ -144,7 +144,7 @@ def _codes() -> str:
 
 
 def _yaml(value: object) -> str:
-    """A value as it stands in a mapping file, on one line."""
+    """A value as in a mapping file, on one line."""
     writer = YAML(typ="safe", pure=True)
     writer.default_flow_style = True
     writer.width = 1000

@@ -1,8 +1,8 @@
-"""The pictures of the tutorial, made by doing what it says: `make pictures`.
+"""Make the pictures of the tutorial by following it: `make pictures`.
 
-They are kept in the repository, as PNG of some 50 kB each, so that the site is built without a
-browser. They are made with the Chromium that is installed, from the list in the tutorial's own
-page, in its language: what the terminal shows, the report, and the sandbox's page.
+They are kept in the repository, as PNG files of some 50 kB each, so that the site is built without
+a browser. They are made with the installed Chromium, from the list in the tutorial's page, in its
+language: the terminal, the report, and the sandbox's page.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Tutorial(NamedTuple):
 
     @property
     def folder(self) -> Path:
-        """Beside the page."""
+        """The folder next to the page."""
         return self.page.parent / "pictures"
 
 
@@ -57,7 +57,7 @@ TUTORIALS: Final = (
 
 
 def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
-    """Do the tutorial's first import, and put its pictures into a folder."""
+    """Do the tutorial's first import, and save its pictures in a folder."""
     folder.mkdir(exist_ok=True)
     text = tutorial.page.read_text("utf-8")
     (name,) = set(re.findall(r"`(\w+\.csv)`", text)) - {"failures.csv"}
@@ -86,14 +86,14 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
         page.goto(report.as_uri())
         page.screenshot(path=folder / "report.png")
         page.goto(box.page_url)
-        page.wait_for_url(f"{box.base_url}/")  # it has taken the token out of its address
+        page.wait_for_url(f"{box.base_url}/")  # it has removed the token from its address
         page.goto(f"{box.base_url}/sandbox/contacts/1")
         page.screenshot(path=folder / "sandbox.png")
         context.close()
 
 
 def _typed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
-    """What a terminal shows of one command."""
+    """What a terminal shows for one command."""
     mine, its = pty.openpty()
     termios.tcsetwinsize(its, (40, 100))
     with os.fdopen(mine, "rb") as screen:
@@ -110,7 +110,7 @@ def _typed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
         try:
             while piece := screen.read1():
                 seen += piece
-        except OSError:  # so Linux says that nobody writes there any more
+        except OSError:  # how Linux reports that the other end was closed
             pass
         started.wait()
     lines = seen.decode().replace("\r\n", "\n").split("\n")
@@ -120,7 +120,7 @@ def _typed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
 
 
 def _coloured(text: str) -> str:
-    """A terminal's text as HTML; of its orders only those of colour."""
+    """A terminal's text as HTML; of its escape sequences, only colours are kept."""
     text = html.escape(re.sub(r"\x1b\[[0-9;?]*[A-LN-Za-ln-z]", "", text.strip()))
     text = re.sub(r"\x1b\[0?m", "</span>", text)
     return re.sub(
@@ -129,7 +129,7 @@ def _coloured(text: str) -> str:
 
 
 def main() -> None:
-    """Make all of them again."""
+    """Make all pictures again."""
     from playwright.sync_api import sync_playwright  # noqa: PLC0415  of the tests
 
     names = ("chromium", "chromium-browser", "google-chrome")

@@ -1,7 +1,7 @@
 """The words of the generated reference pages, in both languages.
 
-What a sentence of the code says in Portuguese is in the catalogue (`msgctxt "reference"`), under
-the English sentence; the text around the tables is here.
+The Portuguese of a sentence in the code is in the catalogue (`msgctxt "reference"`), under the
+English sentence; the text around the tables is here.
 """
 
 from __future__ import annotations
@@ -23,17 +23,17 @@ KINDS: Final = {
     "array": "a list",
     "object": "keys with values",
 }
-"""What a key takes, by its type in the schema."""
+"""The values a key takes, by its type in the schema."""
 
 
 def told(sentence: str) -> str:
-    """A sentence of the code, on one line, in the current language."""
+    """Translate a sentence of the code to the current language, on one line."""
     text = " ".join(sentence.split())
     return text if language() == "en" else catalogue(language()).pgettext("reference", text)
 
 
 def of_the_mapping() -> Iterator[str]:
-    """Every sentence that the page of the mapping takes from the code."""
+    """Every sentence that the mapping page takes from the code."""
     schema: dict[str, Any] = Mapping.schema()
     for part in (schema, *schema["$defs"].values()):
         for form in part.get("anyOf", [part]):

@@ -1,9 +1,9 @@
-"""The reference of `rdimport.toml`, written from its model.
+"""Generate the reference of `rdimport.toml` from its model.
 
     python docs/settings_reference.py
 
-writes the part of `docs/jobs.md` and of `docs/pt/configuracoes.md` below the heading “All keys”
-again; a test fails while it is not what this module would write.
+rewrites the part of `docs/jobs.md` and of `docs/pt/configuracoes.md` below the heading “All keys”;
+a test fails if it differs from what this module would write.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _TABLES: Final = (
 
 
 def page(lang: Language = "en") -> str:
-    """The whole page: what a person wrote, then the tables."""
+    """The whole page: the handwritten part, then the tables."""
     text, heading = PAGE_FILES[lang].read_text("utf-8"), _WORDS[lang]["heading"]
     with speaking(lang):
         return text[: text.index(heading)] + heading + "\n" + "\n".join(map(_table, _TABLES))

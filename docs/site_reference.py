@@ -1,6 +1,6 @@
-"""The reference pages of the site that come from the code alone: commands, codes, states.
+"""Generate the site's reference pages that come from the code alone: commands, codes, states.
 
-Called by `conf.py` before the pages are read; what it writes is in no repository.
+Called by `conf.py` before the pages are read; its output is not committed.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def write_all(folder: Path, lang: Language) -> None:
 
 
 def commands() -> Iterator[str]:
-    """Every command with its options, as `--help` tells them."""
+    """Every command with its options, as in `--help`."""
     words = _WORDS[language()]
     yield f"# {words['commands']}\n"
     whole = options.parser()
@@ -87,14 +87,14 @@ def commands() -> Iterator[str]:
         one = options.parser()
         (again,) = (a for a in one._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
         parser = again.choices[name]
-        parser.format_help()  # it is filled when it is needed
+        parser.format_help()  # it is filled on demand
         yield from _command(f"rdimport {name}", parser)
 
 
 def _command(_name: str, parser: argparse.ArgumentParser) -> Iterator[str]:
     words = _WORDS[language()]
     yield f"| {words['option']} | {words['what']} |\n|---|---|"
-    for action in parser._actions:  # noqa: SLF001  argparse tells it in no other way
+    for action in parser._actions:  # noqa: SLF001  argparse has no other way
         hidden = (argparse._SubParsersAction, argparse._HelpAction)  # noqa: SLF001
         if isinstance(action, hidden) or action.help == argparse.SUPPRESS:
             continue
@@ -133,7 +133,7 @@ def _cell(text: str) -> str:
 
 
 def metrics() -> Iterator[str]:
-    """The metrics for Prometheus, as they are written."""
+    """The Prometheus metrics."""
     words = _WORDS[language()]
     yield f"# {words['metrics']}\n\n{words['textfile']}\n"
     yield "```text"

@@ -31,35 +31,35 @@ if TYPE_CHECKING:
 register()
 FOLDER = take_folder()
 
-# Where this is set, each command that a test starts would compile all of the package anew, and each
-# process of pytest all tests.
+# If this were set, each command that a test starts would compile the whole package anew, and each
+# pytest process all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
-# A checkout may have changed the sentences; a command would compile them each time it is started.
-if find_spec("rdimport.core.messages.build"):  # a wheel holds them compiled, and nothing that does
+# A checkout may have changed the messages; every command would compile them when it starts.
+if find_spec("rdimport.core.messages.build"):  # a wheel has compiled messages and no compiler
     from rdimport.core.messages.build import compile_all
 
     compile_all()
 
-# What a sandbox takes to begin, to answer and to end depends on the machine, too.
+# How long a sandbox takes to start, answer and end depends on the machine, too.
 embedded._CHILD_WITHIN = PATIENCE  # type: ignore[misc]
 
-if sys.platform == "linux":  # elsewhere no process can be copied
+if sys.platform == "linux":  # forks work on Linux only
     child.start = start_child
 
-# A request of a test may take as long as anything else that a test waits for, not five seconds.
+# A test's request may take as long as anything else that a test waits for, not five seconds.
 for part in ("connect", "read", "write", "pool"):
     setattr(DEFAULT_TIMEOUT_CONFIG, part, PATIENCE)
 
-# pytest-timeout's own variable: no test ends earlier than what it waits for.
+# pytest-timeout's own variable: no test times out before what it waits for.
 os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist looks for groups
+@pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes long begins first: begun last, it would be waited for with nothing beside it. Half
-    of the workers do all that only waits, and the others meanwhile what computes.
+    """Start long tests first: started last, they would run alone at the end. Half of the workers
+    run all tests that only wait, while the others run those that compute.
     """
     half = max(1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) // 2)
     for number, item in enumerate(item for item in items if item.get_closest_marker("waits")):
@@ -68,7 +68,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def _turn(item: pytest.Item) -> int:
-    """When a test begins: 0 before 1 before 2."""
+    """Sort key of a test: 0 runs before 1, 1 before 2."""
     if item.get_closest_marker("waits"):
         return 0
     is_long = item.get_closest_marker("long") or item.get_closest_marker("xdist_group")
@@ -77,14 +77,14 @@ def _turn(item: pytest.Item) -> int:
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(exitstatus: int) -> None:
-    """What the tests wrote stays only where one failed, until the next run."""
+    """Keep what the tests wrote only if one failed, until the next run."""
     if FOLDER and not exitstatus:
         shutil.rmtree(FOLDER, ignore_errors=True)
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Iterator[None]:
-    """What is loaded stays: no garbage is looked for in it, neither now nor later."""
+    """Exclude loaded modules from garbage collection, now and later: they stay in memory."""
     gc.disable()
     try:
         return (yield)
@@ -101,7 +101,7 @@ def pytest_runtest_protocol() -> Iterator[object]:
 
 @pytest.fixture(scope="session", autouse=True)
 def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What runs leave in the user's data folder is not left in the developer's."""
+    """Keep what runs leave in the user's data folder out of the developer's."""
     folders = users_folders()
     before = entries(folders)
     os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
@@ -111,7 +111,7 @@ def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
 
 
 class KnownSandbox(RunningSandbox):
-    """A sandbox of which it is known whether it has faults."""
+    """A sandbox that remembers whether it has faults."""
 
     def __init__(self, box: RunningSandbox) -> None:
         super().__init__(box.base_url, box.api_key, box._token)
@@ -130,7 +130,7 @@ def one_sandbox() -> Iterator[KnownSandbox]:
 
 @pytest.fixture(scope="session")
 def key_of(one_sandbox: RunningSandbox) -> Callable[[str], str]:
-    """The key of a client's account: the same in all tests, as an account has at most five."""
+    """The key of a client's account: the same in all tests, as an account has at most five keys."""
     return cache(lambda client: one_sandbox.create_key("tests", client))
 
 
@@ -138,7 +138,7 @@ def key_of(one_sandbox: RunningSandbox) -> Callable[[str], str]:
 def box(one_sandbox: KnownSandbox) -> RunningSandbox:
     """A sandbox without quota, empty and without faults.
 
-    What earlier tests sent never counts, even if it is answered later (`Endpoint.clear`).
+    Requests of earlier tests never count, even if they are answered later (`Endpoint.clear`).
     """
     one_sandbox.clear()
     if one_sandbox.faults != Faults():
@@ -148,7 +148,7 @@ def box(one_sandbox: KnownSandbox) -> RunningSandbox:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Server]:
-    """A PostgreSQL server for all tests of this process; each takes a database of its own."""
+    """A PostgreSQL server for all tests of this process; each uses its own database."""
     from support.postgres import serving  # noqa: PLC0415  most tests need none
 
     with serving() as server:
@@ -157,14 +157,14 @@ def postgres() -> Iterator[Server]:
 
 @pytest.fixture
 def children_in_full(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each child of this process is started as the program starts it, by an interpreter anew."""
+    """Start each child process as the program does, with a new interpreter."""
     monkeypatch.setattr(child, "start", START)
 
 
 @pytest.fixture
 def morning(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """It is between eight and nine here: the night began on another day, and during a test neither
-    begins anew.
+    """Set the local time to between eight and nine: the night began on another day, and neither
+    night nor day begins during a test.
     """
     with monkeypatch.context() as place:
         place.setenv("TZ", f"HERE{datetime.now(UTC).hour - 8:+d}")

@@ -1,6 +1,6 @@
-"""`make demo-fleet`: twelve accounts, three workers, one ledger; one of them is killed half-way.
+"""`make demo-fleet`: twelve accounts, three workers, one ledger; one worker is killed half-way.
 
-Its PostgreSQL comes with the packages, its RD Station is the sandbox: nothing leaves this machine.
+PostgreSQL comes with the packages, RD Station is the sandbox: nothing leaves this machine.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ PATIENCE: Final = 300.0
 
 
 class Demo:
-    """A folder with settings, lists and keys, and the processes that work in it."""
+    """A folder with settings, lists and keys, and the processes that use it."""
 
     def __init__(self, folder: Path, box: RunningSandbox, server: Server) -> None:
         self.folder, self.box = folder, box
@@ -87,7 +87,7 @@ class Demo:
         return out
 
     def status(self) -> dict[str, Any]:
-        """What the fleet says of itself; the page is drawn too."""
+        """The fleet's status; also writes the page."""
         self.do("fleet", "status", "--html", str(self.folder / "fleet.html"))
         found: dict[str, Any] = json.loads(self.do("fleet", "status", "--json"))
         return found
@@ -101,7 +101,7 @@ def say(text: str) -> None:
 
 
 def looks(demo: Demo) -> Iterator[dict[str, Any]]:
-    """The fleet, again and again, with a line of what is to be seen."""
+    """Poll the fleet's status, and print a line for each."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         found = demo.status()
@@ -138,7 +138,7 @@ def act(demo: Demo) -> None:
 
 
 def tell(demo: Demo, found: dict[str, Any]) -> None:
-    """The end: each row in the ledger, beside what the endpoint itself counted."""
+    """Print the result: the rows in the ledger next to the endpoint's own count."""
     arrived = Counter(one["email"] for one in demo.box.conversions())
     print(f"\n{'account':20}{'rows':>6}{'accepted':>10}{'in doubt':>10}{'RD has':>8}")
     whole = True

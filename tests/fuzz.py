@@ -1,7 +1,7 @@
-"""Damaged lists, mappings, settings, answers and ledgers: none may kill a command or be a bug.
+"""Damaged lists, mappings, settings, answers and ledgers: none may crash a command.
 
-`python -m tests.fuzz --seconds 3600` (or `make fuzz`) goes on for an hour and prints what it tried;
-in the suite each target has one turn. Hypothesis damages what the corpus holds, and shrinks what it
+`python -m tests.fuzz --seconds 3600` (or `make fuzz`) runs for an hour and prints what it tried; in
+the suite each target runs once. Hypothesis damages the files of the corpus, and shrinks what it
 finds.
 """
 
@@ -53,7 +53,7 @@ ANSWERS = (
 
 
 class Edit(NamedTuple):
-    """What is done to some bytes: at a place, so many go, and others come."""
+    """An edit of some bytes: at a position, some are removed, and others inserted."""
 
     at: float
     gone: int
@@ -77,7 +77,7 @@ def edited(data: bytes, edits: list[Edit]) -> bytes:
 
 
 def repacked(data: bytes, which: float, edits: list[Edit]) -> bytes:
-    """A zip package of which one part was damaged before it was packed."""
+    """A zip package with one part damaged before packing."""
     with zipfile.ZipFile(io.BytesIO(data)) as package:
         parts = {info.filename: package.read(info) for info in package.infolist()}
     names = list(parts)
@@ -95,7 +95,9 @@ def files(*names: str) -> list[Path]:
 
 
 def command(folder: Path, *words: str) -> int:
-    """How a command ends in a folder; 70 is a bug, whose stack is what it said."""
+    """Run a command in a folder; return its exit code. 70 is a bug, with its stack in the
+    output.
+    """
     out, err = io.StringIO(), io.StringIO()
     with (
         contextlib.chdir(folder),
@@ -135,7 +137,7 @@ def of_text(data: st.DataObject) -> None:
 
 def of_xlsx(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(files("*.xlsx")))
-    with contextlib.suppress(zipfile.BadZipFile):  # the protected one is no package
+    with contextlib.suppress(zipfile.BadZipFile):  # the protected one is not a zip file
         check(
             "damaged.xlsx",
             repacked(path.read_bytes(), data.draw(st.floats(0, 1)), data.draw(EDITS)),
@@ -214,8 +216,8 @@ TARGETS: dict[str, Callable[[st.DataObject], None]] = {
 
 
 def run(first: int, rounds: Iterable[object]) -> Counter[str]:
-    """So many rounds, in each of which every target has its turn; returns how often each was tried.
-    Raises what hypothesis found, with the shortest example.
+    """Run every target once per round; return how often each was tried. Raises what hypothesis
+    found, with the shortest example.
     """
     tried: Counter[str] = Counter()
     profile = settings(

@@ -1,10 +1,10 @@
-"""Mutation run: changes the code in small ways, and names the changes that no test notices.
+"""Mutation testing: change the code in small ways, and print the changes that no test notices.
 
     python -m pip install cosmic-ray          # in an environment of its own, with the dev packages
     python -m tests.mutation pacer --sample 60
 
-works on a clone in a temporary folder, with cosmic-ray and the tests that concern the module. The
-sample is the same at each run. docs/decisions/0008-mutation.md has the scores.
+works on a clone in a temporary folder, with cosmic-ray and the module's tests. The sample is the
+same in each run. docs/decisions/0008-mutation.md has the scores.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ PLACES: Final = {
         "tests/test_prepare_cleaning.py tests/test_prepare_language.py tests/test_prepare.py",
     ),
 }
-"""Each module, and the tests that are to notice a change in it."""
+"""Each module, and the tests that should notice a change in it."""
 
 CONFIG: Final = """\
 [cosmic-ray]
@@ -84,7 +84,7 @@ def main() -> int:
 
 
 def _sample(session: Path, most: int) -> None:
-    """Leave `most` mutants of all, the same ones at each run."""
+    """Keep a sample of at most `most` mutants, the same in each run."""
     with sqlite3.connect(session) as db:
         order = "SELECT job_id FROM mutation_specs ORDER BY module_path, operator_name, occurrence"
         jobs = [job for (job,) in db.execute(order)]
@@ -95,7 +95,7 @@ def _sample(session: Path, most: int) -> None:
 
 
 def _report(session: Path) -> int:
-    """Print the changes that no test noticed; those of a signature change nothing that runs."""
+    """Print the changes that no test noticed; changes to signatures have no effect at run time."""
     with sqlite3.connect(session) as db:
         found = db.execute("SELECT test_outcome, diff FROM work_results").fetchall()
     changes = [(outcome, _changed(diff)) for outcome, diff in found]

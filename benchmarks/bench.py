@@ -61,17 +61,17 @@ def measured(command: list[str], codes: tuple[int, ...] = (0,)) -> Cost:
     start = time.monotonic()
     # polars, loaded in this process, passes its allocator settings on to child processes
     kept = {name: value for name, value in os.environ.items() if name != "_RJEM_MALLOC_CONF"}
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(
-            command, stdin=subprocess.DEVNULL, stdout=said, stderr=said,
+            command, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             env={**kept, "RDIMPORT_API_KEY": "benchmark", "PYTHONDONTWRITEBYTECODE": ""},
         )  # fmt: skip
         _, status, used = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
         wall = time.monotonic() - start
         if process.returncode not in codes:
-            said.seek(0)
-            raise RuntimeError(f"{command}: {process.returncode}\n{said.read().decode()[-2000:]}")
+            output.seek(0)
+            raise RuntimeError(f"{command}: {process.returncode}\n{output.read().decode()[-2000:]}")
     return Cost(wall, used.ru_utime + used.ru_stime, used.ru_maxrss / 1024)
 
 
@@ -162,12 +162,12 @@ def same_verdicts(folder: Path) -> None:
     """Raise RuntimeError unless the peers that do the same job accept and refuse as many rows."""
     files = lists.write(folder, 2_000, 0.3)
     command = [*rdimport("check", files, folder), "--json"]
-    told = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
+    summary = json.loads(subprocess.run(command, capture_output=True, check=False).stdout)
     for name in ("same-pandas-pandera", "same-csv-pydantic"):
         command = [peers_python, CHECKERS, name, str(files[0])]
-        said = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()
-        if [int(count) for count in said] != [told["to_send"], told["invalid"]]:
-            raise RuntimeError(f"{name} does not do the same job: {said}")
+        counts = subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout.split()
+        if [int(count) for count in counts] != [summary["to_send"], summary["invalid"]]:
+            raise RuntimeError(f"{name} does not do the same job: {counts}")
 
 
 def starting(folder: Path, repeat: int, receiver: Receiver) -> Iterator[str]:
@@ -273,28 +273,28 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=3, help="interleaved repetitions (3)")
     parser.add_argument("--peers", default=sys.executable, help="the Python that has the peers")
     parser.add_argument("--only", metavar="PART", help="one of the parts: send, check …")
-    told = parser.parse_args()
-    peers_python = told.peers
+    args = parser.parse_args()
+    peers_python = args.peers
     print(f"Machine: {machine()}")
     with tempfile.TemporaryDirectory() as name, receiving() as receiver:
         folder = Path(name)
         os.environ["XDG_DATA_HOME"] = str(folder / "witnesses")
         parts = {
-            "send": lambda: sending(folder, told.rows, told.repeat, receiver),
-            "check": lambda: checking(folder, told.check_rows, told.repeat),
-            "memory": lambda: remembering(folder, told.check_rows, told.repeat),
-            "start": lambda: starting(folder, told.repeat, receiver),
-            "again": lambda: skipping(folder, told.again_rows, told.repeat, receiver),
-            "ledger": lambda: recording(folder, told.rows, told.repeat),
+            "send": lambda: sending(folder, args.rows, args.repeat, receiver),
+            "check": lambda: checking(folder, args.check_rows, args.repeat),
+            "memory": lambda: remembering(folder, args.check_rows, args.repeat),
+            "start": lambda: starting(folder, args.repeat, receiver),
+            "again": lambda: skipping(folder, args.again_rows, args.repeat, receiver),
+            "ledger": lambda: recording(folder, args.rows, args.repeat),
             "sandbox": lambda: script("sandbox.py", "20000"),
             "quota": lambda: script("quota.py"),
             "quota-shared": lambda: script("quota.py", "--others", "0.3"),
             "quota-runs": lambda: script("quota.py", "--runs", "2"),
         }
-        if told.only and told.only not in parts:
+        if args.only and args.only not in parts:
             parser.error(f"--only knows {', '.join(parts)}")
         for part, lines in parts.items():
-            if told.only in (None, part):
+            if args.only in (None, part):
                 print()
                 for line in lines():
                     print(line, flush=True)

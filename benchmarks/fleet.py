@@ -82,7 +82,7 @@ def measure(server: Server, base_url: str, accounts: int, quota: str, seconds: f
         number, unit = quota.split("/")
         per_second = int(number) / {"s": 1, "min": 60, "h": 3600}[unit]
         set_up(folder, accounts, int(per_second * (seconds + accounts + 120)) + 10, quota)
-        told = os.environ | {
+        environment = os.environ | {
             "RDIMPORT_LEDGER": url,
             "RDIMPORT_LEDGER_KEY": secrets.token_hex(32),
             "RDIMPORT_CONFIG": str(folder / "rdimport.toml"),
@@ -92,10 +92,12 @@ def measure(server: Server, base_url: str, accounts: int, quota: str, seconds: f
             "POLARS_MAX_THREADS": "1",
         }
         command = [sys.executable, "-m", "rdimport"]
-        subprocess.run([*command, "fleet", "init"], env=told, check=True, capture_output=True)
-        words = [*command, "worker", "--slots", str(accounts)]
+        subprocess.run(
+            [*command, "fleet", "init"], env=environment, check=True, capture_output=True
+        )
+        worker_command = [*command, "worker", "--slots", str(accounts)]
         with (folder / "log").open("wb") as log:
-            worker = subprocess.Popen(words, env=told, stdout=log, stderr=log)
+            worker = subprocess.Popen(worker_command, env=environment, stdout=log, stderr=log)
         started = time.monotonic()
         while server.ask(_BEGUN, database=database) < accounts:
             time.sleep(0.5)
@@ -125,19 +127,19 @@ def measure(server: Server, base_url: str, accounts: int, quota: str, seconds: f
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--accounts", type=int, nargs="+", default=[1, 25, 100])
-    words.add_argument("--quota", default="60/min", help="of each account")
-    words.add_argument("--seconds", type=float, default=30)
-    told = words.parse_args()
-    print(f"{told.quota} an account, {told.seconds:g} s, load {os.getloadavg()[0]:.1f}")
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--accounts", type=int, nargs="+", default=[1, 25, 100])
+    parser.add_argument("--quota", default="60/min", help="of each account")
+    parser.add_argument("--seconds", type=float, default=30)
+    args = parser.parse_args()
+    print(f"{args.quota} an account, {args.seconds:g} s, load {os.getloadavg()[0]:.1f}")
     print(
         "accounts  begin s   rows/s  quota %  us a row  server us  ms/s each   MB RSS"
         "  threads  conns  commits/s"
     )
     with serving(max_connections="600") as server, receiver.receiving() as at:
-        for accounts in told.accounts:
-            measure(server, at.base_url, accounts, told.quota, told.seconds)
+        for accounts in args.accounts:
+            measure(server, at.base_url, accounts, args.quota, args.seconds)
 
 
 if __name__ == "__main__":

@@ -124,7 +124,7 @@ def measured(kind: Kind, most: int, repeat: int) -> None:
                 at = time.perf_counter()
                 cpu = cost(lambda: written(run, some, group), kind.cpu, count)  # noqa: B023
                 found.append(Measured(*cpu, *base, count / (time.perf_counter() - at)))
-        told(kind.name, group, found[1:])  # the first is a warm-up
+        report(kind.name, group, found[1:])  # the first is a warm-up
     where = kind.ledger.destination("there")
     assert where is not None
     known = pl.Series([one.identity for one in rows(0, first)], dtype=pl.Binary)
@@ -193,7 +193,7 @@ class Measured(NamedTuple):
     speed: float
 
 
-def told(name: str, group: int, found: list[Measured]) -> None:
+def report(name: str, group: int, found: list[Measured]) -> None:
     ours, server, bare, bare_server, speed = (median(values) for values in zip(*found, strict=True))
     ratio = median(sum(one[:2]) / sum(one[2:4]) for one in found)
     print(
@@ -235,18 +235,18 @@ def ledgers() -> Iterator[list[Kind]]:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--rows", type=int, default=20_000, help="at most at once (20000)")
-    words.add_argument("--repeat", type=int, default=9, help="times, of which the median (9)")
-    words.add_argument("--grown", type=int, default=0, help="conversions known before (0)")
-    given = words.parse_args()
-    if given.grown:
-        grown(given.grown)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=20_000, help="at most at once (20000)")
+    parser.add_argument("--repeat", type=int, default=9, help="times, of which the median (9)")
+    parser.add_argument("--grown", type=int, default=0, help="conversions known before (0)")
+    args = parser.parse_args()
+    if args.grown:
+        grown(args.grown)
         return
-    most = given.rows
+    most = args.rows
     with ledgers() as kinds:
         for kind in kinds:
-            measured(kind, most, given.repeat)
+            measured(kind, most, args.repeat)
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ FIRST = 10
 PARTS = ["loop", "ledger", "process", "woken"]
 
 
-def looked_at() -> dict[str, float]:
+def usage() -> dict[str, float]:
     """The CPU of each thread in ms, and the voluntary context switches of this process."""
     found = {"process": 1e3 * time.process_time()}
     for thread in threading.enumerate():
@@ -66,9 +66,9 @@ class Meter:
     def __call__(self) -> None:
         self._seen += 1
         if self._seen == FIRST:
-            self._from = looked_at()
+            self._from = usage()
         elif self._seen == FIRST + self._rows:
-            now = looked_at()
+            now = usage()
             shared = self._from.keys() & now.keys()
             self.found = {part: (now[part] - self._from[part]) / self._rows for part in shared}
 
@@ -133,10 +133,10 @@ def by_hand(port: int, rows: int, per_minute: int) -> dict[str, float]:
 
 
 def started(
-    folder: Path, kind: str, tree: Path, ports: dict[str, int], told: argparse.Namespace
+    folder: Path, kind: str, tree: Path, ports: dict[str, int], args: argparse.Namespace
 ) -> subprocess.Popen[str]:
-    words = ["--run", kind, ports["https" if "TLS" in kind else "http"], told.rows, told.pace]
-    return start(folder, *words, program=Path(__file__), tree=tree)
+    options = ["--run", kind, ports["https" if "TLS" in kind else "http"], args.rows, args.pace]
+    return start(folder, *options, program=Path(__file__), tree=tree)
 
 
 def main() -> None:
@@ -146,8 +146,8 @@ def main() -> None:
     parser.add_argument("--repeat", type=int, default=5)
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     parser.add_argument("--against", type=Path, help="another tree with a package rdimport")
-    told = parser.parse_args()
-    trees = [Path(__file__).parent.parent, *([told.against] if told.against else [])]
+    args = parser.parse_args()
+    trees = [Path(__file__).parent.parent, *([args.against] if args.against else [])]
     found: dict[tuple[str, Path], list[dict[str, float]]] = {}
     with folder_with_certificate() as folder:
         cases = [Case(scheme, "", "never", 0.0, "", 0) for scheme in ("http", "https")]
@@ -155,10 +155,10 @@ def main() -> None:
         assert server.stdin is not None
         assert server.stdout is not None
         ports = dict(zip(("http", "https"), json.loads(server.stdout.readline()), strict=True))
-        for _ in range(told.repeat):
+        for _ in range(args.repeat):
             at_work = {
-                (kind, tree): started(folder, kind, tree, ports, told)
-                for kind in told.kinds
+                (kind, tree): started(folder, kind, tree, ports, args)
+                for kind in args.kinds
                 for tree in trees
                 if kind != "hand" or tree is trees[0]
             }

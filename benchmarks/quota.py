@@ -88,19 +88,19 @@ class Endpoint:
 
     def answer(self, allowed: bool, remaining: int, reset: float) -> bytes:
         body = b'{"event_uuid":"u"}' if allowed else b'{"message":"API rate limit exceeded"}'
-        told = [f"content-length: {len(body)}"]
+        headers = [f"content-length: {len(body)}"]
         if self.headers != "none":
-            told += [f"RateLimit-Limit: {LIMIT}", f"RateLimit-Remaining: {remaining}"]
-            told += [f"RateLimit-Reset: {reset:.3f}"]
+            headers += [f"RateLimit-Limit: {LIMIT}", f"RateLimit-Remaining: {remaining}"]
+            headers += [f"RateLimit-Reset: {reset:.3f}"]
         if not allowed:
-            told.append(f"Retry-After: {reset:.3f}")
+            headers.append(f"Retry-After: {reset:.3f}")
         status = "200 OK" if allowed else "429 Too Many Requests"
-        return "\r\n".join([f"HTTP/1.1 {status}", *told, "", ""]).encode() + body
+        return "\r\n".join([f"HTTP/1.1 {status}", *headers, "", ""]).encode() + body
 
 
-def endpoint_process(pipe: Connection, told: argparse.Namespace) -> None:
+def endpoint_process(pipe: Connection, options: argparse.Namespace) -> None:
     async def main() -> None:
-        endpoint = Endpoint(told.seconds, told.others, told.headers, told.latency)
+        endpoint = Endpoint(options.seconds, options.others, options.headers, options.latency)
         server = await asyncio.start_server(endpoint.serve, "127.0.0.1", 0)
         other = asyncio.create_task(endpoint.other_client())
         pipe.send(server.sockets[0].getsockname()[1])
@@ -112,7 +112,7 @@ def endpoint_process(pipe: Connection, told: argparse.Namespace) -> None:
     asyncio.run(main())
 
 
-def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, rows: int) -> None:
+def import_list(options: argparse.Namespace, port: int, folder: Path, name: str, rows: int) -> None:
     """One run, in its own process, with its own list and ledger."""
     home = folder / name
     home.mkdir()
@@ -125,23 +125,25 @@ def import_list(told: argparse.Namespace, port: int, folder: Path, name: str, ro
         to=RDStation("benchmark", base_url=f"http://127.0.0.1:{port}"),
         state_dir=home / "state",
         report_dir=home / "reports",
-        quota=Quota(LIMIT, told.seconds),
-        share_quota=not told.apart,
+        quota=Quota(LIMIT, options.seconds),
+        share_quota=not options.apart,
     )
     if done.counts[State.ACCEPTED] != rows:
         raise RuntimeError(f"{rows} rows, but {done.summary}")
 
 
-def measure(told: argparse.Namespace) -> dict[str, object]:
-    rows = math.ceil(told.windows * LIMIT * (1 - told.others) / told.runs)
-    names = [f"run{number}" for number in range(told.runs)]
+def measure(options: argparse.Namespace) -> dict[str, object]:
+    rows = math.ceil(options.windows * LIMIT * (1 - options.others) / options.runs)
+    names = [f"run{number}" for number in range(options.runs)]
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.Process(target=endpoint_process, args=(theirs, told))
+    process = multiprocessing.Process(target=endpoint_process, args=(theirs, options))
     process.start()
     port = ours.recv()
     with tempfile.TemporaryDirectory() as folder:
         runs = [
-            multiprocessing.Process(target=import_list, args=(told, port, Path(folder), name, rows))
+            multiprocessing.Process(
+                target=import_list, args=(options, port, Path(folder), name, rows)
+            )
             for name in names
         ]
         for run in runs:
@@ -167,15 +169,15 @@ def measure(told: argparse.Namespace) -> dict[str, object]:
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--seconds", type=float, default=3.0, help="length of a window (3)")
-    words.add_argument("--windows", type=int, default=20, help="about how many (20)")
-    words.add_argument("--others", type=float, default=0.0, help="share that another client takes")
-    words.add_argument("--headers", choices=("told", "none"), default="told")
-    words.add_argument("--latency", type=float, default=0.01, help="seconds of an answer (0.01)")
-    words.add_argument("--runs", type=int, default=1, help="runs at the same time (1)")
-    words.add_argument("--apart", action="store_true", help="do not let them share the quota")
-    print(json.dumps(measure(words.parse_args())))
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3.0, help="length of a window (3)")
+    parser.add_argument("--windows", type=int, default=20, help="about how many (20)")
+    parser.add_argument("--others", type=float, default=0.0, help="share that another client takes")
+    parser.add_argument("--headers", choices=("told", "none"), default="told")
+    parser.add_argument("--latency", type=float, default=0.01, help="seconds of an answer (0.01)")
+    parser.add_argument("--runs", type=int, default=1, help="runs at the same time (1)")
+    parser.add_argument("--apart", action="store_true", help="do not let them share the quota")
+    print(json.dumps(measure(parser.parse_args())))
 
 
 if __name__ == "__main__":

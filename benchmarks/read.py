@@ -135,19 +135,19 @@ KINDS: dict[str, Callable[[Path, int], None]] = {
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    words.add_argument("--rows", type=int, default=1_000_000)
-    words.add_argument("--only", default=",".join(KINDS))
-    words.add_argument("--one-core", action="store_true")
-    told = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--only", default=",".join(KINDS))
+    parser.add_argument("--one-core", action="store_true")
+    args = parser.parse_args()
     environment = dict(os.environ)
-    if told.one_core:
+    if args.one_core:
         environment["POLARS_MAX_THREADS"] = "1"
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     with tempfile.TemporaryDirectory() as folder:
-        for kind in told.only.split(","):
+        for kind in args.only.split(","):
             path = Path(folder) / "leads"
-            KINDS[kind](path, told.rows)
+            KINDS[kind](path, args.rows)
             done = subprocess.run(
                 [sys.executable, "-c", CHILD, str(path)],
                 env=environment, capture_output=True, text=True, check=False,

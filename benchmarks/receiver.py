@@ -53,9 +53,9 @@ class _Connection(asyncio.Protocol):
         data = self._data + data
         while (end := data.find(b"\r\n\r\n")) >= 0:
             if data.startswith(b"GET"):
-                told = json.dumps([_Seen.requests, _Seen.bytes, _Seen.first]).encode()
+                body = json.dumps([_Seen.requests, _Seen.bytes, _Seen.first]).encode()
                 _Seen.requests = _Seen.bytes = 0
-                self._transport.write(_HEAD + str(len(told)).encode() + b"\r\n\r\n" + told)
+                self._transport.write(_HEAD + str(len(body)).encode() + b"\r\n\r\n" + body)
                 data = data[end + 4 :]
                 continue
             at = data.lower().index(b"content-length:", 0, end + 2) + 15

@@ -161,23 +161,23 @@ async def closing(
     server = await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(starting, loop))
     base_url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
     to = RDStation("k", base_url=base_url)
-    told = {"answered": 0, "doubt": 0, "called unsent": 0, "of these read by the server": 0}
+    counts = {"answered": 0, "doubt": 0, "called unsent": 0, "of these read by the server": 0}
     async with way(base_url) as transport:  # type: ignore[attr-defined]
 
         async def post(number: int) -> None:
             await asyncio.sleep(chance.uniform(*gap))
             try:
                 await exchange(transport, to.build(f'{{"n":{number}}}'))
-                told["answered"] += 1
+                counts["answered"] += 1
             except NotAnswered:
-                told["doubt"] += 1
+                counts["doubt"] += 1
             except NotConnected:
-                told["called unsent"] += 1
-                told["of these read by the server"] += number in read
+                counts["called unsent"] += 1
+                counts["of these read by the server"] += number in read
 
         await drive(rows, post, 8)
     loop.call_soon_threadsafe(loop.stop)
-    return told
+    return counts
 
 
 async def main() -> None:
@@ -204,9 +204,9 @@ async def compare(rows: int) -> None:
     for name, way in WAYS.items():
         if name == "httpx2":
             continue  # it has its own exceptions; the code below it is httpx's
-        for share, words in ((0.0, "when idle"), (0.05, "also 5 % instead of an answer")):
-            told = await closing(way, rows // 2, share, (0.001, 0.02), (0.0, 0.02))
-            print(f"| {name} | {words} | {' | '.join(map(str, told.values()))} |")
+        for share, when in ((0.0, "when idle"), (0.05, "also 5 % instead of an answer")):
+            counts = await closing(way, rows // 2, share, (0.001, 0.02), (0.0, 0.02))
+            print(f"| {name} | {when} | {' | '.join(map(str, counts.values()))} |")
 
 
 asyncio.run(main())

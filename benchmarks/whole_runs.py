@@ -86,12 +86,12 @@ class Far(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         self._after(self._read, data)
 
-    def _after(self, what: Any, *words: Any) -> None:
+    def _after(self, what: Any, *args: Any) -> None:
         """Call `what` after the delay of the distance."""
         if self._distance:
-            self._loop.call_later(self._distance, what, *words)
+            self._loop.call_later(self._distance, what, *args)
         else:
-            what(*words)
+            what(*args)
 
     def _read(self, data: bytes) -> None:
         if self._closed:
@@ -211,14 +211,16 @@ def run(case: Case, port: int) -> None:
 def folder_with_certificate() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        words = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {folder}/key.pem"
-        words += f" -out {folder}/cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost"
-        subprocess.run(words.split(), check=True, capture_output=True)
+        command = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -keyout {folder}/key.pem"
+        command += (
+            f" -out {folder}/cert.pem -subj /CN=localhost -addext subjectAltName=DNS:localhost"
+        )
+        subprocess.run(command.split(), check=True, capture_output=True)
         yield folder
 
 
 def start(
-    folder: Path, *words: object, program: Path = Path(__file__), tree: Path | None = None
+    folder: Path, *args: object, program: Path = Path(__file__), tree: Path | None = None
 ) -> subprocess.Popen[str]:
     """Start this program or another one in its own process and folder, with the package of a
     tree.
@@ -230,7 +232,7 @@ def start(
         "HOME": str(folder),
     }
     return subprocess.Popen(
-        [sys.executable, str(program.resolve()), *map(str, words)],
+        [sys.executable, str(program.resolve()), *map(str, args)],
         cwd=tempfile.mkdtemp(dir=folder),
         env=environment,
         stdin=subprocess.PIPE,
@@ -248,17 +250,17 @@ def measured(cases: Sequence[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
         assert server.stdout is not None
         ports = json.loads(server.stdout.readline())
         running = []
-        told = []
+        outputs = []
         for case, port in zip(cases, ports, strict=True):
             running.append(start(folder, "--run", json.dumps(case), port))
             if not together:
-                told.append(running[-1].communicate()[0])
-        told += [process.communicate()[0] for process in running[len(told) :]]
+                outputs.append(running[-1].communicate()[0])
+        outputs += [process.communicate()[0] for process in running[len(outputs) :]]
         server.stdin.close()
         seen = json.loads(server.stdout.readline())
         server.wait()
-    for case, said, (connections, rows) in zip(cases, told, seen, strict=True):
-        yield case, json.loads(said) | {"connections": connections, "read": rows}
+    for case, output, (connections, rows) in zip(cases, outputs, seen, strict=True):
+        yield case, json.loads(output) | {"connections": connections, "read": rows}
 
 
 def line(case: Case, found: dict[str, Any]) -> str:
@@ -291,7 +293,7 @@ HEAD = (
 )
 
 
-def asked() -> argparse.Namespace:
+def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--schemes", nargs="+", default=["http", "https"])
     parser.add_argument("--quotas", nargs="+", default=list(QUOTAS), choices=QUOTAS)
@@ -311,11 +313,11 @@ def main() -> None:
     if "--run" in sys.argv:
         run(Case(*json.loads(sys.argv[2])), int(sys.argv[3]))
         return
-    told = asked()
+    args = parse_args()
     print(HEAD + "\n" + "|---" * HEAD.count(" | ") + "|---|", flush=True)
-    for quota in told.quotas:
-        rows = told.rows if quota == "none" else round(float(quota) * told.minutes)
-        every = product(told.schemes, told.closes, told.distance, told.senders)
+    for quota in args.quotas:
+        rows = args.rows if quota == "none" else round(float(quota) * args.minutes)
+        every = product(args.schemes, args.closes, args.distance, args.senders)
         cases = [Case(s, quota, c, d, sender, rows) for s, c, d, sender in every]
         for case, found in measured(cases):
             print(line(case, found), flush=True)

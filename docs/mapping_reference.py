@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import reference_words as texts
-from reference_words import WORDS, told
+from reference_words import WORDS, translated
 from ruamel.yaml import YAML
 
 from rdimport.core.messages import Language, language, speaking
@@ -63,7 +63,7 @@ def _keys(properties: dict[str, Any], schema: dict[str, Any]) -> str:
     lines = [words["keys"], "|---|---|---|---|"]
     for key, described in properties.items():
         example = _yaml({key: described["examples"][0]})
-        sentence = told(described["description"])
+        sentence = translated(described["description"])
         values = _values(described, schema)
         default = described.get("default")
         if isinstance(default, str | int | float) and default is not False:
@@ -78,14 +78,14 @@ def _values(described: dict[str, Any], schema: dict[str, Any]) -> str:
     if "$ref" in described:
         name = described["$ref"].rsplit("/", 1)[-1]
         part = schema["$defs"][name]
-        return _values(part, schema) if "enum" in part else told(texts.KINDS["object"])
+        return _values(part, schema) if "enum" in part else translated(texts.KINDS["object"])
     if "enum" in described or "const" in described:
         return ", ".join(f"`{word}`" for word in described.get("enum", [described.get("const")]))
     if "anyOf" in described:
         forms = dict.fromkeys(_values(form, schema) for form in described["anyOf"])
         return f" {WORDS[language()]['or']} ".join(forms)
     kind = described.get("type")
-    return told(texts.KINDS.get("string" if isinstance(kind, list) else str(kind), "text"))
+    return translated(texts.KINDS.get("string" if isinstance(kind, list) else str(kind), "text"))
 
 
 def _fields() -> str:
@@ -109,7 +109,7 @@ def _cleaners() -> str:
     for name in Clean:
         cleaner = CLEANERS[name]
         shown = "; ".join(f"`{_visible(a)}` → `{_visible(b)}`" for a, b in cleaner.examples)
-        lines.append(f"| `{name}` | {_cell(told(cleaner.sentence))} | {_cell(shown)} |")
+        lines.append(f"| `{name}` | {_cell(translated(cleaner.sentence))} | {_cell(shown)} |")
     return "\n".join(lines) + "\n"
 
 
@@ -126,7 +126,7 @@ def _expressions() -> str:
             others = ", ".join(f"`{name}`" for name in getattr(one, "names", ())[1:])
             form = f"`{one.form}`" + (f"; {words['also']} {others}" if others else "")
             shown = f"`{_cell(one.example)}` → `{one.gives}`"
-            lines.append(f"| {_cell(form)} | {_cell(told(one.sentence))} | {shown} |")
+            lines.append(f"| {_cell(form)} | {_cell(translated(one.sentence))} | {shown} |")
         lines.append("")
     return "\n".join(lines)
 

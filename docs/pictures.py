@@ -72,9 +72,9 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
         # Only its messages: the locale itself may not be installed, and paths may have accents.
         environment |= {"LC_CTYPE": "C.UTF-8", "LC_MESSAGES": tutorial.lang.replace("-", "_")}
         _typed(["init", name, "-o", mapping], home, environment)
-        said = _typed(["run", name, "-m", mapping, "--sandbox"], home, environment)
+        shown = _typed(["run", name, "-m", mapping, "--sandbox"], home, environment)
         _typed(["run", name, "-m", mapping, "--base-url", box.base_url], home, environment)
-        (home / "run.html").write_text(_TERMINAL + _coloured(said), "utf-8")
+        (home / "run.html").write_text(_TERMINAL + _coloured(shown), "utf-8")
         report = max(home.glob("rdimport-reports/*/report.html"))
         context = browser.new_context(
             viewport={"width": 900, "height": 620}, locale=tutorial.lang, color_scheme="light"
@@ -92,13 +92,13 @@ def make(tutorial: Tutorial, folder: Path, browser: Any) -> None:
         context.close()
 
 
-def _typed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
+def _typed(args: list[str], folder: Path, environment: dict[str, str]) -> str:
     """What a terminal shows for one command."""
     mine, its = pty.openpty()
     termios.tcsetwinsize(its, (40, 100))
     with os.fdopen(mine, "rb") as screen:
         started = subprocess.Popen(  # noqa: S603  ours
-            [sys.executable, "-m", "rdimport", *words],
+            [sys.executable, "-m", "rdimport", *args],
             cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -115,7 +115,7 @@ def _typed(words: list[str], folder: Path, environment: dict[str, str]) -> str:
         started.wait()
     lines = seen.decode().replace("\r\n", "\n").split("\n")
     shown = (line.rstrip("\r").rpartition("\r")[2] for line in lines)
-    text = f"$ rdimport {' '.join(words)}\n" + "\n".join(shown)
+    text = f"$ rdimport {' '.join(args)}\n" + "\n".join(shown)
     return re.sub(r"\n\s*\n\s*\n", "\n\n", text)
 
 

@@ -26,7 +26,7 @@ KINDS: Final = {
 """The values a key takes, by its type in the schema."""
 
 
-def told(sentence: str) -> str:
+def translated(sentence: str) -> str:
     """Translate a sentence of the code to the current language, on one line."""
     text = " ".join(sentence.split())
     return text if language() == "en" else catalogue(language()).pgettext("reference", text)

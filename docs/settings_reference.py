@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from reference_words import told
+from reference_words import translated
 
 from rdimport.config import Account, Address, ApiKey, Defaults, Job, Notify
 from rdimport.core.messages import Language, language, speaking
@@ -73,11 +73,11 @@ def _table(which: tuple[type[Defaults | Account | ApiKey | Job | Notify | Addres
     words = _WORDS[language()]
     inherited = set() if model is Defaults else set(Defaults.model_fields)
     title = title.format(**words)
-    lines = [f"### {title}", "", told(_first(model)), "", words["keys"], "|---|---|"]
+    lines = [f"### {title}", "", translated(_first(model)), "", words["keys"], "|---|---|"]
     for key, described in model.model_fields.items():
         if key not in inherited:
             needed = f" ({words['required']})" if described.is_required() else ""
-            lines.append(f"| `{key}` | {told(described.description or '')}{needed} |")
+            lines.append(f"| `{key}` | {translated(described.description or '')}{needed} |")
     if inherited & set(model.model_fields):
         lines += ["", words["inherited"]]
     return "\n".join(lines) + "\n"

@@ -80,10 +80,10 @@ def commands() -> Iterator[str]:
     whole = options.parser()
     yield from _command("rdimport", whole)
     (found,) = (a for a in whole._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
-    told = {choice.dest: choice.help for choice in found._choices_actions}  # noqa: SLF001
+    helps = {choice.dest: choice.help for choice in found._choices_actions}  # noqa: SLF001
     for name in found.choices:
         yield f"\n## rdimport {name}\n"
-        yield f"{told.get(name) or ''}\n"
+        yield f"{helps.get(name) or ''}\n"
         one = options.parser()
         (again,) = (a for a in one._actions if isinstance(a, argparse._SubParsersAction))  # noqa: SLF001
         parser = again.choices[name]

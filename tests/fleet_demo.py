@@ -67,23 +67,23 @@ class Demo:
         (self.folder / "rdimport.toml").write_text("".join(settings))
         self.do("fleet", "init")
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *args: str) -> subprocess.Popen[str]:
         with (self.folder / "workers.log").open("a") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "rdimport", *words],
+                [sys.executable, "-m", "rdimport", *args],
                 cwd=self.folder,
                 env=self._environment,
                 text=True,
-                stdout=subprocess.PIPE if words[0] == "fleet" else log,
+                stdout=subprocess.PIPE if args[0] == "fleet" else log,
                 stderr=log,
                 preexec_fn=ending_with_us(),
             )
 
-    def do(self, *words: str) -> str:
-        process = self.start(*words)
+    def do(self, *args: str) -> str:
+        process = self.start(*args)
         out, _nothing = process.communicate(timeout=PATIENCE)
         if process.returncode:
-            sys.exit(f"{words} ended with {process.returncode}: {self.folder / 'workers.log'}")
+            sys.exit(f"{args} ended with {process.returncode}: {self.folder / 'workers.log'}")
         return out
 
     def status(self) -> dict[str, Any]:
@@ -134,10 +134,10 @@ def act(demo: Demo) -> None:
         worker.terminate()
     for worker in workers:
         worker.wait(PATIENCE)
-    tell(demo, demo.status())
+    report(demo, demo.status())
 
 
-def tell(demo: Demo, found: dict[str, Any]) -> None:
+def report(demo: Demo, found: dict[str, Any]) -> None:
     """Print the result: the rows in the ledger next to the endpoint's own count."""
     arrived = Counter(one["email"] for one in demo.box.conversions())
     print(f"\n{'account':20}{'rows':>6}{'accepted':>10}{'in doubt':>10}{'RD has':>8}")

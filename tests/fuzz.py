@@ -94,7 +94,7 @@ def files(*names: str) -> list[Path]:
     return sorted(path for name in names for path in (HERE / "corpus").glob(name))
 
 
-def command(folder: Path, *words: str) -> int:
+def command(folder: Path, *args: str) -> int:
     """Run a command in a folder; return its exit code. 70 is a bug, with its stack in the
     output.
     """
@@ -105,11 +105,11 @@ def command(folder: Path, *words: str) -> int:
         contextlib.redirect_stderr(err),
     ):
         try:
-            code = cli.main(list(words))
-        except SystemExit as left:
-            code = int(left.code or 0)
+            code = cli.main(list(args))
+        except SystemExit as exiting:
+            code = int(exiting.code or 0)
     if code not in (0, 1, 2, 3, 75):
-        raise AssertionError(f"{words}: {code}\n{err.getvalue()}")
+        raise AssertionError(f"{args}: {code}\n{err.getvalue()}")
     return code
 
 
@@ -124,10 +124,10 @@ def desk() -> Iterator[Path]:
         yield folder
 
 
-def check(name: str, data: bytes, *words: str) -> None:
+def check(name: str, data: bytes, *args: str) -> None:
     with desk() as folder:
         (folder / name).write_bytes(data)
-        command(folder, "check", name, *words)
+        command(folder, "check", name, *args)
 
 
 def of_text(data: st.DataObject) -> None:
@@ -198,8 +198,8 @@ def of_ledgers(data: st.DataObject) -> None:
         state.mkdir(0o700)
         (state / "ledger.sqlite3").touch(0o600)
         (state / "ledger.sqlite3").write_bytes(edited(path.read_bytes(), data.draw(EDITS)))
-        words = data.draw(st.sampled_from([["status"], ["ledger", "check"], ["report"]]))
-        command(folder, *words, "--state-dir", "state")
+        args = data.draw(st.sampled_from([["status"], ["ledger", "check"], ["report"]]))
+        command(folder, *args, "--state-dir", "state")
 
 
 TARGETS: dict[str, Callable[[st.DataObject], None]] = {
@@ -247,15 +247,15 @@ def _property(
 
 
 def main() -> None:
-    words = argparse.ArgumentParser(description=__doc__)
-    words.add_argument("--seconds", type=float, default=3600.0)
-    words.add_argument("--seed", type=int, default=int(time.time()))
-    told = words.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=3600.0)
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    args = parser.parse_args()
     os.environ.pop("RDIMPORT_API_KEY", None)
-    print(f"seed {told.seed}, {told.seconds:.0f} s", flush=True)
-    until = time.monotonic() + told.seconds
+    print(f"seed {args.seed}, {args.seconds:.0f} s", flush=True)
+    until = time.monotonic() + args.seconds
     rounds = takewhile(lambda _: time.monotonic() < until, count())
-    for name, times in run(told.seed, rounds).items():
+    for name, times in run(args.seed, rounds).items():
         print(f"{times:>9,}  {name}")
 
 

@@ -1,10 +1,10 @@
-# `make demo` and `make test` set up all they need in .venv, from the package registry alone.
+# `make demo` and `make test` install everything they need in .venv, from the package registry alone.
 .POSIX:
 .PHONY: bench profile demo demo-fleet docs pictures test coverage lint proof fuzz lock messages clean
 
 PYTHON = python3
 BIN = .venv/bin
-# $(SAY) "English" "Portuguese": the one that the environment asks for.
+# $(SAY) "English" "Portuguese": prints the one for the environment's locale.
 SAY = say() { case "$${LC_ALL:-$${LC_MESSAGES:-$$LANG}}" in pt*) printf '%s\n' "$$2";; *) printf '%s\n' "$$1";; esac; }; say
 STATE = .demo
 
@@ -27,14 +27,14 @@ demo: .venv/ready
 demo-fleet: .venv/ready-dev
 	@$(BIN)/python -m tests.fleet_demo
 
-# Two workers more than there are cores: some tests wait. Tests that share a program or a fixture stay
-# together. TEST_PATIENCE=5 for a slow machine. What they write is in memory where 6 GB of it are free;
-# TMPDIR=/tmp: on the disk.
+# Two workers more than cores, as some tests only wait. Tests that share a program or a fixture run in one
+# worker. TEST_PATIENCE=5 for a slow machine. Tests write to memory if 6 GB of it are free; TMPDIR=/tmp uses
+# the disk.
 WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
-# Branches that the tests reach: 90 % of all, 95 % where a row could be lost or sent twice.
+# Branch coverage: 90 % of all, 95 % where a row could be lost or sent twice.
 coverage: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup --cov --cov-report=
 	@for room in ledger delivery destination plan prepare; do \
@@ -43,18 +43,18 @@ coverage: .venv/ready-dev
 	done
 	$(BIN)/python -m coverage report --fail-under=90 --skip-covered --sort=cover
 
-# What gettext reads, from the sentences in rdimport/core/messages/locale.
+# Compile the messages in rdimport/core/messages/locale for gettext.
 messages: .venv/ready
 	$(BIN)/python -m rdimport.core.messages.build
 
-# The site, to be read from site/index.html without a server: Portuguese, and English in site/en.
+# The site, readable from site/index.html without a server: Portuguese, and English in site/en.
 docs: .venv/ready-docs
 	@rm -rf site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=pt_BR docs/pt site
 	$(BIN)/sphinx-build -q -W --keep-going -c docs -D language=en docs site/en
 	@$(SAY) "Open site/index.html" "Abra site/index.html"
 
-# The pictures of the tutorial, again, with the Chromium that is installed; they are kept in docs/.
+# Remake the pictures of the tutorial with the installed Chromium; they are kept in docs/.
 pictures: .venv/ready-dev
 	$(BIN)/python docs/pictures.py
 
@@ -67,8 +67,8 @@ lint: .venv/ready-dev
 	$(BIN)/lint-imports
 
 # Hundreds of seeded runs against an endpoint that misbehaves, with kills and resumes, and with machines
-# that compete for a ledger in PostgreSQL; spoilt statements; each property of the tests with six times
-# the examples. An hour or more. PROOF='--ledger postgres', '--seeds 20', '--parts mutants', '--resume'
+# that compete for a ledger in PostgreSQL; mutated statements; each property test with six times the
+# examples. An hour or more. PROOF='--ledger postgres', '--seeds 20', '--parts mutants', '--resume'
 PROOF =
 proof: .venv/ready-dev
 	$(BIN)/python -m tests.proof.whole $(PROOF)
@@ -78,7 +78,7 @@ FUZZ =
 fuzz: .venv/ready-dev
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
-# Ratios against other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
+# Ratios to other ways to send and to check, within one run. BENCH='--rows 20000 --repeat 5' for more.
 bench: .venv-bench/ready
 	.venv-bench/user/bin/python benchmarks/bench.py --peers .venv-bench/peers/bin/python $(BENCH)
 
@@ -86,8 +86,8 @@ bench: .venv-bench/ready
 profile: .venv-bench/ready
 	.venv-bench/user/bin/python benchmarks/stages.py
 
-# What a user has, and apart from it what the peers need: pandera loads pandas and hypothesis where it
-# finds them.
+# A user's packages, and in another environment those of the peers: pandera loads pandas and hypothesis
+# if they are installed.
 .venv-bench/ready: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv-bench/user
 	.venv-bench/user/bin/python -m pip install -q --require-hashes -r requirements.lock
@@ -125,7 +125,7 @@ profile: .venv-bench/ready
 	@$(BIN)/python -m pip install -q --require-hashes -r requirements-docs.lock
 	@touch $@
 
-# Newer versions of all dependencies, for every supported Python and system; names no index.
+# Upgrade all dependencies, for every supported Python and system; names no index.
 lock: .venv/ready-dev
 	$(BIN)/python -m pip install -q uv
 	for part in "requirements.lock --group build" "requirements-dev.lock --group dev" \
@@ -133,7 +133,7 @@ lock: .venv/ready-dev
 	  $(BIN)/uv pip compile --quiet --universal --generate-hashes --upgrade --no-header \
 	    --no-emit-index-url --no-annotate --python-version 3.11 pyproject.toml -o $$part || exit 1; \
 	done
-	sed -n '/^[a-z0-9].*==/s/ *\\$$//p' requirements.lock > constraints.txt  # for those who read no hashes
+	sed -n '/^[a-z0-9].*==/s/ *\\$$//p' requirements.lock > constraints.txt  # for tools that read no hashes
 
 clean:
 	rm -rf .venv .venv-bench $(STATE) site docs/reference docs/pt/reference .coverage .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from rdimport.core.messages.reasons import Reason
 from rdimport.ledger import Example, MappingRecord, Minute, Run
 from rdimport.report.reread import Reread, reread
-from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary, summarise
 
 EXAMPLES = 3
@@ -33,10 +31,6 @@ class ReportData:
     reread: Reread
     unread: int
     warned: bool
-
-    def stopped(self, lang: str) -> Reason | None:
-        """Why the run stopped early, and what to do about it."""
-        return why(self.summary, lang)
 
 
 def load_report_data(run: Run, folder: Path) -> ReportData:

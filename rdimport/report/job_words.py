@@ -66,12 +66,16 @@ def count(found: Sequence[JobStatus]) -> str:
     failed = sum(status.verdict == FAILED for status in found)
     fine = sum(status.verdict == FINE for status in found)
     rows = len(found) - fine - failed
-    counts = (
-        ngettext("{number} worked", "{number} worked", fine),
+    jobs = ngettext("{number} job", "{number} jobs", len(found))
+    return f"{jobs}: {', '.join(endings(fine, rows, failed))}."
+
+
+def endings(worked: int, rows: int, failed: int) -> tuple[str, str, str]:
+    """How many jobs ended in each way; `rows`: with rows that need attention."""
+    return (
+        ngettext("{number} worked", "{number} worked", worked),
         ngettext(
             "{number} with rows that need attention", "{number} with rows that need attention", rows
         ),
         ngettext("{number} failed", "{number} failed", failed),
     )
-    jobs = ngettext("{number} job", "{number} jobs", len(found))
-    return f"{jobs}: {', '.join(counts)}."

@@ -103,7 +103,8 @@ def runs(
         account = run.facts().record.account
         found_run = _status(run, account, running=account not in latest and at_work(account))
         latest.add(account)
-        yield _advised(found_run, run, _reports(run, report_dir), location_options)
+        reports = report_dir or Path(run.facts().record.report_dir)
+        yield _advised(found_run, run, reports, location_options)
 
 
 def _status(run: Run, account: str, *, running: bool) -> RunStatus:
@@ -137,10 +138,6 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         requests=facts.requests,
         throttled=facts.throttled,
     )
-
-
-def _reports(run: Run, named: Path | None) -> Path:
-    return named or Path(run.facts().record.report_dir)
 
 
 def _advised(

@@ -10,6 +10,7 @@ from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.next_steps import steps
+from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 
@@ -45,7 +46,7 @@ def summary_sheet(
         sheet.set_column(i, i, width)
     page.line((words("run", run=summary.run_id), formats.title))
     page.line((", ".join(summary.files), formats.bold))
-    stop = data.stopped(words.lang)
+    stop = why(summary, words.lang)
     if stop:
         page.line((words("stopped", reason=stop.sentence), None))
         page.line((stop.remedy, None))
@@ -59,8 +60,7 @@ def summary_sheet(
     if sum(summary.counts[state] for state in FAILED) > COMMENTED:
         page.blank()
         page.line((words("more_comments", rows=words.number(COMMENTED)), None))
-    sheet.hide_gridlines(2)
-    for_print(sheet, _WIDTHS, page.rows - 1)
+    page.finish()
 
 
 class _Page:
@@ -72,10 +72,10 @@ class _Page:
         self._formats = formats
         self._row = 0
 
-    @property
-    def rows(self) -> int:
-        """Number of rows written."""
-        return self._row
+    def finish(self) -> None:
+        """Set up printing, when all rows are written."""
+        self._sheet.hide_gridlines(2)
+        for_print(self._sheet, _WIDTHS, self._row - 1)
 
     def blank(self) -> None:
         """Leave a row empty."""

@@ -17,6 +17,7 @@ from rdimport.report.html.privacy import discreet
 from rdimport.report.html.text import bar, command, dot, escape, head
 from rdimport.report.next_steps import steps
 from rdimport.report.private_files import private
+from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary
 from rdimport.report.words import Words
 
@@ -71,7 +72,7 @@ class _Page:
         for name, value in self._facts():
             yield f"<dt>{escape(words(name))}</dt><dd>{escape(value)}</dd>"
         yield "</dl>"
-        stop = self._data.stopped(words.lang)
+        stop = why(summary, words.lang)
         if stop is not None:
             sentence = escape(words("stopped", reason=stop.sentence))
             yield f'<div class="stop"><p>{sentence}</p><p class="remedy">'

@@ -16,7 +16,7 @@ from rdimport.ledger import Ledger
 from rdimport.report.fleet_status import Table
 from rdimport.report.html.text import bar, command, dot, escape, head
 from rdimport.report.job_status import FAILED, FINE, JobStatus
-from rdimport.report.job_words import age, answer, count, name
+from rdimport.report.job_words import age, answer, count, endings, name
 from rdimport.report.nights import Night, nights
 from rdimport.report.private_files import private, refuse_strangers
 from rdimport.report.run_status import RunStatus
@@ -143,18 +143,9 @@ def _strip(nights: Sequence[Night]) -> Iterator[str]:
 
 def _night(one: Night) -> str:
     """A night in words: `27 Nov–28 Nov: 2 worked, 1 failed`."""
-    parts = (
-        ngettext("{number} worked", "{number} worked", one.worked) if one.worked else "",
-        ngettext(
-            "{number} with rows that need attention",
-            "{number} with rows that need attention",
-            one.rows,
-        )
-        if one.rows
-        else "",
-        ngettext("{number} failed", "{number} failed", one.failed) if one.failed else "",
-    )
-    text = ", ".join(filter(None, parts)) or _("nothing ran")
+    jobs = one.worked, one.rows, one.failed
+    parts = (part for part, number in zip(endings(*jobs), jobs, strict=True) if number)
+    text = ", ".join(parts) or _("nothing ran")
     return f"{_day(one.ends - timedelta(days=1))}–{_day(one.ends)}: {text}"
 
 

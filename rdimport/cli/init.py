@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +13,7 @@ from rdimport.cli.arguments import InitArguments
 from rdimport.cli.streams import print_error, say_file
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.key_file import owner_only
 from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.shell import STDIN, joined, whole
@@ -113,10 +113,6 @@ def _look(args: InitArguments, output: Path | None, *, near: bool = False) -> st
     return joined(["rdimport", "check", *files, "-m", mapping])
 
 
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
-
-
 def _is_there(path: Path) -> UsageError:
     return UsageError(
         _("{path} already exists, and is not overwritten.", path=path),
@@ -127,7 +123,7 @@ def _is_there(path: Path) -> UsageError:
 def _write(path: Path, text: str) -> None:
     try:
         # for its owner only: reasons quote cells
-        with open(path, "x", encoding="utf-8", opener=_private) as file:
+        with open(path, "x", encoding="utf-8", opener=owner_only) as file:
             try:
                 file.write(text)
                 file.flush()

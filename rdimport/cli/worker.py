@@ -73,8 +73,7 @@ def _execute(args: WorkerArguments) -> int:
         on_trouble=print_error,
     )
     if not args.quiet:
-        shown = fleet_needs.store(url)
-        say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=shown)])
+        say([_("Worker {name} takes jobs from {where}.", name=worker.name, where=store)])
         flush_output()
     with fleet_needs.queue_explained(url), cleaned_once():
         worker.run(once=args.once)

@@ -27,11 +27,15 @@ def read_key(file: Path) -> str:
     return decoded(read_small(file, _MOST, partial(_see_that_it_is_ours, file))).strip()
 
 
+def owner_only(path: str, flags: int) -> int:
+    """An opener for `open`: a file that it creates is for its owner only."""
+    return os.open(path, flags, 0o600)
+
+
 def write_key(file: Path, key: str) -> None:
     """Create a key file, durably. Raises OSError, such as FileExistsError."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    number = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(number, "w", encoding="ascii") as opened:
+    with open(file, "x", encoding="ascii", opener=owner_only) as opened:
         opened.write(key + "\n")
         opened.flush()
         os.fsync(opened.fileno())

@@ -27,6 +27,7 @@ from starlette.routing import Route
 
 from rdimport.core.clock import Clock
 from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
+from rdimport.core.key_file import owner_only
 from rdimport.core.messages import _
 from rdimport.core.serving import TimedHead, bound
 from rdimport.settle.evidence import calls_of
@@ -52,7 +53,7 @@ def token_of(state_dir: Path, account: str) -> str:
     path = state_dir / (_TOKEN if account == "default" else f"{_TOKEN}-{account}")
     try:
         state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with suppress(FileExistsError), open(path, "x", opener=_private) as file:
+        with suppress(FileExistsError), open(path, "x", opener=owner_only) as file:
             file.write(secrets.token_urlsafe(24))
         token = path.read_text().strip()
     except OSError as error:
@@ -65,10 +66,6 @@ def token_of(state_dir: Path, account: str) -> str:
             _("Delete it: a new one is created."),
         )
     return token
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def _sync(folder: Path) -> None:

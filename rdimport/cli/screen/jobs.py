@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from rdimport.cli.screen import layout
 from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, language, ngettext, untranslated
 from rdimport.report.words import Words
@@ -70,9 +71,7 @@ def table(settings: Settings, jobs: Sequence[str]) -> Iterator[str]:
     for job in jobs:
         entry = settings.jobs[job]
         rows.append((job, settings.account_of(job)[0], ", ".join(entry.files), entry.mapping))
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for job, account, files, mapping in rows:
-        yield f"{job:<{widths[0]}}  {account:<{widths[1]}}  {files:<{widths[2]}}  {mapping}"
+    yield from layout.table(rows)
 
 
 def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:

@@ -37,6 +37,18 @@ TABLES: Final[dict[str, tuple[str, ...]]] = {
 `core.row.State`, `source` is a number. No row is in flight.
 """
 
+TEXTS: Final = (
+    ("run", "facts"),
+    ("run", "stopped_because"),
+    ("input", "name"),
+    ("named", "text"),
+    ("attempt", "facts"),
+    ("complete", "source"),
+)
+"""Columns, besides those of conversions, that may contain a person's address outside of their own
+rows.
+"""
+
 
 class Content(Protocol):
     """A snapshot of a ledger."""

@@ -77,7 +77,12 @@ SELECT identifier, since, until FROM rdimport.complete WHERE destination = %(des
 """
 
 
-class Accounts(ABC):
+class _Part:
+    def __init__(self, ledger: Asked) -> None:
+        self._ledger = ledger
+
+
+class Accounts(_Part):
     """The accounts and their keys."""
 
     books: ClassVar[type[AccountBooks]]
@@ -87,9 +92,6 @@ class Accounts(ABC):
     """Lets one transaction at a time bind keys to accounts; empty where writers are exclusive
     anyway.
     """
-
-    def __init__(self, ledger: Asked) -> None:
-        self._ledger = ledger
 
     def all(self) -> list[Account]:
         """All accounts with conversions or a key, without sandboxes."""
@@ -128,14 +130,11 @@ class Accounts(ABC):
             yield self.books(ask)
 
 
-class EvidenceBooks(ABC):
+class EvidenceBooks(_Part, ABC):
     """Uncertain conversions, and evidence about them."""
 
     proved: ClassVar[LiteralString]
     """Records that a conversion arrived; returns a line if it was uncertain until then."""
-
-    def __init__(self, ledger: Asked) -> None:
-        self._ledger = ledger
 
     @abstractmethod
     def _recover(self, destination: int) -> None:
@@ -248,14 +247,11 @@ def _moved(ask: Ask, values: Mapping[str, object]) -> list[int]:
     return runs
 
 
-class CorrectionBooks(ABC):
+class CorrectionBooks(_Part, ABC):
     """Failed rows, and those that a person corrected in a failure report."""
 
     corrected: ClassVar[LiteralString]
     """The fields of each `Corrected` of a destination."""
-
-    def __init__(self, ledger: Asked) -> None:
-        self._ledger = ledger
 
     @abstractmethod
     def note(self, destination: int, corrections: Sequence[Correction]) -> None:
@@ -286,11 +282,8 @@ class CorrectionBooks(ABC):
         return [Corrected(*values) for values in found]
 
 
-class PeopleBooks(ABC):
+class PeopleBooks(_Part, ABC):
     """Personal data in the ledger, and its removal. The keyed hashes are kept."""
-
-    def __init__(self, ledger: Asked) -> None:
-        self._ledger = ledger
 
     @abstractmethod
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:

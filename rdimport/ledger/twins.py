@@ -53,14 +53,15 @@ def error(path: str, where: str, location_options: Sequence[str]) -> LedgerLostE
             path=path,
             where=where,
         ),
-        shown_lines(
-            [
-                _("Use that one: {where}", where=joined(["--ledger", where])),
-                _(
-                    "To continue with {another} anyway: rdimport ledger accept {where}",
-                    another=_("this one"),
-                    where=joined(location_options),
-                ),
-            ]
-        ),
+        remedy(["--ledger", where], location_options),
     )
+
+
+def remedy(that: Sequence[str], this: Sequence[str]) -> str:
+    """What to do about a ledger, given as options, of which another one is used."""
+    accept = _(
+        "To continue with {another} anyway: rdimport ledger accept {where}",
+        another=_("this one"),
+        where=joined(this),
+    )
+    return shown_lines([_("Use that one: {where}", where=joined(that)), accept])

@@ -7,20 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger.content import TEXTS
 from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.records import Erased, problems_of, text_of
-
-_TEXTS: Final = (
-    ("run", "facts"),
-    ("run", "stopped_because"),
-    ("input", "name"),
-    ("named", "text"),
-    ("conversion", "receipt"),
-    ("attempt", "facts"),
-    ("complete", "source"),
-)
-"""Columns that may contain a person's address outside of their own rows."""
 
 _MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"
 """Texts without these characters contain no address; the others are examined by `People`."""
@@ -40,7 +30,7 @@ def erase(
     rows = sum(_emptied(db, place) for place in theirs)
     hashes = _erase_hashes(db, digests, people, theirs) if also_hash else 0
     _strip(db, people, theirs)
-    for table, column in _TEXTS:
+    for table, column in (*TEXTS, ("conversion", "receipt")):
         _rewrite(db, people, table, column)
     _unname_columns(db, people)
     runs = db.execute(

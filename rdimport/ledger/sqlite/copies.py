@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING
 from rdimport.core.errors import LedgerLostError
 from rdimport.core.looking import listed
 from rdimport.core.messages import _
-from rdimport.core.shell import joined
-from rdimport.core.visible import shown_lines
+from rdimport.ledger import twins
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.sqlite.witness import ACCEPTED, Seen, last_of, outside, read, witness_name
 
@@ -40,16 +39,7 @@ def refuse_behind(ledger: LedgerFile, account: str | None) -> None:
             directory=directory,
             last=last_of(later),
         ),
-        shown_lines(
-            [
-                _("Use that one: {where}", where=joined(["--state-dir", directory])),
-                _(
-                    "To continue with {another} anyway: rdimport ledger accept {where}",
-                    another=_("this one"),
-                    where=joined(["--state-dir", str(state_dir.absolute())]),
-                ),
-            ]
-        ),
+        twins.remedy(["--state-dir", directory], ["--state-dir", str(state_dir.absolute())]),
     )
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.people import People
+from rdimport.ledger.content import TEXTS
 from rdimport.ledger.naming import identity_texts
 from rdimport.ledger.records import Erased
 from rdimport.ledger.sqlite.database import LedgerFile
@@ -23,17 +24,7 @@ STRIPPED: Final = (
 )
 """The `problems` of a row without personal data."""
 
-_TEXTS: Final = (
-    ("run", "facts"),
-    ("run", "stopped_because"),
-    ("input", "name"),
-    ("named", "text"),
-    ("posted", "receipt"),
-    ("daybook", "receipt"),
-    ("attempt", "facts"),
-    ("complete", "source"),
-)
-"""Columns that may contain a person's address outside of their own rows."""
+_TEXTS: Final = (*TEXTS, ("posted", "receipt"), ("daybook", "receipt"))
 
 
 def erase(ledger: LedgerFile, people: People, *, also_hash: bool) -> Erased:

@@ -53,8 +53,13 @@ def fold(name: str) -> str:
     """The form in which column names are compared: no case, accents, outer or repeated spaces."""
     if name.isascii():
         return " ".join(name.lower().split())
-    bare = unicodedata.normalize("NFKD", name.replace("\u200b", "").replace("\ufeff", ""))
-    return " ".join("".join(c for c in bare if not unicodedata.combining(c)).casefold().split())
+    bare = without_accents(name.replace("\u200b", "").replace("\ufeff", ""))
+    return " ".join(bare.casefold().split())
+
+
+def without_accents(text: str) -> str:
+    """The text with plain letters; case and all else are kept."""
+    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
 
 
 _IN_ENGLISH: Final = {

@@ -7,12 +7,13 @@ is guessed, and the proposal says so.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.names import without_accents
 from rdimport.mapping import Clean
+from rdimport.proposal.phones import sql_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,8 +141,7 @@ class Finding:
 def words(heading: str) -> str:
     """The heading without case, accents and punctuation; text in brackets is included."""
     apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
-    bare = unicodedata.normalize("NFKD", apart.replace("’", "").replace("'", ""))
-    plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
+    plain = without_accents(apart.replace("’", "").replace("'", "")).casefold()
     return " ".join(re.sub(r"[^a-z0-9/]+", " ", plain.replace("/", " / ")).split())
 
 
@@ -205,7 +205,7 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     if len(found) > _FEW or _NO_MATTER.search(plain):
         return []
     perhaps = _STATUS.search(plain) is not None
-    folded = {cell: re.sub(r"[\s_]+", " ", _bare(cell)) for cell in found}
+    folded = {cell: re.sub(r"[\s_]+", " ", without_accents(cell)) for cell in found}
     gone = [
         cell
         for cell, bare in folded.items()
@@ -223,10 +223,6 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     return [cell for cell in found if cell in gone or answers.get(cell) == "false"]
 
 
-def _bare(text: str) -> str:
-    return "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-
-
 def _keeps_no(column: str) -> str:
     return f"{_cell(column)} IN ({_texts((*_NO, *_STILL_IN))})"
 
@@ -236,8 +232,7 @@ def _keeps_others(column: str, gone: Sequence[str]) -> str:
 
 
 def _cell(column: str) -> str:
-    name = column.replace('"', '""')
-    return f"COALESCE(LOWER(TRIM(\"{name}\")), '')"
+    return f"COALESCE(LOWER(TRIM({sql_name(column)})), '')"
 
 
 def _texts(values: Sequence[str]) -> str:

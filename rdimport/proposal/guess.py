@@ -17,7 +17,7 @@ from rdimport.mapping import Clean
 from rdimport.proposal import people
 from rdimport.proposal.column_guess import Guess, Trust
 from rdimport.proposal.consent import Says, says
-from rdimport.proposal.vocabulary import VOCABULARY, Holds, words_of
+from rdimport.proposal.vocabulary import PHONES, VOCABULARY, Holds, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -151,7 +151,7 @@ def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
         Holds.LINKEDIN: max(seen.page, seen.share(Clean.URL)),
         Holds.FACEBOOK: max(seen.page, seen.share(Clean.URL)),
         Holds.TWITTER: max(seen.page, seen.share(Clean.URL)),
-        **dict.fromkeys((Holds.PHONE, Holds.MOBILE, Holds.LANDLINE), seen.digits),
+        **dict.fromkeys(PHONES, seen.digits),
     }
     if holds in needed:
         return needed[holds] >= _MOST and not (
@@ -163,9 +163,7 @@ def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
     return min(words, 1 - seen.digits) >= _MOST
 
 
-_SEVERAL: Final = frozenset(
-    {Holds.PHONE, Holds.MOBILE, Holds.LANDLINE, Holds.AREA, Holds.COUNTRY_CODE}
-)
+_SEVERAL: Final = PHONES | {Holds.AREA, Holds.COUNTRY_CODE}
 _NOT_WORDS: Final = (Clean.EMAIL, Clean.BOOLEAN, Clean.DATE, Clean.NUMBER, Clean.URL)
 
 

@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.messages import _
-from rdimport.proposal.vocabulary import Holds, of_either, words_of
+from rdimport.proposal.vocabulary import NAMES, PHONES, Holds, of_either, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -90,12 +90,10 @@ _RANK: Final = (
 )
 """Priority among several people with an e-mail: attendees before buyers."""
 
-_NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME})
-_PHONES: Final = frozenset({Holds.PHONE, Holds.MOBILE, Holds.LANDLINE})
 _KINDS: Final = {
     Holds.EMAIL: "e-mail",
-    **dict.fromkeys(_NAMES, "name"),
-    **dict.fromkeys(_PHONES, "phone"),
+    **dict.fromkeys(NAMES, "name"),
+    **dict.fromkeys(PHONES, "phone"),
 }
 ANY_WORDS: Final = frozenset(
     {
@@ -176,7 +174,7 @@ class Lead:
             return ""
         taken = list(kept)
         email = next((g.column for g in taken if g.holds is Holds.EMAIL), None)
-        named = any(g.holds in _NAMES for g in taken)
+        named = any(g.holds in NAMES for g in taken)
         others = ", ".join(f"“{' '.join(column.split())}”" for column in self.others)
         whom = _("not known from its columns")
         if email:
@@ -227,17 +225,17 @@ def _by_name_before(
     found: Sequence[Guess], headings: Mapping[str, Heading], roles: dict[str, Role]
 ) -> None:
     """`Comprador;E-mail;Participante;E-mail`: a repeated heading belongs to the name before it."""
-    names = {roles[one.column] for one in found if one.holds in _NAMES}
+    names = {roles[one.column] for one in found if one.holds in NAMES}
     if len(names) < 2:
         return
     unsaid = [one for one in found if roles[one.column] is Role.UNSAID]
-    again = [one for one in unsaid if one.holds in _KINDS and one.holds not in _NAMES]
+    again = [one for one in unsaid if one.holds in _KINDS and one.holds not in NAMES]
     counts: defaultdict[str, int] = defaultdict(int)
     for one in again:
         counts[headings[one.column].words] += 1
     before: Role | None = None
     for one in found:
-        if one.holds in _NAMES:
+        if one.holds in NAMES:
             before = roles[one.column]
         elif one in again and before is not None and counts[headings[one.column].words] > 1:
             roles[one.column] = before

@@ -15,7 +15,7 @@ from rdimport.prepare.clean.address import SYNTAX
 from rdimport.prepare.clean.text import filled
 from rdimport.prepare.validate import FORMS
 from rdimport.proposal.understand import understand
-from rdimport.proposal.vocabulary import Holds
+from rdimport.proposal.vocabulary import NAMES, PHONES, Holds
 from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:
@@ -33,8 +33,7 @@ _FORMS: Final = {
     "cpf": r"^\s*(?:\d{3}\.\d{3}\.\d{3}-\d{2}|\d{3}\.?\d{3}\.?\d{3}-\d{2})\s*$",
     "postcode": r"^\s*\d{5}-\d{3}\s*$",
     "phone": r"^\s*(?:\+?55)?[\s().-]*(?:\d[\s().-]*){10,11}$",
-    "state": r"^\s*(?i:AC|AL|AP|AM|BA|CE|DF|ES|GO|MA|MT|MS|MG|PA|PB|PR|PE|PI|RJ|RN|RS|RO|RR|SC|SP"
-    r"|SE|TO)\s*$",
+    "state": rf"^\s*(?i:{'|'.join(brazil.STATES)})\s*$",
     "date": r"^\s*(?:\d{4}-\d{2}-\d{2}|\d{1,2}/\d{1,2}/\d{2,4})"
     r"(?:[ T]\d{1,2}:\d{2}(?::\d{2})?)?\s*$",
     "yes/no": r"^\s*(?i:sim|s|n[aã]o|n|yes|y|no|true|false|verdadeiro|falso|0|1|x)\s*$",
@@ -45,8 +44,8 @@ _FORMS: Final = {
 
 _LABELS: Final = {
     Holds.EMAIL: "email",
-    **dict.fromkeys((Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME), "name"),
-    **dict.fromkeys((Holds.PHONE, Holds.MOBILE, Holds.LANDLINE), "phone"),
+    **dict.fromkeys(NAMES, "name"),
+    **dict.fromkeys(PHONES, "phone"),
     **dict.fromkeys((Holds.CITY, Holds.CITY_STATE), "city"),
     Holds.STATE: "state",
     Holds.COUNTRY: "country",

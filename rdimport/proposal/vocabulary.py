@@ -7,10 +7,11 @@ heading, the first one counts, so the more specific field comes first.
 from __future__ import annotations
 
 import re
-import unicodedata
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
+
+from rdimport.core.names import without_accents
 
 
 class Holds(StrEnum):
@@ -45,6 +46,10 @@ class Holds(StrEnum):
     TRAFFIC_VALUE = "traffic_value"
 
 
+NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME})
+PHONES: Final = frozenset({Holds.PHONE, Holds.MOBILE, Holds.LANDLINE})
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """One kind of heading.
@@ -71,8 +76,7 @@ def words_of(heading: str) -> str:
     apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(of_either(heading)))
     apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
-    bare = unicodedata.normalize("NFKD", without if re.search(r"\w", without) else apart)
-    plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
+    plain = without_accents(without if re.search(r"\w", without) else apart).casefold()
     words = " ".join(re.sub(r"[^a-z0-9/]+", " ", plain).replace("/", " / ").split())
     return words.replace("whats app", "whatsapp").replace("linked in", "linkedin")
 

@@ -17,7 +17,7 @@ from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Clean
 from rdimport.proposal.consent import Says
 from rdimport.proposal.phones import area_codes, sql_name
-from rdimport.proposal.vocabulary import Holds
+from rdimport.proposal.vocabulary import PHONES, Holds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -55,7 +55,6 @@ _FORMS: Final = {
 }
 """Cleaners for custom fields by the format of nearly all cells, the more specific formats first."""
 
-_PHONES: Final = (Holds.PHONE, Holds.MOBILE, Holds.LANDLINE)
 _MOSTLY: Final = 0.5
 _SURE: Final = 0.95
 _SEX: Final = re.compile(r"^(?:f|m)$|\b(?:sexo|sex|genero|gender)\b")
@@ -281,7 +280,7 @@ def _droppable(
     bad = {
         one.column: round(seen.filled * (1 - seen.share(Clean.PHONE)))
         for one in guesses.values()
-        if one.holds in _PHONES and (seen := evidence[one.column]).local < _MOSTLY
+        if one.holds in PHONES and (seen := evidence[one.column]).local < _MOSTLY
     }
     named = [name for name in ("mobile_phone", "personal_phone") if name in fields]
     if sum(bad.values()) and named:

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from rdimport.core.names import without_accents
+
 SYNTAX: Final = (
     r"^[a-z0-9!#$%&'*+/=?^_`{|}~-]+(?:\.[a-z0-9!#$%&'*+/=?^_`{|}~-]+)*"
     r"@(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z](?:[a-z0-9-]{0,61}[a-z0-9])$"
@@ -92,8 +94,7 @@ def _local_without_accents(address: str) -> str:
     different domain, so it keeps them.
     """
     local, at, domain = address.partition("@")
-    bare = unicodedata.normalize("NFKD", local)
-    return "".join(c for c in bare if not unicodedata.combining(c)) + at + domain
+    return without_accents(local) + at + domain
 
 
 def _standing_alone(text: str) -> list[str]:

@@ -7,8 +7,9 @@ unknown word leaves the cell unchanged, because "Aceito apenas SMS" does not mea
 from __future__ import annotations
 
 import re
-import unicodedata
 from typing import Final
+
+from rdimport.core.names import without_accents
 
 _PLAIN_YES: Final = frozenset(
     "1 s si sim y yes t true v verdadeiro verdadera x ok on claro ✓ ✔ ☑ ✅ 🗹".split()
@@ -70,8 +71,7 @@ def _understood(cell: str) -> bool | None:
 
 
 def _words(cell: str) -> list[str]:
-    bare = unicodedata.normalize("NFKD", cell.replace("\ufe0f", "").replace("’", "'"))
-    plain = "".join(c for c in bare if not unicodedata.combining(c)).casefold()
+    plain = without_accents(cell.replace("\ufe0f", "").replace("’", "'")).casefold()
     number = _NUMBER.fullmatch(plain.strip())
     words = number[1] if number else plain.replace("don't", "dont")
     return re.findall(r"\w+|[^\w\s,.;:!/()'\"_-]", _OPT.sub(r"opt\1", words))

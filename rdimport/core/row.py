@@ -7,9 +7,12 @@ to its own, so that any value can be traced back to its file, row and column.
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.messages.codes import Code
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 FILE: Final = "__rdimport_file__"
 """UInt32: the position of the row's table in the run's list of tables, from 0."""
@@ -38,6 +41,13 @@ REPORTED_IN: Final = {
 
 REPORTED_NAMES: Final = frozenset(REPORTED).union(*REPORTED_IN.values())
 """All of them, whatever the language."""
+
+
+def reported_origin(cells: Mapping[str, str | None]) -> tuple[str, str]:
+    """Row and file that a row of a failure report names; empty if it names none."""
+    spellings = zip(REPORTED, *REPORTED_IN.values(), strict=True)
+    row, file, *_ = (next(filter(None, map(cells.get, names)), "") for names in spellings)
+    return row, file
 
 
 class State(StrEnum):

@@ -18,7 +18,7 @@ import polars as pl
 from rdimport.core.messages import ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.names import is_run
-from rdimport.core.row import REPORTED, REPORTED_IN, REPORTED_NAMES, ROW, Problem, State
+from rdimport.core.row import REPORTED_NAMES, ROW, Problem, State, reported_origin
 from rdimport.core.shell import whole
 from rdimport.ledger import Correction, FailedRow, Outcome
 from rdimport.plan.duplicates import IDENTITY
@@ -189,8 +189,7 @@ def _corrected_earlier(run: str) -> Problem:
 
 def _origin(at: Mapping[str, str]) -> tuple[str, int]:
     """File and number of the row that a row of a report comes from; no file if it names none."""
-    spellings = zip(REPORTED, *REPORTED_IN.values(), strict=True)
-    row, file, *_ = (next(filter(None, map(at.get, names)), "") for names in spellings)
+    row, file = reported_origin(at)
     return (file, int(row)) if row.isdecimal() and len(row) < _DIGITS else ("", 0)
 
 

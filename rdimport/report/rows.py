@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rdimport.core.messages.reasons import explain
-from rdimport.core.row import REPORTED, REPORTED_IN, REPORTED_NAMES, Problem
+from rdimport.core.row import REPORTED_NAMES, Problem, reported_origin
 from rdimport.ledger import Input, Outcome, Run
 from rdimport.report.reread import Reread
 
@@ -66,8 +66,7 @@ def _origin(
     end: Outcome, table: Input, at: Mapping[str, str | None], *, several: bool
 ) -> tuple[str, str]:
     """The row's number and its file, with the sheet if `several` of it were read."""
-    spellings = zip(REPORTED, *REPORTED_IN.values(), strict=True)
-    row, file, *_ = (next(filter(None, map(at.get, names)), "") for names in spellings)
+    row, file = reported_origin(at)
     name = f"{table.name} [{table.sheet}]" if several and table.sheet else table.name
     return (row, file) if row.isdecimal() and file else (str(end.row), name)
 

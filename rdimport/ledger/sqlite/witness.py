@@ -52,7 +52,6 @@ class Seen(NamedTuple):
     run: str
     since: str
     until: str
-    place: Path
     directory: str
 
 
@@ -96,15 +95,8 @@ def read(path: Path) -> Seen | None:
     try:
         seen = json.loads(path.read_bytes())
         until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        return Seen(
-            seen["ledger"],
-            int(seen["writes"]),
-            seen["run"],
-            seen["since"],
-            until,
-            path,
-            seen["directory"],
-        )
+        writes = int(seen["writes"])
+        return Seen(seen["ledger"], writes, seen["run"], seen["since"], until, seen["directory"])
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

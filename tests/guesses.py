@@ -1,10 +1,10 @@
-"""How good `init` guesses: for each field of each list of the corpus, is it right, wrong or missed?
+"""How well `init` guesses: for each field of each list in the corpus, is it right, wrong or missed?
 
     python tests/guesses.py [CASE...]
 
-A field is wrong where any row would be sent with another value than the answer beside the list has,
-missed where a value that the answer has stays behind. Custom fields are the mapping's own words and
-do not count, nor does what `expect.json` calls free.
+A field is wrong if any row would be sent with a value other than the expected one, missed if an
+expected value is not sent. Custom fields are the mapping's own choice and do not count, nor does
+what `expect.json` calls free.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from rdimport.plan.planner import PAYLOAD
 
 HERE = Path(__file__).parent / "corpus_wild"
 sys.path.insert(0, str(HERE))
-import score  # noqa: E402  it stands beside the lists
+import score  # noqa: E402  it is in the lists' folder
 
 Payload = dict[str, Any]
 
 
 def sent(case: Path, expected: Payload) -> dict[int, Payload]:
-    """The payloads by row, as the proposed mapping makes them."""
+    """The payloads by row that the proposed mapping makes."""
     files = [str(case / name) for name in expected["files"]]
     command = read(["check", *files, *expected.get("options", [])])
     assert command is not None
@@ -64,7 +64,7 @@ def judged(wanted: Payload, got: Payload, free: set[str]) -> Iterator[tuple[str,
 
 
 def figures(case: Path) -> dict[str, str]:
-    """The verdict on each field of a list: the worst of its rows."""
+    """The verdict on each field of a list: that of its worst row."""
     expected = json.loads((case / "expect.json").read_text(encoding="utf-8"))
     if expected["mapping"] != "init" or expected["file"] != "read":
         return {}

@@ -1,4 +1,4 @@
-"""The Python interface as somebody who embeds rdimport uses it."""
+"""The Python interface, used as by a program that embeds rdimport."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_call_speaks_the_language_that_it_is_asked_for(box: RunningSandbox, fo
 def test_a_run_that_is_cancelled_twice_ends_when_its_thread_does(
     box: RunningSandbox, folder: Path
 ) -> None:
-    """The thread reads the list and asks the ledger, which would both be closed under it."""
+    """The thread reads the list and queries the ledger, which would both be closed under it."""
     begun, may_go_on = threading.Event(), threading.Event()
 
     def hold(_event: rdimport.Event) -> None:
@@ -98,7 +98,7 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
 
 
 def printed_by(code: str) -> list[str]:
-    """The words of the last line that this code prints in an interpreter of its own."""
+    """The words of the last line that this code prints in a separate interpreter."""
     command = [sys.executable, "-I", "-c", code]
     found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
     return found.stdout.splitlines()[-1].split()
@@ -111,7 +111,7 @@ def test_importing_the_package_loads_nothing_else() -> None:
 
 
 def test_commands_that_read_no_list_load_no_frames() -> None:
-    names = "accounts jobs key ledger purge run sandbox status worker"  # run reads it later
+    names = "accounts jobs key ledger purge run sandbox status worker"  # read by the run later
     loads = f"import sys; [__import__(f'rdimport.cli.{{name}}') for name in '{names}'.split()]"
     modules = printed_by(f"{loads}; print(*sys.modules)")
     assert not {"asyncio", "httpx", "pandera", "polars", "uvicorn"} & set(modules)
@@ -195,7 +195,7 @@ def test_what_has_been_loaded_when_the_first_row_is_answered(
     dear |= {"phonenumbers", "psycopg", "rdimport.report.summary", "xlsxwriter"}
     assert not dear & set(modules)
     ours = [name for name in modules if name.startswith("rdimport")]
-    assert len(ours) <= 192  # of Python's, polars' and pandera's there are 650 more
+    assert len(ours) <= 192  # there are 650 more of Python's, polars' and pandera's
 
 
 def test_a_list_is_opened_before_what_plans_it_is_loaded() -> None:
@@ -224,7 +224,7 @@ def test_what_a_check_of_few_rows_loads(folder: Path) -> None:
 def test_a_check_sends_nothing_and_hands_out_the_payloads(folder: Path) -> None:
     done = rdimport.check([str(folder / "leads.csv")], str(folder / "leads.yaml"))
     assert (done.rows, done.to_send) == (3, 2)
-    assert done.seconds == 1.0  # 120 a minute unless told otherwise
+    assert done.seconds == 1.0  # 120 a minute by default
     assert sum(frame.height for frame in done.payloads()) == 2
 
 
@@ -313,7 +313,7 @@ _OF_A_RUN = inspect.signature(rdimport.run_async).parameters
 
 @pytest.mark.parametrize("name", [name for name in _OF_A_RUN if name not in ("files", "mapping")])
 def test_an_argument_of_a_wrong_type_is_named(name: str, folder: Path) -> None:
-    """Also what would only be missed after rows were sent, such as an observer or a timeout."""
+    """Also arguments that are used only after rows were sent, such as an observer or a timeout."""
     where = {"state_dir": folder / "state", "report_dir": folder / "reports"}
     for value in (object(), b"x", [5], {"a": 1}, 5j):
         given = {"to": rdimport.RDStation("k" * 20), **where, name: value}
@@ -379,13 +379,13 @@ follow_imports = skip
 [mypy-psycopg.*,psycopg_pool.*,rich.*,ruamel.*,typeguard.*]
 follow_imports = skip
 """
-"""No public name has a type of these libraries, and to read them takes longer than all else."""
+"""No public name has a type from these libraries, and checking them takes longer than all else."""
 
 
 @pytest.mark.long
 def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
     uses = HERE / "typing_api.py"
-    known = HERE.parent / ".mypy_cache" / uses.stem  # most modules are as they were
+    known = HERE.parent / ".mypy_cache" / uses.stem  # most modules are unchanged
     assert set(re.findall(r"rdimport\.(\w+)", uses.read_text())) == set(rdimport.__all__)
     settings = tmp_path / "mypy.ini"
     settings.write_text(TYPES)

@@ -1,5 +1,5 @@
-"""Whose account a key is: nobody is sent twice under two names, and no client's list is kept back
-because another client's was imported.
+"""Which account a key belongs to: nobody is sent twice under two names, and no client's list is
+held back because another client's was imported.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def accounts(desk: Desk) -> dict[str, tuple[int, int]]:
 
 
 def second(desk: Desk, box: RunningSandbox) -> Desk:
-    """Somebody in another folder, with a key of another client and the same ledger."""
+    """A desk in another folder, with another client's key and the same ledger."""
     key = box.create_key("second", f"client {next(NUMBERS)}")  # the box outlives the test
     return Desk(desk.home, key, desk.base_url)
 

@@ -1,4 +1,4 @@
-"""The command line, read: typed arguments, and one line that serves `run` and `check` alike."""
+"""Parsing the command line: typed arguments, and the same line for `run` and `check`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from rdimport.core.values import names
 
 
 def commands(of: argparse.ArgumentParser, name: str = "") -> dict[str, argparse.ArgumentParser]:
-    """Every parser that has no further commands, by what is typed for it."""
+    """Every parser without subcommands, by its command."""
     found = {}
-    of.format_help()  # now it has its arguments
+    of.format_help()  # adds its arguments
     for action in of._actions:
         if isinstance(action, argparse._SubParsersAction):
             for word, below in action.choices.items():
@@ -48,7 +48,7 @@ def test_each_command_has_a_class_with_exactly_its_arguments() -> None:
             words[kind] |= {action.dest for action in of._actions} - {"help"}
     for name, kind in KINDS.items():
         known_names = set(names(kind)) - {"action"}
-        more = {"payloads"} if name == "run" else set()  # what only `check` has
+        more = {"payloads"} if name == "run" else set()  # only in `check`
         assert known_names - more == words[name] - {"action"}, name
 
 
@@ -56,7 +56,9 @@ def test_each_command_has_a_class_with_exactly_its_arguments() -> None:
 def test_an_option_that_is_empty_does_not_mean_the_default(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """As `--state-dir "$STATE"` in a script that has not set it: that would be another ledger."""
+    """Like `--state-dir "$STATE"` in a script that has not set it: that would use another
+    ledger.
+    """
     takers = [a for a in commands(parser())[name]._actions if a.option_strings and a.nargs != 0]
     for option in {word for action in takers for word in action.option_strings}:
         for words in ([option, ""], [f"{option}="] if option.startswith("--") else [option, ""]):

@@ -1,4 +1,4 @@
-"""What a terminal or pipe shows whose code page lacks characters, as on Windows: simulated."""
+"""Output to a terminal or pipe whose code page lacks characters, as on Windows (simulated)."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NAME = "Łódź “2026”.csv"
 
 
 def printed(desk: Desk, page: str, *words: str) -> bytes:
-    """What a command writes where that code page is wanted."""
+    """What a command writes in a code page."""
     environment = {**desk._variables(), "PYTHONIOENCODING": page}
     with TemporaryFile() as out, TemporaryFile() as err:
         process = command_in(desk.home, environment, [*words, "--lang", "pt-BR"], out=out, err=err)

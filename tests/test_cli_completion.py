@@ -1,4 +1,4 @@
-"""A shell that completes words gets commands, options and values, as argcomplete asks for them."""
+"""Shell completion offers commands, options and values, as argcomplete requests them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Damage is not a bug: each ends with one message and exit code 2."""
+"""Damage is not a bug: each case ends with one message and exit code 2."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CORPUS = Path(__file__).parent / "corpus"
 
 @pytest.fixture
 def damaged(desk: Desk) -> Desk:
-    """A desk with an honest list and its mapping."""
+    """A desk with a valid list and its mapping."""
     desk.write("list.csv", people(2))
     desk.write("good.yaml", MAPPING)
     return desk
@@ -121,7 +121,7 @@ def test_names_that_are_not_in_utf8(damaged: Desk) -> None:
 
 
 def test_a_folder_that_is_not_in_utf8(damaged: Desk) -> None:
-    """Its reports would have to name it; what is only looked at may be there."""
+    """Its reports would have to name it; files that are only read may be there."""
     there = Desk(damaged.home / os.fsdecode(b"jos\xe9"), damaged.key, damaged.base_url)
     there.home.mkdir()
     for name in ("list.csv", "good.yaml"):

@@ -1,4 +1,4 @@
-"""How a command ends that cannot have its account, loses its terminal or loses its ledger."""
+"""How a command ends if it cannot get its account, or loses its terminal or its ledger."""
 
 from __future__ import annotations
 

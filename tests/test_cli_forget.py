@@ -1,4 +1,4 @@
-"""`rdimport forget`: no byte of ledger, reports and logs knows the person any more."""
+"""`rdimport forget`: no trace of the person is left in ledger, reports and logs."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def texts(data: bytes) -> list[str]:
 
 
 def found(desk: Desk) -> list[str]:
-    """Files of the state and report folders that have a trace of the person."""
+    """Files in the state and report folders with a trace of the person."""
     names = []
     for path in [*desk.state.rglob("*"), *desk.reports.rglob("*")]:
         for text in texts(path.read_bytes()) if path.is_file() else []:
@@ -234,7 +234,7 @@ def test_nobody_is_in_no_text() -> None:
 
 
 def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(known: Desk) -> None:
-    """As 0.1.0 took them: in Latin-1, as many a home still is."""
+    """As 0.1.0 accepted them: in Latin-1, as many home folders still are."""
     ledger = known.state / "ledger.sqlite3"
     with closing(sqlite3.connect(ledger)) as db, db:
         odd = json.dumps(str(known.home / "jos\udce9" / "reports"))

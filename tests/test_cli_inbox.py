@@ -1,4 +1,4 @@
-"""Lists that wait in a folder: taken when complete, one by one, and put away when imported."""
+"""Lists in an inbox folder: taken when complete, one by one, and moved away when imported."""
 
 from __future__ import annotations
 
@@ -152,7 +152,7 @@ def test_a_list_that_came_under_the_same_name_meanwhile_stays(
     put(office, "a.csv", people(1))
     with cable(urlsplit(box.base_url).port or 0) as line:
         office.base_url = f"http://127.0.0.1:{line.port}"
-        line.hold(TO_CLIENT)  # the first run cannot end before the other list is there
+        line.hold(TO_CLIENT)  # the first run cannot end before the other list exists
         run = office.start(*RUN)
         until(lambda: box.requests > 0)
         put(office, "a.csv", people(2, first=7))

@@ -1,4 +1,4 @@
-"""`rdimport init --job`: a mapping and a job in the settings, which keep all that stood there."""
+"""`rdimport init --job`: a mapping, and a job in the settings, which keep all their content."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""In a folder that came out of a stranger's archive no code is run; no child has the key."""
+"""No code is run from a folder unpacked from a stranger's archive; no child process has the key."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from support.waiting import PATIENCE
 from rdimport.sandbox import running
 
 MODULES = "json socket ssl http pathlib argparse polars uvloop uvicorn sitecustomize usercustomize"
-"""What a command and its sandbox import, or would if it were there."""
+"""What a command and its sandbox import, or would if it existed."""
 
 LEAVES_A_MARK = """\
 import os
@@ -28,7 +28,7 @@ raise SystemExit("code of the current folder was run")
 
 @pytest.fixture
 def trap(tmp_path: Path) -> Desk:
-    """A list, its mapping, and modules that leave a mark when they are run."""
+    """A list, its mapping, and modules that leave a mark when run."""
     desk = Desk(tmp_path, KEY)
     desk.write("list.csv", people(2))
     desk.write("list.yaml", MAPPING)
@@ -81,7 +81,7 @@ def test_a_program_that_has_the_folder_on_its_path_starts_a_sandbox_that_has_not
     trap: Desk,
 ) -> None:
     script = "import rdimport.sandbox, sys\nfrom rdimport.sandbox import running\n"
-    # as `python` and `python -c` have it, once all that this program needs has been imported
+    # as for `python` and `python -c`, once everything that this program needs is imported
     script += "import rdimport.sandbox.embedded, http.client, json\n"
     script += "sys.path[:0] = ['', '.', sys.argv[1]]\nwith running() as box: print(box.counts())\n"
     done = subprocess.run(
@@ -96,7 +96,7 @@ def test_a_program_that_has_the_folder_on_its_path_starts_a_sandbox_that_has_not
 
 
 def test_rdimport_that_is_on_the_path_only_finds_itself_in_its_sandbox(tmp_path: Path) -> None:
-    """As it is installed for one user, by an editable installation, or on PYTHONPATH."""
+    """Installed for one user, as an editable installation, or on PYTHONPATH."""
     import rdimport  # noqa: PLC0415
 
     shutil.copytree(Path(rdimport.__file__).parent, tmp_path / "away" / "rdimport")

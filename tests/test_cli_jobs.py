@@ -1,4 +1,4 @@
-"""`rdimport jobs`: many accounts by one command, as a server's crontab has it."""
+"""`rdimport jobs`: many accounts with one command, as in a server's crontab."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def arrived(box: RunningSandbox) -> Counter[str]:
 def test_files_may_be_written_as_editors_and_consoles_of_windows_write_them(
     encoding: str, office: Desk, box: RunningSandbox
 ) -> None:
-    """PowerShell's `>` makes UTF-16, Notepad's UTF-8 has a mark, and lines end with CRLF."""
+    """PowerShell's `>` writes UTF-16, Notepad's UTF-8 has a BOM, and lines end with CRLF."""
     for name in ("rdimport.toml", "list.yaml", "acme.key", "lua.key"):
         path = office.home / name
         path.write_bytes((path.read_text("utf-8") + "\n").replace("\n", "\r\n").encode(encoding))
@@ -177,7 +177,7 @@ def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_sho
 def test_a_program_that_prints_no_end_is_ended_before_it_fills_the_memory(
     seconds: int, office: Desk, box: RunningSandbox
 ) -> None:
-    """Whether it ends by itself some day or goes on for ever."""
+    """Whether it ends eventually or never."""
     endless = f"import time\nfor n in range(20): print('x' * 100_000)\ntime.sleep({seconds})"
     text = (office.home / "rdimport.toml").read_text("utf-8")
     program = json.dumps([sys.executable, "-c", endless])
@@ -202,7 +202,7 @@ def test_a_check_refuses_a_schedule_that_no_worker_could_follow(every: str, offi
 def test_one_key_of_two_accounts_is_refused(
     office: Desk, box: RunningSandbox, *, apart: bool
 ) -> None:
-    """Also where each of them has a ledger of its own, which would know nothing of the other's."""
+    """Also if each has its own ledger, which would know nothing of the other's."""
     office.write("lua.key", (office.home / "acme.key").read_text("utf-8"))
     if apart:
         office.environment["RDIMPORT_STATE_DIR"] = ""
@@ -238,7 +238,7 @@ def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
 
 
 def test_without_settings_it_says_where_they_are_looked_for(office: Desk) -> None:
-    there = office.here("jobs", "list")  # the one of the current folder may be a stranger's
+    there = office.here("jobs", "list")  # the file in the current folder may be a stranger's
     assert there.code == 2
     assert "--config" in there.err
     listed = office.here(*jobs("list"))
@@ -260,7 +260,7 @@ def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningS
     office.here(*jobs("check", "acme-fair"))
     add(office, '[jobs.real]\naccount = "acme"\nfiles = "acme.csv"\nmapping = "list.yaml"\n')
     add(office, 'base_url = "https://api.rd.services"\n')
-    office.base_url = None  # the environment's word would count
+    office.base_url = None  # the environment would take precedence
     refused = office.here(*jobs("check", "real"))
     assert refused.code == 2
     assert "not for api.rd.services" in refused.out + refused.err

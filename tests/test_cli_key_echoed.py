@@ -1,4 +1,4 @@
-"""An endpoint that repeats the key in every form and place: it is found in nothing that is kept."""
+"""An endpoint that repeats the key in every form and place: it is in nothing that is stored."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def pointing_at(line: bytes) -> bytes:
 
 
 def answers(form: str) -> Iterator[bytes]:
-    """What the endpoint says, with the key in that form in every place."""
+    """The endpoint's answers, with the key in that form in every place."""
     line = re.sub(r"[\r\n]", "", form).encode()
     body = json.dumps({"errors": [{"error_type": form, "error_message": form, "path": form}]})
     by_field = json.dumps({"errors": {form: [{"error_type": "X", "error_message": f"y {form}"}]}})
@@ -58,7 +58,7 @@ def answers(form: str) -> Iterator[bytes]:
 
 
 def all_answers(key: str) -> Iterator[bytes]:
-    """All of them, each before one that lets the run go on; in the end one that stops it."""
+    """All of them, each followed by one that lets the run continue; finally one that stops it."""
     names = ["as it is", "other case", "quoted", "percent lower", "JSON escapes", "JSON in JSON"]
     names += [
         "HTML numbers",
@@ -109,7 +109,7 @@ def echoing(told: list[bytes]) -> Iterator[str]:
 
 
 def signs(key: str) -> Iterator[bytes]:
-    """What must be found nowhere: the key in all its forms, and the most of it."""
+    """What must not be found anywhere: the key in all its forms, and most of it."""
     yield from (part.encode() for part in (key, key[4:-4], key[:14], key.encode().hex()))
     yield quote(key, safe="").encode()
     for before in (b"", b"x", b"xy"):

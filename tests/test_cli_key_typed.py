@@ -1,4 +1,4 @@
-"""A key that somebody types where no key belongs is refused and shown nowhere."""
+"""A key typed where no key belongs is refused and never shown."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RUN = ("run", "list.csv", "-m", "list.yaml")
 
 @pytest.fixture
 def keyless(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """Nothing says which word the key is."""
+    """A desk without a key: nothing says which word is the key."""
     desk = Desk(tmp_path_factory.mktemp("desk"))
     desk.write("list.csv", people(2))
     desk.write("list.yaml", MAPPING)

@@ -1,4 +1,4 @@
-"""Places that a person may not even look into: a message, and never a bug."""
+"""Places that a person may not even list: a message, and never a bug."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RUN = ("run", "list.csv", "-m", "list.yaml")
 
 @contextmanager
 def without_roots_rights() -> Iterator[None]:
-    """Root may look everywhere, unless it gives that up (capabilities(7))."""
+    """Drop root's right to look everywhere (capabilities(7))."""
     if os.geteuid() != 0:
         yield
         return
@@ -48,7 +48,7 @@ def without_roots_rights() -> Iterator[None]:
 
 @pytest.fixture
 def outside(desk: Desk) -> Iterator[Desk]:
-    """A list and its mapping, here and in a folder that nobody may enter."""
+    """A list and its mapping, here and in a folder that may not be entered."""
     locked = desk.home / "locked"
     (locked / "rdimport").mkdir(parents=True)
     for folder in ("", "locked/"):
@@ -190,21 +190,21 @@ def test_an_inbox_that_may_not_be_listed_is_not_taken_for_an_empty_one(outside: 
 
 
 def test_no_room_lists_a_folder_by_a_pattern() -> None:
-    """It finds nothing, without a word, in a folder that may not be listed; `core.looking` does."""
+    """In a folder that may not be listed it silently finds nothing; `core.looking` does."""
     found = [
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
         for path in (ROOT / "rdimport").rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute) and node.attr in ("glob", "rglob", "walk", "listdir")
     ]
-    ours = ("rdimport/core/messages/", "rdimport/source/files.py")  # of which one looks again
+    ours = ("rdimport/core/messages/", "rdimport/source/files.py")  # one of which looks again
     assert [place for place in found if not place.startswith(ours)] == []
 
 
 @READS_ALL
 def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
-    """Up to Python 3.13 that raises PermissionError where its folder may not be entered;
-    `core.looking` says that nothing is seen there.
+    """Up to Python 3.13 that raises PermissionError if the folder may not be entered;
+    `core.looking` reports that nothing is seen there.
     """
     found = [
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"

@@ -1,4 +1,4 @@
-"""Who is told how jobs ended: by mail, by HTTP, by a dead man's switch, by metrics."""
+"""Notifications of how jobs ended: by mail, by HTTP, by a dead man's switch, by metrics."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from rdimport.core.errors import ExitCode
 from rdimport.notify import JobEnding, ping, send, text
 from rdimport.sandbox.embedded import RunningSandbox
 
-# apprise and its libraries use what Python 3.13 takes away
+# apprise and its libraries use what Python 3.13 removes
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 RUN = ("jobs", "run", "--config", "rdimport.toml", "--quiet")
@@ -28,7 +28,7 @@ STATUS = {"busy": 503, "gone": 404}
 
 
 class Web:
-    """An HTTP server on loopback, and what it was asked."""
+    """An HTTP server on loopback, and the requests it received."""
 
     def __init__(self) -> None:
         self.got: list[str] = []
@@ -73,7 +73,7 @@ def web() -> Iterator[Web]:
 
 
 class Mailbox:
-    """What an SMTP server on loopback was handed."""
+    """What an SMTP server on loopback received."""
 
     def __init__(self) -> None:
         self.letters: list[bytes] = []
@@ -185,7 +185,7 @@ def test_a_mail_arrives(office: Desk, box: RunningSandbox, web: Web) -> None:
 
 @contextmanager
 def dripping() -> Iterator[int]:
-    """A server whose answer has no end: a byte now and then. Its port."""
+    """The port of a server whose answer never ends: a byte at intervals."""
     over = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""The commands for who looks after the server: status, purge, canary, log file, keys."""
+"""The commands for administrators: status, purge, canary, log file, keys."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
     assert newest["rows"] == sum(newest["counts"].values()) == 7
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
     assert "already imported" in desk.here("status", newest["run_id"]).out
-    assert (newest["sandbox"], newest["local"]) == (False, True)  # it lives longer than the run
+    assert (newest["sandbox"], newest["local"]) == (False, True)  # it outlives the run
     went_on = f"Run {newest['run_id']} continued with the same list."
     assert older["next"] == f"4 rows were left then. {went_on}"
     lines = desk.here("status").out.splitlines()
@@ -199,7 +199,7 @@ def test_purge_waits_for_nobody_who_reads_and_says_what_is_in_the_file_still(
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
     with sqlite_ledger(desk.state) as writer, sqlite_ledger(desk.state) as reader:
-        writer.query("PRAGMA busy_timeout = 5000")  # a sixth of what it waits for otherwise
+        writer.query("PRAGMA busy_timeout = 5000")  # a sixth of the default wait
         reading = reader.stream("SELECT row FROM conversion")
         next(reading)
         with ThreadPoolExecutor(1) as pool:
@@ -268,14 +268,14 @@ def test_the_log_file_has_one_event_per_line_and_names_nobody(
 
 @pytest.fixture
 def full() -> Iterator[int]:
-    """A file that nothing can be written to any more."""
+    """A file to which nothing more can be written."""
     with Path("/dev/full").open("wb", buffering=0) as device:
         yield device.fileno()
 
 
 @pytest.fixture
 def unread() -> Iterator[int]:
-    """A pipe whose reader has left."""
+    """A pipe whose reader has closed it."""
     reading, writing = os.pipe()
     os.close(reading)
     yield writing
@@ -369,11 +369,11 @@ def test_the_ledger_of_another_user_is_told_in_one_sentence(
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
     desk.state.chmod(directory)
-    with TemporaryDirectory(dir="/tmp") as name:  # every user reaches it
+    with TemporaryDirectory(dir="/tmp") as name:  # accessible to every user
         state = Path(name) / "state"
         shutil.copytree(desk.state, state)
         Path(name).chmod(0o755)
-        monkeypatch.setenv("HOME", name)  # who is the other user has another home
+        monkeypatch.setenv("HOME", name)  # the other user has another home
         for words, may_not in (("status", "read"), ("report", "read"), ("purge", writes)):
             command = ["rdimport", words, "--state-dir", str(state)]
             command += ["--older-than", "0s"] if words == "purge" else []
@@ -478,7 +478,7 @@ def test_until_six_is_six_by_the_clock_on_the_wall(
 def test_until_half_past_midnight_is_not_over_where_the_clock_passes_over_it(
     begun: datetime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In Brazil the clock went from midnight to one, 03:00 UTC."""
+    """In Brazil the clock went from midnight to 1:00 (03:00 UTC)."""
     with monkeypatch.context() as place:
         place.setenv("TZ", "BRT3BRST,M11.1.0/0,M2.3.0/0")
         time.tzset()
@@ -490,7 +490,7 @@ def test_until_half_past_midnight_is_not_over_where_the_clock_passes_over_it(
 def test_until_six_is_six_after_the_machine_has_slept(
     desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its other clock, by which a duration is measured, stands still meanwhile."""
+    """Its monotonic clock, by which durations are measured, stands still while it sleeps."""
     monkeypatch.setattr(dispatcher, "LOOKS_EVERY", 0.05)
     rows = (f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(2_000))
     desk.write("list.csv", "email,name\n" + "".join(rows))

@@ -1,4 +1,4 @@
-"""What a check shows of a list, to be signed off: the rows and columns that tell something."""
+"""What a check shows of a list for sign-off: the informative rows and columns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run shows while it works: bars on a real terminal, nothing where nobody looks."""
+"""What a run shows while it works: bars on a real terminal, nothing elsewhere."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
 
 
 def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
-    """Everything that a command shows on a terminal of its own."""
+    """Everything that a command shows on its own terminal."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, width))
     with desk.start(*words, out=theirs):
@@ -39,7 +39,7 @@ def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
         while True:
             try:
                 data = os.read(ours, 65536)
-            except OSError:  # Linux says so that the other end has gone
+            except OSError:  # how Linux reports that the other end was closed
                 break
             if not data:
                 break
@@ -67,7 +67,7 @@ def test_a_terminal_shows_reading_and_each_file_of_the_report(bad: Desk) -> None
         "Report: report.html",
     ):
         assert stage in shown, stage
-    assert "Sending" not in shown  # no row was to be sent
+    assert "Sending" not in shown  # there was no row to send
 
 
 def test_writing_a_report_again_shows_itself_on_a_terminal_and_stays_silent_when_quiet(

@@ -1,4 +1,4 @@
-"""What the README tells people to type is what the command understands."""
+"""The commands in the README are understood by the program."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ COMMANDS = ("run", "check", "report", "sandbox", "schema", "status", "purge")
 
 
 def typed() -> list[str]:
-    """The commands of all code blocks, one a line; continued lines are joined, remarks dropped."""
+    """The commands of all code blocks, one per line; continued lines are joined, comments
+    dropped.
+    """
     found = []
     for block in re.findall(r"```(?:sh|console|bash)\n(.*?)```", README, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
@@ -32,7 +34,7 @@ def typed() -> list[str]:
 
 
 def in_code() -> list[str]:
-    """The options that are named in running text."""
+    """The options mentioned in running text."""
     prose = re.sub(r"```.*?```", "", README, flags=re.DOTALL)
     return sorted(set(re.findall(r"`(?:rdimport \w+ )?(--[a-z][a-z-]+)[^`]*`", prose)))
 

@@ -1,4 +1,4 @@
-"""A run that really sends says so, and asks once where a person is there to answer."""
+"""A run that really sends says so, and asks once if a person can answer."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ WORDS = ["run", "list.csv", "-m", "list.yaml", "--quota", "600/min", "--insecure
 
 
 def own_address() -> str:
-    """An address of this machine that is no loopback; nothing is sent to find it."""
+    """A non-loopback address of this machine; nothing is sent to find it."""
     with closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
         try:
             probe.connect(("192.0.2.1", 9))
@@ -46,7 +46,7 @@ pytestmark = pytest.mark.skipif(
 
 
 class Relay(socketserver.BaseRequestHandler):
-    """Hands a connection on to the sandbox, which listens on a loopback address only."""
+    """Forwards connections to the sandbox, which only listens on a loopback address."""
 
     to: tuple[str, int]
 
@@ -69,7 +69,7 @@ class Far(NamedTuple):
 
 @pytest.fixture
 def far(box: RunningSandbox) -> Iterator[Far]:
-    """An endpoint that is not on a loopback address."""
+    """An endpoint on a non-loopback address."""
     port = int(box.base_url.rpartition(":")[2])
     relay = type("ToSandbox", (Relay,), {"to": ("127.0.0.1", port)})
     with socketserver.ThreadingTCPServer((ADDRESS, 0), relay) as server:
@@ -101,7 +101,7 @@ class Person:
         os.close(slave)
 
     def read(self) -> str:
-        """What is shown next; empty when the command has ended, fails when nothing comes."""
+        """The next output; empty if the command has ended, fails if nothing comes."""
         assert select.select([self.master], [], [], PATIENCE)[0], f"nothing after {self.seen}"
         try:
             more = os.read(self.master, 10_000).decode(errors="replace")
@@ -111,7 +111,7 @@ class Person:
         return more
 
     def read_until(self, wanted: str) -> None:
-        """Read what is shown; fails when the command ends without having said it."""
+        """Read output up to `wanted`; fails if the command ends without printing it."""
         while wanted not in self.seen and self.read():
             pass
         assert wanted in self.seen, self.seen

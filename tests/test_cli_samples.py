@@ -1,4 +1,4 @@
-"""The main job on real lists: every row of `sample_data/` ends where an independent count says."""
+"""The main job on real lists: every row of `sample_data/` ends as an independent count says."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_consent_arrives_as_granted_declined_or_not_at_all(stories: dict[str, St
     assert {(base["category"], base["type"]) for base in bases} == {("communications", "consent")}
     assert {base["status"] for base in bases} == {"granted", "declined"}
     silent = sum("legal_bases" not in payload for payload in fair)
-    assert silent == 5  # as sample_data/README.md says: an empty opt-in is neither
+    assert silent == 5  # as in sample_data/README.md: an empty opt-in is neither
 
 
 def test_codes_and_booleans_of_the_erp_keep_their_form(stories: dict[str, Story]) -> None:

@@ -1,4 +1,4 @@
-"""Every command that looks into a ledger, with one that machines share."""
+"""Every command that reads a ledger, with a shared one."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
 
 
 def call(email: str) -> dict[str, object]:
-    """What RD's webhook says of a conversion."""
+    """RD's webhook call for a conversion."""
     return {
         "event_type": "WEBHOOK.CONVERTED",
         "event_identifier": "Teste",

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("morning")
 
 
 def night_ago(nights: int) -> datetime:
-    """A moment in that night by this machine's clock: an hour after its noon."""
+    """A moment in that night by this machine's clock: one hour after the noon before it."""
     here = (datetime.now(UTC).astimezone() - NOON).replace(hour=13, minute=0)
     return here - timedelta(days=nights)
 

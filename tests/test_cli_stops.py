@@ -1,4 +1,4 @@
-"""A run that is stopped, killed, locked out or turned away: nothing lost, nothing twice."""
+"""A run that is stopped, killed, locked out or refused: nothing is lost, nothing sent twice."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
     run = ready.start(*command("--concurrency", 3))
     until(lambda: box.requests >= 3)
     run.send_signal(signal.SIGINT)
-    run.send_signal(signal.SIGINT)  # the same number twice at once is one: so the other follows
+    run.send_signal(signal.SIGINT)  # two equal pending signals are merged: so the other one follows
     run.send_signal(signal.SIGTERM)
     ended = ready.wait(run)
     assert (ended.code, ended.out) == (3, "")
@@ -198,16 +198,16 @@ def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
 def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
     done = ready.here(*command("--quota", "40/s"))
     assert done.summary["throttled"] == 0
-    # the first row waits for nobody: 60 in 59/40 s; a share of it would be chance in so short a run
+    # the first row does not wait: 60 in 59/40 s; a share of it would be chance in so short a run
     assert done.summary["rows_per_second"] <= 40 * 1.06
     assert done.summary["quota_used"] is None
     times = [entry["at"] for entry in box.timeline()]
-    began = min(at - n / 40 for n, at in enumerate(times[:20]))  # some may have been held up
+    began = min(at - n / 40 for n, at in enumerate(times[:20]))  # some may have been delayed
     assert times[-1] - began >= 58 / 40 - 0.1
 
 
 def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) -> None:
-    ready.write("list.csv", people(12))  # which any machine sends in less than two seconds
+    ready.write("list.csv", people(12))  # any machine sends them in less than two seconds
     with running(SandboxOptions(plan="5/s", lead_limit=0)) as box:
         ready.key, ready.base_url = box.api_key, box.base_url
         done = ready.here(*command("--concurrency", 12))
@@ -277,7 +277,7 @@ def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: D
     both = [at for at, _ in came if of_b[0] + 1 <= at <= of_b[-1]]
     seconds = both[-1] - both[0]
     assert (done.code, done.summary["accepted"]) == (0, 80)
-    # one alone with its half has 5, two that do not share have 20
+    # one run with its half has 5, two that do not share have 20
     assert 5.5 <= len(both) / seconds <= 14
     assert sum(at in of_b for at in both) == pytest.approx(len(both) / 2, rel=0.25)
     alone = [at for at, _ in came if at >= killed + 1]

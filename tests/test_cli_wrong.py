@@ -1,4 +1,4 @@
-"""What is wrong is said in one message, before anything is sent, with exit code 2."""
+"""A mistake is reported in one message, before anything is sent, with exit code 2."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ if TYPE_CHECKING:
 
 
 class Case(NamedTuple):
-    """A mistake: words in addition to `run list.csv -m list.yaml`, and what has to be told."""
+    """A mistake: arguments added to `run list.csv -m list.yaml`, and what has to be reported."""
 
     told: tuple[str, ...]
     words: tuple[str, ...] = ()
     files: tuple[tuple[str, str | bytes], ...] = ()
     keyless: bool = False
     usage: bool = False
-    """The grammar answers, and says where all options are."""
+    """argparse reports it, and says where all options are."""
 
 
 def mapped(text: str, *told: str) -> Case:
@@ -189,7 +189,7 @@ CASES = {
 
 
 def prepared(case: Case, desk: Desk) -> list[str]:
-    """The files of a case, and the words of its command."""
+    """Write the files of a case; return the arguments of its command."""
     desk.write("list.csv", people(3))
     desk.write("list.yaml", MAPPING)
     for name, content in case.files:
@@ -403,7 +403,7 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) ->
 def test_a_key_with_its_name_or_quotation_marks_is_told_and_nothing_is_sent(
     written: str, desk: Desk, box: RunningSandbox
 ) -> None:
-    """As in a file of variables, or after cmd's `set RDIMPORT_API_KEY="…"`."""
+    """As in a file of variables, or after `set RDIMPORT_API_KEY="…"` in cmd."""
     desk.write("list.csv", people(1))
     desk.write("list.yaml", MAPPING)
     desk.environment["RDIMPORT_API_KEY"] = written.format(key=box.api_key)
@@ -475,7 +475,7 @@ def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
 
 @contextmanager
 def small_files(size: int) -> Iterator[None]:
-    """No file may grow beyond that: what a full disk looks like to a process."""
+    """Limit the size of files, which looks like a full disk to the process."""
     resource = pytest.importorskip("resource", reason="no file can be kept small")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

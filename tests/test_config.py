@@ -1,4 +1,4 @@
-"""`rdimport.toml`: what it may say, and what a person reads who got it wrong."""
+"""`rdimport.toml`: what it may contain, and the messages for mistakes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def written(folder: Path, text: str) -> Path:
 
 
 def refusal(folder: Path, text: str) -> list[str]:
-    """The lines of the error, without the path before them and the remedy at their end."""
+    """The lines of the error, without the path at the start and the remedy at the end."""
     path = written(folder, text)
     with pytest.raises(UsageError) as refused:
         load(path)

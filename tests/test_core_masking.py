@@ -1,4 +1,4 @@
-"""No text that goes through a mask holds the key, in whatever form it came."""
+"""No masked text contains the key, whatever its form."""
 
 from __future__ import annotations
 
@@ -79,7 +79,9 @@ FORMS: dict[str, Callable[[str], str]] = {
 
 
 def core(form: str, name: str) -> str:
-    """What of a form depends on the key alone: base64 mixes its ends with what is beside it."""
+    """The part of a form that depends on the key alone: base64 mixes its ends with its
+    neighbours.
+    """
     return form[4:-8] if name.startswith("base64") else form
 
 
@@ -198,7 +200,7 @@ def test_one_of_hundreds_of_keys_is_masked_as_it_is_alone(name: str, size: int) 
 
 @pytest.mark.parametrize("key", ["{:032x}", KEY[::-1] + "{:04x}", "a{:05d}"])
 def test_a_key_is_learnt_without_going_through_those_that_are_known(key: str) -> None:
-    """What it takes for a moment would grow with their number, if they were copied for it."""
+    """Temporary memory would grow with their number if they were copied."""
     mask, moments = Mask(), []
     tracemalloc.start()
     for number in range(600):

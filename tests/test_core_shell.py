@@ -1,4 +1,4 @@
-"""Commands that are shown are there to be copied into a shell."""
+"""Commands shown to people can be copied into a shell."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from rdimport.core.shell import for_powershell, installing
     ],
 )
 def test_a_word_is_one_word_in_powershell(word: str, typed: str) -> None:
-    """By its rules of quoting; no PowerShell has run them."""
+    """By its quoting rules; not run in PowerShell."""
     assert for_powershell(["rdimport", word]) == f"rdimport {typed}"
 
 
@@ -45,7 +45,7 @@ def test_a_word_is_one_word_in_powershell(word: str, typed: str) -> None:
 def test_an_extra_is_installed_to_where_the_program_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, begins: str
 ) -> None:
-    """By what uv and pipx leave in the environments that they make."""
+    """By the files that uv and pipx leave in their environments."""
     (tmp_path / left).touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
     assert installing("fleet") == begins + "'rdimport[fleet]'"

@@ -1,4 +1,4 @@
-"""Nothing from outside steers a terminal, a log or a page, whichever message it comes in."""
+"""No outside text controls a terminal, a log or a page, in whatever message it comes."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ STEERS = ("Cc", "Cf", "Cs", "Zl", "Zp")
 
 
 def steering(text: str, ours: str = "\n") -> set[str]:
-    """What in a text would steer a terminal, but for what is ours."""
+    """What in a text would control a terminal, except our own sequences."""
     return {c for c in text if unicodedata.category(c) in STEERS and c not in ours}
 
 
@@ -79,7 +79,7 @@ def test_no_error_holds_what_steers(kind: type[errors.RdimportError]) -> None:
 def _values(text: str) -> dict[str, object]:
     fields = [(name, form) for _, name, form, _ in string.Formatter().parse(text) if name]
     if any(" " in str(form) for _, form in fields):
-        return {}  # braces of YAML, in a sentence without values
+        return {}  # YAML braces, in a sentence without values
     return {name: 2 if form else HOSTILE for name, form in fields}
 
 
@@ -108,7 +108,7 @@ def test_no_sentence_about_a_row_does_on_a_screen_or_a_page(lang: Language) -> N
 
 @pytest.fixture
 def hostile(desk: Desk) -> Desk:
-    """A list, a mapping, an archive and a catalogue of which every part is hostile."""
+    """A list, a mapping, an archive and a catalogue, hostile in every part."""
     head = ["E-mail", "Nome", f"H{ESCAPES}{HIDDEN}", f"X{HIDDEN}"]
     out = io.StringIO()
     rows = csv.writer(out, delimiter=";")

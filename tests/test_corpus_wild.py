@@ -1,6 +1,6 @@
-"""Lists as programs and people leave them, each with the answer that was written down before.
+"""Lists as programs and people write them, each with an expected result written down beforehand.
 
-`corpus_wild/README.md` says what a case is, `corpus_wild/score.py` runs them by hand.
+`corpus_wild/README.md` says what a case is; `corpus_wild/score.py` runs them by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CASES = sorted(path.parent.name for path in score.HERE.glob("*/expect.json"))
 
 
 def typed(args: list[str], env: dict[str, str], cwd: Path) -> tuple[int, str, str]:
-    """The commands as a person types them, in this process."""
+    """Run the commands as a person types them, in this process."""
     done = command_here(cwd, env, args)
     return done.code, done.out, done.err
 

@@ -1,4 +1,4 @@
-"""What one row costs the transport, in counts that are the same on every machine."""
+"""The transport's cost per row, in counts that are the same on every machine."""
 
 from __future__ import annotations
 
@@ -19,8 +19,9 @@ from rdimport.destination.rdstation.endpoint import RDStation
 
 ROWS = 200
 CALLS = 130
-"""Function calls, ours and the library's, that one row may cost over an idle connection. It was 111
-with Python 3.11; other releases differ by a few. Raise it only with a reason."""
+"""Function calls, ours and the library's, allowed per row over an idle connection. Recorded with
+Python 3.11: 111; other releases differ by a few. Raise it only with a reason.
+"""
 
 BODY = b'{"event_uuid":"5408c5a3-4711-4f2e-8d0b-13407a3e30f3"}'
 ACCEPTED = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(BODY), BODY)
@@ -51,7 +52,7 @@ async def _all_gone(open_ones: set[asyncio.Future[None]]) -> None:
 
 @contextmanager
 def serving() -> Iterator[str]:
-    """An endpoint in a thread of its own, so that only the client's calls are counted in ours."""
+    """An endpoint in its own thread, so that only the client's calls are counted in ours."""
     open_ones: set[asyncio.Future[None]] = set()
     loop = asyncio.new_event_loop()
     listening = loop.create_server(lambda: _Endpoint(open_ones), "127.0.0.1", 0)
@@ -64,7 +65,7 @@ def serving() -> Iterator[str]:
         loop.call_soon_threadsafe(server.close)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
-        # The clients have gone: their ends are closed here too, or a later test has the warning.
+        # The clients are gone: close this end too, or a later test gets the warning.
         loop.run_until_complete(_all_gone(open_ones))
         loop.close()
 
@@ -73,9 +74,7 @@ CIRCLES = "objects that only the garbage collector finds"
 
 
 async def _counted(base_url: str) -> Counter[str]:
-    """Names of the functions that were called for `ROWS` rows, one after the other; and `CIRCLES`:
-    what refers to each other.
-    """
+    """Names of the functions called for `ROWS` rows in turn; and `CIRCLES`: reference cycles."""
     to = RDStation("k", base_url=base_url)
     seen: Counter[str] = Counter()
 

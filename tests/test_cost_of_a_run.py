@@ -1,4 +1,4 @@
-"""What one more row costs a whole run, in counts: no clock, so any machine can look."""
+"""The marginal cost of a row in a whole run, in counts: no clock, so any machine can check it."""
 
 from __future__ import annotations
 
@@ -27,72 +27,77 @@ from rdimport.mapping import Mapping
 from rdimport.source import BATCH_ROWS
 
 ROWS = 1_000
-"""More than the reader looks at to find out what kind of file it is."""
+"""More than the reader examines to detect the kind of file."""
 
 CALLS = 265
-"""Function calls, ours and the libraries', that one more row may cost in all threads: reading,
-cleaning, planning, ledger, sending. Recorded with Python 3.11: 177 to 216. Raise it only
-with a reason."""
+"""Function calls, ours and the libraries', allowed per additional row in all threads: reading,
+cleaning, planning, ledger, sending. Recorded with Python 3.11: 177 to 216. Raise it only with a
+reason.
+"""
 
 PLACES = 64
-"""The most requests that are open at once, by default."""
+"""The default maximum number of requests in flight."""
 
 FIRST_COMMITS = 10
-"""Durable writes until there are so many places, and the last one: each of the first six makes the
-places half as many again.
+"""Durable writes until that many requests may be in flight, and the last one: each of the first six
+raises the number by half.
 """
 
 PACE = "3000/min"
-"""More than ten a second, so that the direct sender's calls are counted, which are few."""
+"""More than ten a second, so that the direct sender is used, which makes few calls."""
 
 PACED_CALLS = 900
-"""The same for a row that waits for its slot of a quota, and has its durable writes for itself.
-Recorded: 675 to 800."""
+"""The same for a row that waits for its slot in a quota, and has durable writes of its own.
+Recorded: 675 to 800.
+"""
 
 PACED_POLLS = 7.5
-"""How often the event loop may wait for something for such a row. Recorded: 4.7 to 6.7."""
+"""How often the event loop may poll per such row. Recorded: 4.7 to 6.7."""
 
 CONNECTION_TASKS = 8
-"""Tasks that a new connection may cost; a row costs none. Recorded with Python 3.11: 5."""
+"""Tasks allowed per new connection; a row costs none. Recorded with Python 3.11: 5."""
 
 WOKEN = 1.7
-"""How often the ledger's thread may wake the event loop for such a row: once it may leave, and
-where something comes while a result is being written. Recorded: 1.0, on a busy machine 1.2."""
+"""How often the ledger's thread may wake the event loop per such row: when it may be sent, and if
+something arrives while a result is being written. Recorded: 1.0, on a busy machine 1.2.
+"""
 
 PACED_STATEMENTS = 12
-"""What the ledger's thread may ask of SQLite for such a row. Recorded on a busy
-machine: 7.4 to 7.8."""
+"""SQLite statements of the ledger's thread allowed per such row. Recorded on a busy machine: 7.4 to
+7.8.
+"""
 
 PACED_WRITES = 24
-"""Writes to files for such a row, as the system counts them: two for each page of the ledger's log,
-and the witnesses. Recorded: 11."""
+"""File writes per such row, as counted by the system: two for each page of the ledger's log, and
+the witnesses. Recorded: 11.
+"""
 
 CHECK_CALLS = 1.4
-"""Function calls for a row of a check of a long list. Recorded: 0.84."""
+"""Function calls per row when checking a long list. Recorded: 0.84."""
 
 CHECK_READS = 30
-"""Reads of files for such a check, as the system counts them. Recorded: 10."""
+"""File reads of such a check, as counted by the system. Recorded: 10."""
 
 CHECK_WRITES = 20
-"""Writes: a check keeps nothing. Recorded: 3, by which polars' threads wake each other."""
+"""Writes: a check stores nothing. Recorded: 3, by which polars' threads wake each other."""
 
 WORKBOOK = 5_000
-"""Rows; more than what is looked at to find out where the table begins."""
+"""Rows: more than are examined to find the start of the table."""
 
 WORKBOOK_CALLS = 0.2
-"""Function calls for one more row of a workbook. Recorded: less than 0.01."""
+"""Function calls per additional row of a workbook. Recorded: less than 0.01."""
 
 WORKBOOK_READS = 0.02
-"""Reads for one more row of a workbook: it is read twice. Recorded: 0.002."""
+"""Reads per additional row of a workbook: it is read twice. Recorded: 0.002."""
 
 
 class Counted:
-    """Calls by the name of their function: in the event loop's thread, in the ledger's, in all."""
+    """Calls by function name: in the event loop's thread, in the ledger's, in all."""
 
     def __init__(self) -> None:
         self.loop, self.ledger, self.all = Counter[str](), Counter[str](), Counter[str]()
         self.system = Counter[str]()
-        """`syscr` and `syscw`: reads and writes of files; none where the system does not count."""
+        """`syscr` and `syscw`: file reads and writes; empty if the system does not count them."""
 
     @property
     def writes(self) -> int:
@@ -115,14 +120,14 @@ class Counted:
 
 
 def system_calls() -> Counter[str]:
-    """What Linux has counted for this process."""
+    """Linux's counters for this process."""
     file = Path("/proc/self/io")
     lines = file.read_text(encoding="ascii").splitlines() if file.exists() else []
     return Counter({name: int(count) for name, count in (line.split(": ") for line in lines)})
 
 
 def received(counted: Counted) -> int:
-    """Reads of answers: the event loop is woken by a byte, for which it looks twice."""
+    """Reads of answers: a byte wakes the event loop, which reads twice for it."""
     return counted.loop["recv()"] - 2 * counted.loop["_read_from_self"]
 
 
@@ -160,8 +165,8 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str, quota: str | None = 
 
 @pytest.fixture
 def company_comes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However busy the machine is: rows and results wait for as long as it takes until they have
-    the company of a group, and slow answers are no reason to have fewer requests open.
+    """Independently of the machine's load: rows and results wait as long as it takes to form a
+    group, and slow answers do not reduce the number of requests in flight.
     """
     monkeypatch.setattr(dispatcher, "BATCH_WAIT", PATIENCE)
     monkeypatch.setattr(group_commit, "OUTCOMES_WAIT", PATIENCE)
@@ -173,13 +178,13 @@ def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_dur
     tmp_path: Path,
 ) -> None:
     with serving() as base_url:
-        counts_of_a_run(10, tmp_path / "imports", base_url)  # what is done once is done
+        counts_of_a_run(10, tmp_path / "imports", base_url)  # do one-off work first
         once = counts_of_a_run(ROWS, tmp_path / "once", base_url)
         twice = counts_of_a_run(2 * ROWS, tmp_path / "twice", base_url)
-    # the loop may wake itself by a byte now and then
+    # the loop sometimes wakes itself with a byte
     assert abs(twice.loop["send()"] - once.loop["send()"] - ROWS) <= 0.01 * ROWS
     assert received(twice) - received(once) <= 1.05 * ROWS
-    # a durable write serves half of all places: with its rows come all results until then
+    # a durable write serves half of all requests in flight: with its rows come all results so far
     assert twice.writes <= 2 * ROWS / (PLACES // 2) + FIRST_COMMITS
     assert twice.ledger["execute()"] <= 7 * twice.ledger["apply"]
     more = twice.all - once.all
@@ -188,8 +193,8 @@ def test_one_more_row_costs_few_calls_two_system_calls_and_a_small_part_of_a_dur
 
 @pytest.fixture
 def connections_stay(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection carries the next request however long it has rested: on a busy machine rows come
-    at intervals of any length, and for one longer than those before there would be a new one.
+    """A connection is reused however long it was idle: on a busy machine, rows come at any
+    interval, and one longer than all before would open a new connection.
     """
     monkeypatch.setattr(Reuse, "allows", lambda *_: True)
 
@@ -204,9 +209,9 @@ def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of
         some = counts_of_a_run(few, tmp_path / "some", base_url, PACE)
         more = counts_of_a_run(many, tmp_path / "more", base_url, PACE)
     rows = many - few
-    # the loop may wake itself by a byte now and then
+    # the loop sometimes wakes itself with a byte
     assert abs(more.loop["send()"] - some.loop["send()"] - rows) <= 0.1 * rows
-    # one before it leaves and one for its end
+    # one before it is sent and one for its result
     assert more.writes <= 2 * (many + 1)
     connections = more.loop["connection_made"] - some.loop["connection_made"]
     tasks = more.loop["create_task"] - some.loop["create_task"]
@@ -222,7 +227,7 @@ def test_one_more_row_at_a_pace_costs_two_durable_writes_and_a_bounded_number_of
 def test_a_check_reads_ahead_in_a_thread_and_prepares_each_batch_once(tmp_path: Path) -> None:
     file = tmp_path / "list.csv"
     file.write_text(people(2 * BATCH_ROWS + 1), encoding="utf-8")
-    check(file, Mapping.parse(MAPPING), keep=False)  # what is done once is done
+    check(file, Mapping.parse(MAPPING), keep=False)  # do one-off work first
     with counting() as counted:
         done = check(file, Mapping.parse(MAPPING), keep=False)
     assert done.rows == 2 * BATCH_ROWS + 1
@@ -234,7 +239,7 @@ def test_a_check_reads_ahead_in_a_thread_and_prepares_each_batch_once(tmp_path: 
 
 
 def test_one_more_row_of_a_workbook_costs_next_to_no_calls(tmp_path: Path) -> None:
-    counts_of_a_workbook(10, tmp_path)  # what is done once is done
+    counts_of_a_workbook(10, tmp_path)  # do one-off work first
     once, twice = (counts_of_a_workbook(rows, tmp_path) for rows in (WORKBOOK, 2 * WORKBOOK))
     assert twice.all["load_sheet"] == twice.all["prepare"] == 1
     assert twice.system["syscr"] - once.system["syscr"] <= WORKBOOK_READS * WORKBOOK

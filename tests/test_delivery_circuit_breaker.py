@@ -1,4 +1,4 @@
-"""When a run stops by itself, and when one row's trouble must not stop the others."""
+"""When a run stops by itself, and when one row's problem must not stop the others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pace on a clock of its own: never more than the quota, and as good as all of it."""
+"""The pacer on a simulated clock: never more than the quota, and nearly all of it."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from rdimport.destination.rdstation.fields import PLANS
 
 QUOTAS = st.builds(Quota, st.integers(1, 1_000), st.sampled_from([1.0, 60.0, 3600.0]))
 DELAYS = st.lists(st.floats(0, 1), min_size=1, max_size=50)
-"""How late a slot is used, in intervals: a busy event loop, a slow commit."""
+"""How late a slot is used, in intervals: due to a busy event loop or a slow commit."""
 
 
 def departures(quota: Quota, delays: list[float], windows: int) -> list[float]:
-    """When requests leave over some windows, by a clock that only moves when somebody waits."""
+    """When requests are sent over some windows, by a clock that only moves when waited on."""
     pace, now, times = EvenPacer(quota), 0.0, list[float]()
     while now < windows * quota.seconds and len(times) < 5_000:
         now += pace.wait(now) + delays[len(times) % len(delays)] * quota.interval
@@ -39,7 +39,7 @@ def test_no_window_of_the_quotas_length_sees_more_than_the_quota_and_two(
     for start in [offset * quota.seconds, *times[:200]]:
         end = start + quota.seconds
         inside = bisect_left(times, end) - bisect_left(times, start)
-        assert inside <= quota.requests + 2  # the one on each edge, and one slot made up
+        assert inside <= quota.requests + 2  # one at each edge, and one slot caught up
 
 
 @given(QUOTAS, DELAYS.map(lambda delays: [delay * 0.49 for delay in delays]))
@@ -194,7 +194,7 @@ def test_what_is_no_reserve_is_refused(text: str) -> None:
 def test_windows_of_any_length_are_learnt_and_used(limit: int, length: float, quota: Quota) -> None:
     windows = 4 if length > 60 else 30
     seen = Windows(windows, limit=limit, length=length).play([EvenPacer(quota)])
-    assert seen.used >= 0.985  # headers in whole seconds tell the end of 10 s not well
+    assert seen.used >= 0.985  # headers in whole seconds are imprecise for windows of 10 s
     assert seen.turned_away <= 0.001
 
 
@@ -270,7 +270,7 @@ def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
     pace = EvenPacer(RD)
     pace.acquire(0)
     pace.on_quota_exceeded(0, 30, blind=False)
-    pace.on_quota_exceeded(1, 50, blind=False)  # left before the first was answered: the same news
+    pace.on_quota_exceeded(1, 50, blind=False)  # sent before the first was answered: the same news
     assert pace.wait(1) == 29
     assert pace.interval == EvenPacer(RD).interval
 
@@ -322,7 +322,9 @@ def test_no_answer_stops_the_run_for_longer_than_its_word(
 
 
 def learnt(*answers: tuple[float, int, float], reserve: float = 0.0) -> EvenPacer:
-    """A pacer of 120 a minute that has seen these: when, requests left, seconds to the reset."""
+    """A pacer at 120 a minute that has seen these headers: when, requests left, seconds to the
+    reset.
+    """
     pace = EvenPacer(Quota(120, 60.0, reserve))
     for now, left, reset in answers:
         pace.learn(now, Limits(120, left, reset), 0, counted=True)
@@ -332,12 +334,12 @@ def learnt(*answers: tuple[float, int, float], reserve: float = 0.0) -> EvenPace
 def test_a_window_that_is_used_up_is_waited_for_but_no_longer_than_two_of_them() -> None:
     assert learnt((0.0, 0, 30.0)).held(0.0) == 30
     assert learnt((0.0, 0, 600.0)).held(0.0) == 120
-    assert learnt((0.0, 0, 0.0)).held(0.0) == 1  # whole seconds: it is over soon, not yet
+    assert learnt((0.0, 0, 0.0)).held(0.0) == 1  # whole seconds: it ends soon, not yet
 
 
 def test_an_answer_may_correct_the_windows_end_but_not_by_more_than_half_of_it() -> None:
     assert learnt((0.0, 119, 60.0), (10.0, 0, 40.0)).held(10.0) == 40
-    assert learnt((0.0, 119, 60.0), (10.0, 0, 5.0)).held(10.0) == 0  # of the window before
+    assert learnt((0.0, 119, 60.0), (10.0, 0, 5.0)).held(10.0) == 0  # from the previous window
 
 
 @pytest.mark.parametrize(("others", "slower"), [(4, False), (12, True)])
@@ -348,6 +350,6 @@ def test_a_few_requests_that_are_not_ours_are_no_other_client(others: int, slowe
 
 def test_what_others_use_counts_into_the_reserve_and_not_beside_it() -> None:
     used = [(i / 2, 120 - i - (12 if i > 20 else 0), 60 - i / 2) for i in range(1, 60)]
-    part = 30.5 / 59.5  # of the window as its headers show it
+    part = 30.5 / 59.5  # of the window, by its headers
     left = 120 - 59 - 12 - 3 * part
     assert learnt(*used, reserve=0.5).interval == pytest.approx(30.5 / (left - 60 * part))

@@ -1,4 +1,4 @@
-"""Runs of one account on one machine: together they keep to its quota, and use all of it."""
+"""Runs of one account on one machine: together they keep its quota, and use all of it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ KEY = "k3y-0f-th3-sh4r3d-4cc0unt"
 
 
 class Machine:
-    """A directory where runs meet, and those that are there."""
+    """A directory through which runs share a quota, and those runs."""
 
     def __init__(self, place: Path, stack: ExitStack) -> None:
         self.place = place
@@ -78,7 +78,7 @@ def test_a_run_alone_takes_several_slots_by_one_statement_and_none_twice_when_an
     both = sorted([*alone, *sent_by(first, now, 3), *of_second])
     for _ in range(50):
         both += [*sent_by(first, both[-1], 1), *sent_by(second, both[-1], 1)]
-    # the first slot of a run makes up for half of one
+    # a run's first slot makes up for half a slot
     apart = [later - earlier for earlier, later in itertools.pairwise(sorted(both)[1:])]
     assert min(apart) >= 0.99 * quota.interval
 
@@ -88,7 +88,7 @@ def _is_statement(event: str, of: object) -> bool:
 
 
 def sent_by(run: EvenPacer | SharedPacer, now: float, rows: int) -> list[float]:
-    """When the next rows of a run leave, which waits for nothing else."""
+    """When the next rows of a run are sent, if it waits for nothing else."""
     times = []
     for _ in range(rows):
         while (wait := run.wait(now)) > 0:
@@ -130,7 +130,7 @@ def test_a_run_that_was_alone_shares_its_slots_with_one_that_comes(machine: Mach
         now += one.wait(now)
         one.acquire(now)
         left.append(now)
-    # each makes up for half a slot when it begins
+    # each makes up for half a slot when it starts
     gaps = sorted(after - before for before, after in itertools.pairwise(left))
     assert gaps[0] >= 0
     assert gaps[2] >= RD.interval
@@ -182,7 +182,7 @@ def test_at_a_high_rate_slots_are_taken_several_at_once(machine: Machine) -> Non
         left += 1
     assert 990 <= left <= 1_001
     first, other = (machine.run(now, quota=Quota(1_000, 1.0)) for _ in range(2))
-    assert first.wait(now) <= other.wait(now) - 0.019  # behind the twenty that the first one took
+    assert first.wait(now) <= other.wait(now) - 0.019  # after the twenty that the first one took
 
 
 def rows(machine: Machine, sql: str) -> list[tuple[object, ...]]:

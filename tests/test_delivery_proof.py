@@ -1,4 +1,4 @@
-"""A few seeds of the proof, and the proof of the checker: it finds each lie that is told to it."""
+"""A few seeds of the proof, and a test of the checker: it finds each false statement."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ from rdimport.ledger import (
 )
 
 IN_FULL = (1_038,)
-"""Seeds whose commands are started as somebody types them; the others are quick."""
+"""Seeds whose commands are started as a user types them; the others are forked."""
 QUICK = (1_053, 1_229, 1_285, 1_311)
 AS_MAKE = 1_016
 """Played by the program that `make` starts."""
@@ -195,8 +195,8 @@ def found(
     *,
     process: int = os.getpid(),
 ) -> list[str]:
-    """What the checker says of a ledger with these ends, and an endpoint that saw these. `process`
-    is that of the run that it knows of.
+    """What the checker finds for a ledger with these ends, and an endpoint with these receipts.
+    `process` is that of the run in the ledger.
     """
     plan = Scenario(0, {"list.csv": PEOPLE}, ["--concurrency", "2"], [turn], 0)
     with store_of(folder / "state").open() as ledger:

@@ -1,4 +1,4 @@
-"""In which order rows are sent: repeats first, then parked rows that are due, then new ones."""
+"""The order in which rows are sent: retries first, then parked rows that are due, then new ones."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rows(*numbers: int) -> Iterator[PendingRow]:
 
 
 class Watch:
-    """A time that the test sets."""
+    """A clock set by the test."""
 
     now = 100.0
 

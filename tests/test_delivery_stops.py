@@ -1,4 +1,4 @@
-"""When the sending stops by itself, with a real ledger and an endpoint that follows a script."""
+"""When sending stops by itself, with a real ledger and an endpoint that follows a script."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from rdimport.ledger.sqlite.ledger import SqliteLedger
 
 @dataclass
 class Book:
-    """A ledger with a run of so many rows."""
+    """A ledger with a run of some rows."""
 
     ledger: SqliteLedger
     run: Run
@@ -78,7 +78,7 @@ async def deliver(
 
 
 class Walking:
-    """A clock that goes on a little at each look, and whose sleep ends a little early."""
+    """A clock that advances a little at each reading, and whose sleep ends a little early."""
 
     def __init__(self, early: float) -> None:
         self._at = 0.0
@@ -107,7 +107,7 @@ def test_a_ledger_that_fails_ends_a_run_that_is_held_for_the_quota_at_once(tmp_p
     async def main(to: Book) -> None:
         async def script(peer: Peer) -> None:
             while await peer.request():
-                to.ledger.query("PRAGMA query_only = ON")  # as where nothing can be written
+                to.ledger.query("PRAGMA query_only = ON")  # as if nothing can be written
                 await peer.say(held)
 
         async with asyncio.timeout(PATIENCE) as late:
@@ -154,7 +154,7 @@ def test_a_list_of_people_who_all_had_their_share_of_the_day_is_not_asked_for_on
         assert to.run.counts()[State.PENDING] == 400
     assert delivery.stopped is StopReason.LEAD_QUOTA
     assert 43_000 < (delivery.parked_for or 0) <= 43_067
-    assert asked < TURNED_AWAY + 8  # those that were on their way
+    assert asked < TURNED_AWAY + 8  # those in flight
 
 
 @pytest.mark.parametrize("status", [301, 302, 303])

@@ -72,7 +72,9 @@ async def _exchange(
 def exchange(
     talk: Conversation, kind: Kind, times: int = 1, seconds: float = PATIENCE, pause: float = 0
 ) -> tuple[list[Reply | Exception], int]:
-    """So many requests, one after the other, to a server that talks so; and its connections."""
+    """Send `times` requests in turn to a server that answers with `talk`; also return its
+    connections.
+    """
     return asyncio.run(_exchange(talk, kind, times, seconds, pause))
 
 
@@ -180,7 +182,7 @@ def test_an_answer_that_never_begins_is_given_up_in_time(kind: Kind) -> None:
         await request(reader)
         await reader.read()
 
-    (reply,), _ = exchange(talk, kind, seconds=0.2)  # a client without patience would never end
+    (reply,), _ = exchange(talk, kind, seconds=0.2)  # a client without a timeout would never end
     assert isinstance(reply, NotAnswered)
     assert "timeout" in str(reply)
 

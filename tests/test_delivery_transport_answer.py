@@ -1,4 +1,4 @@
-"""How an answer is read: no socket, only bytes."""
+"""Parsing an answer: no socket, only bytes."""
 
 from __future__ import annotations
 
@@ -181,7 +181,7 @@ def test_a_reader_takes_the_next_answer_as_a_new_one_would(answers: list[bytes],
 
 
 def seen_by(reader: AnswerReader, pieces: list[bytes]) -> object:
-    """What a reader makes of an answer after which the connection is closed or used again."""
+    """How a reader parses an answer after which the connection is closed or reused."""
     try:
         for piece in pieces:
             reader.feed(piece)

@@ -1,4 +1,4 @@
-"""One contract for both senders: what a hostile answer proves, and what becomes of its row."""
+"""One contract for both senders: what a hostile answer proves, and what happens to its row."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ ANSWERS: dict[str, tuple[bytes, Action]] = {
 
 
 async def outcome(pieces: Sequence[bytes], kind: Kind, *, reset: bool = False) -> Evidence:
-    """What is known of a row when its request is answered so, and the connection closed."""
+    """What is known of a row if its request is answered like this, and the connection closed."""
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -170,7 +170,9 @@ def test_a_reset_before_a_whole_answer_leaves_a_doubt(kind: Kind, said: bytes) -
 
 @both
 def test_a_surplus_answer_is_nobodys(kind: Kind) -> None:
-    """The server answers the first request twice, and closes instead of answering the second."""
+    """The server answers the first request twice, and closes the connection instead of answering
+    the second.
+    """
 
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -253,7 +255,7 @@ PIECES = st.sampled_from(
 
 
 def _is_receipt(said: bytes) -> bool:
-    """Whether a well-formed 200 with an `event_uuid` can be in it at all."""
+    """Whether it can contain a well-formed 200 with an `event_uuid` at all."""
     head, _, rest = said.partition(b"\r\n\r\n")
     while head.startswith(b"HTTP/1.1 1"):
         head, _, rest = rest.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""What the transport says of an exchange, against real sockets: did anything leave or not?"""
+"""What the transport reports of an exchange on real sockets: was anything sent or not?"""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_of_many_rows_at_once_each_gets_its_own_answer(kind: Kind) -> None:
             serving(script) as server,
             connected(server.base_url, key, 4, Timeouts(), kind) as to,
         ):
-            places = asyncio.Semaphore(4)  # who sends keeps to the limit
+            places = asyncio.Semaphore(4)  # the caller keeps to the limit
 
             async def one(number: int) -> None:
                 async with places:
@@ -167,7 +167,7 @@ def test_where_the_environment_names_a_proxy_httpx_takes_over(
 
 
 def test_servers_that_close_at_random_moments_never_make_a_lost_row_look_unsent() -> None:
-    """What was read by the server is never called not connected: that would send it twice."""
+    """A row read by the server is never reported as not connected: that would send it twice."""
     chance = random.Random(8)  # noqa: S311
     arrived: list[bytes] = []
 

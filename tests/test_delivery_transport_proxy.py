@@ -1,4 +1,4 @@
-"""A proxy that the environment names: used, left out or refused, and its password never shown."""
+"""A proxy named in the environment: used, bypassed or refused, and its password never shown."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ NAMES = [
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """An environment that names these proxies and no others."""
+    """Set exactly these proxies in the environment."""
     for name in [*NAMES, *(name.upper() for name in NAMES)]:
         monkeypatch.delenv(name, raising=False)
 
@@ -45,7 +45,9 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def through_proxy(say: bytes, base_url: str, environment: Callable[..., None]) -> tuple[str, bytes]:
-    """What comes of a row by way of a proxy that says so, and the head that the proxy read."""
+    """The result of a row sent through a proxy that answers `say`, and the head that the proxy
+    read.
+    """
     seen = b""
     station = RDStation(KEY, base_url=base_url, insecure_http=True)
 

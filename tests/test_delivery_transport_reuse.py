@@ -1,4 +1,4 @@
-"""Which connections the direct sender uses again: only where they have been seen to last."""
+"""Which connections the direct sender reuses: only those known to last."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ def test_connections_that_are_closed_now_and_then_are_no_habit() -> None:
 
 
 class Closing(asyncio.Protocol):
-    """Closes each connection so many seconds after its answer. What travels takes `distance`."""
+    """Closes each connection `closes` seconds after its answer. Data takes `distance` seconds each
+    way.
+    """
 
     def __init__(self, closes: float | None, distance: float, rows: Counter[bytes]) -> None:
         self._loop = asyncio.get_running_loop()
@@ -92,7 +94,7 @@ class Closing(asyncio.Protocol):
 def closing(
     closes: float | None, distance: float
 ) -> Iterator[tuple[str, Counter[bytes], list[int]]]:
-    """Its address, the rows that it read, and the number of its connections."""
+    """Its address, the rows it read, and the number of its connections."""
     rows = Counter[bytes]()
     connections = [0]
     open_ones: set[Closing] = set()
@@ -132,7 +134,7 @@ async def _ended(open_ones: set[Closing]) -> None:
 def run(
     base_url: str, folder: Path, rows: int = ROWS, quota: str | None = None
 ) -> rdimport.RunResult:
-    """A whole run, by default as fast as rows are answered."""
+    """Do a whole run, by default as fast as rows are answered."""
     people = "\n".join(f"p{number}@exemplo.com.br" for number in range(rows))
     (folder / "list.csv").write_text(f"E-mail\n{people}\n")
     (folder / "map.yaml").write_text(
@@ -157,7 +159,7 @@ def test_a_server_that_closes_soon_after_its_answer_leaves_few_rows_in_doubt(
 ) -> None:
     with closing(closes, distance) as (base_url, rows, _):
         runs = [run(base_url, tmp_path)]
-        # a machine that stands still for 20 ms at the wrong moments may lose a few in a row
+        # a machine that stalls for 20 ms at the wrong moments may lose a few in a row
         while runs[-1].counts[rdimport.State.PENDING] and len(runs) < 3:
             runs.append(run(base_url, tmp_path))
     assert runs[-1].counts[rdimport.State.PENDING] == 0

@@ -1,4 +1,4 @@
-"""Both senders over TLS, to a server whose certificate the system trusts, or does not."""
+"""Both senders over TLS, to a server whose certificate the system trusts or does not."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdimport.delivery.transport import Kind, NotAnswered, NotConnected
 
 @pytest.fixture(scope="module")
 def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate for 127.0.0.1, beside its key."""
+    """A certificate for 127.0.0.1, and its key."""
     openssl = shutil.which("openssl")
     if openssl is None:
         pytest.skip("openssl is not installed")
@@ -33,7 +33,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=[ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3], ids=["1.2", "1.3"])
 def tls(request: pytest.FixtureRequest, certificate: Path) -> ssl.SSLContext:
-    """The server's side; with 1.3 it sends tickets that nobody asked for."""
+    """The server's side; with TLS 1.3 it sends unsolicited session tickets."""
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(certificate, certificate.with_name("key.pem"))
     context.minimum_version = context.maximum_version = request.param

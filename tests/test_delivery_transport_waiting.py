@@ -1,4 +1,4 @@
-"""How long the transport waits, and which connection may carry the next row."""
+"""How long the transport waits, and which connection it uses for the next row."""
 
 from __future__ import annotations
 
@@ -170,7 +170,7 @@ def test_a_server_that_takes_no_bytes_ends_with_doubt() -> None:
 def test_not_a_byte_leaves_once_the_turn_may_be_over_though_it_took_long_to_connect(
     kind: Kind,
 ) -> None:
-    """The last look comes after the connection was made: a machine may sleep meanwhile."""
+    """The last check comes after connecting: the machine may sleep in between."""
     heard: list[object] = []
 
     async def script(peer: Peer) -> None:

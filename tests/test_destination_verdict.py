@@ -24,7 +24,7 @@ EXPECTED = {
     Evidence.SERVER_FAILED: (Arrived.UNKNOWN, Action.DOUBT),
     Evidence.UNKNOWN_ANSWER: (Arrived.UNKNOWN, Action.DOUBT),
 }
-"""The contract of design.md, written out once more by hand."""
+"""The contract of design.md, written out again by hand."""
 
 
 @pytest.mark.parametrize("evidence", Evidence)

@@ -1,4 +1,4 @@
-"""What the documentation says is what the code does."""
+"""The documentation matches the code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def commands() -> list[str]:
-    """Every command of ours in a code block of the README."""
+    """Every rdimport command in the README's code blocks."""
     blocks = re.findall(r"```(?:console|sh|crontab)\n(.*?)```", README, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     found = (re.search(r"(?:^|[\s$/])rdimport (?!&&)([a-z]\w* .*)", line) for line in lines)
@@ -105,7 +105,9 @@ def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -
 
 @pytest.mark.parametrize("name", ["rdimport.service", "rdimport@.service"])
 def test_the_ledger_of_a_service_is_closed_to_others_from_the_start(name: str) -> None:
-    """Else each run would close it and say so, as systemd opens it again at the next start."""
+    """Otherwise each run would restrict it and say so, as systemd opens it again at the next
+    start.
+    """
     service = unit(name)
     assert (service["StateDirectoryMode"], service["CacheDirectoryMode"]) == ("0700", "0700")
 
@@ -113,7 +115,7 @@ def test_the_ledger_of_a_service_is_closed_to_others_from_the_start(name: str) -
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd here")
 def test_systemd_finds_no_fault_in_the_units(tmp_path: Path) -> None:
     units = [tmp_path / path.name for path in (ROOT / "systemd").iterdir()]
-    for path in units:  # who verifies them has installed it elsewhere, or nowhere
+    for path in units:  # the verifier has it installed elsewhere, or not at all
         text = (ROOT / "systemd" / path.name).read_text(encoding="utf-8")
         path.write_text(text.replace("/opt/rdimport/bin/rdimport", "/bin/true"), encoding="utf-8")
     words = ["systemd-analyze", "verify", "--man=no", *map(str, units)]

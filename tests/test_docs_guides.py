@@ -1,4 +1,4 @@
-"""Every command of the guides is run as it stands, on a list as the page supposes it."""
+"""Every command of the guides is run verbatim, on a list as the page assumes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdimport.mapping import Mapping
 
 DOCS = ROOT / "docs"
 ELSEWHERE = {"tutorial", "fleet", "frota", "start", "instalar", "install", "registro", "incertas"}
-"""Their commands need a database server, are run by a test of their own, or install."""
+"""Their commands need a database server, have their own test, or install something."""
 
 PAGES = [
     path
@@ -45,7 +45,7 @@ def name_of(path: Path) -> str:
 
 
 def typed(page: Path) -> Iterator[str]:
-    """The commands in the blocks that a person types, without remarks."""
+    """The commands in the blocks for typing, without comments."""
     for block in re.findall(r"```(?:sh|console)\n(.*?)```", page.read_text("utf-8"), re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = line.removeprefix("$ ").strip()
@@ -58,7 +58,7 @@ RUN = [path for path in PAGES if list(typed(path)) and path.stem not in ("index"
 
 @pytest.fixture
 def office(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """A folder with what the guides speak of, and the failure report of an earlier run."""
+    """A folder with what the guides mention, and the failure report of an earlier run."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
     desk.write("leads.csv", LIST + WRONG)
     desk.write("leads.yaml", MAPPING)

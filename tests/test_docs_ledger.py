@@ -1,4 +1,4 @@
-"""The commands of the pages on the ledger and on settling doubt, run as the pages tell it."""
+"""The commands of the pages on the ledger and on settling, run as the pages say."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ LATE = "Bruno Lima;bruno@exemplo.com.br\n"
 
 
 class Machine:
-    """A machine as the page supposes it: a state directory, a backup, a list, a database."""
+    """A machine as the page assumes: a state directory, a backup, a list, a database."""
 
     def __init__(self, desk: Desk, page: str) -> None:
         self.desk, self.page = desk, DOCS / page
@@ -53,7 +53,7 @@ class Machine:
         return re.sub(r"postgresql://\S+", self.places.get("database", ""), line)
 
     def lines(self, *named: str) -> Iterator[str]:
-        """The lines of the block in which all of these are said."""
+        """The lines of the block that contains all of these."""
         (block,) = [
             block for block in blocks(self.page, "sh") if all(word in block for word in named)
         ]
@@ -61,7 +61,7 @@ class Machine:
             yield self.text(line)
 
     def types(self, line: str, code: int = 0) -> Done:
-        """Type a line; in a terminal it would be asked for a yes."""
+        """Type a line; in a terminal it would ask for confirmation."""
         words = words_of(line)
         done = self.desk.here(*words, *(["--yes"] if words[1] == "accept" else []))
         assert done.code == code, (line, done.out, done.err)
@@ -149,7 +149,7 @@ def test_the_key_of_a_ledger_is_kept_apart_as_the_page_says(page: str, desk: Des
 
 @pytest.fixture
 def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
-    """The list of the page, of which some rows arrived without an answer."""
+    """The page's list, some of whose rows arrived without an answer."""
     rows = "".join(f"Pessoa {n};p{n}@exemplo.com.br\n" for n in range(12))
     desk.write("list.csv", HEAD + rows)
     desk.write("list.yaml", MAPPING)
@@ -179,7 +179,7 @@ def typed(desk: Desk, line: str, *words: str) -> None:
 
 @pytest.mark.parametrize("page", SETTLE_PAGES)
 def test_calls_settle_rows_as_the_page_says(page: str, doubtful: Desk) -> None:
-    """One is received, the others were by something else."""
+    """One call is received, the others were by something else."""
     listen, read = of_settling(page, "--listen")
     assert words_of(listen)[:2] == ["settle", "--listen"]
     first, *others = [json.dumps(call(name)) for name in in_doubt(doubtful)]
@@ -217,7 +217,7 @@ def test_an_export_settles_rows_as_the_page_says(
 def test_a_complete_export_frees_rows_as_the_page_says(
     page: str, doubtful: Desk, box: RunningSandbox
 ) -> None:
-    """The times are those of the page's story, moved to now; the rows left hours before."""
+    """The times are those of the page's example, moved to now; the rows were sent hours before."""
     age(doubtful)
     missing = in_doubt(doubtful)[0]
     doubtful.write("export.yaml", *blocks(DOCS / page, "yaml"))

@@ -1,4 +1,4 @@
-"""The commands of the pages on a first import, jobs and the fleet, run one after the other."""
+"""The commands of the pages on a first import, jobs and the fleet, run in order."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def words_of(line: str) -> list[str]:
 
 
 def test_a_first_import_goes_as_the_page_says(desk: Desk) -> None:
-    """Those of a service are for a machine that has one, but for the last."""
+    """Service commands are for machines with one, except for the last."""
     shutil.copy(sample("feira_abf_2026.xlsx"), desk.home / "leads.xlsx")
     ran, page = [], DOCS / "start.md"
     of_service = re.findall(
@@ -82,7 +82,7 @@ def test_a_job_is_added_as_the_page_says(clients: Desk) -> None:
 
 @pytest.mark.parametrize("page", ["fleet.md", "pt/frota.md"])
 def test_a_fleet_is_begun_as_the_page_says(page: str, clients: Desk, postgres: Server) -> None:
-    """A worker that goes on is one that has done all that there is: `--once`."""
+    """Instead of a worker that runs on, one with `--once` does all that there is."""
     clients.environment["RDIMPORT_LEDGER"] = postgres.new_database()
     ran = []
     for line in typed(DOCS / page):

@@ -1,4 +1,4 @@
-"""The pages of the site: what they tell people to type is right, and each link leads somewhere."""
+"""The pages of the site: their commands are right, and each link resolves."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def name_of(path: Path) -> str:
 
 
 def typed(text: str) -> Iterator[str]:
-    """The commands of ours in the blocks of a page, without their remarks."""
+    """The rdimport commands in the blocks of a page, without comments."""
     for block in re.findall(r"```(?:sh|console)\n(.*?)```", text, re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = line.removeprefix("$ ").strip()
@@ -106,7 +106,7 @@ PARALLEL = {
     "tutorial": "tutorial",
     "python": "python",
 }
-"""Pages that tell the same in both languages, heading by heading and row by row."""
+"""Pages with the same content in both languages, heading by heading and row by row."""
 
 
 def shape(page: Path) -> dict[str, list[str]]:
@@ -149,7 +149,7 @@ def test_the_pictures_of_a_tutorial_are_small_and_told_in_words(page: Path) -> N
 
 @pytest.mark.xdist_group("browser")
 def test_the_pictures_are_made_by_doing_what_the_tutorial_says(tmp_path: Path) -> None:
-    pictures = pytest.importorskip("pictures")  # a terminal as POSIX has it
+    pictures = pytest.importorskip("pictures")  # a POSIX terminal
     playwright = pytest.importorskip("playwright.sync_api")
     with playwright.sync_playwright() as started, working_browser(started) as chromium:
         pictures.make(pictures.TUTORIALS[0], tmp_path, chromium)

@@ -1,4 +1,4 @@
-"""What fails, and what a person sees: the table of docs/fleet.md, a test for each line.
+"""What fails, and what a person sees: a test for each line of the table in docs/fleet.md.
 
 The clocks (line "clocks apart") are the database's by construction: no statement of a lease has a
 time of the machine in it (tests/test_fleet_lease.py).
@@ -47,7 +47,7 @@ TESTS = {
     "the queue's tables are lost": "failures: the_queues_tables_are_lost",
     "the queue's tables are of": "failures: the_queues_tables_are_of_another_release",
 }
-"""By how a line begins: the file and the name of its test."""
+"""The file and name of the test, by the start of a line."""
 
 ROWS = 200
 _QUEUE = "SET search_path = rdimport_queue, pg_catalog"
@@ -88,7 +88,7 @@ def started(at: Office) -> Popen[str]:
 
 
 def waiting(at: Office, account: str) -> list[str]:
-    """When the jobs of an account go on, of those that wait for a time."""
+    """When the scheduled jobs of an account continue."""
     return [
         one["at"]
         for one in at.status()["queue"]
@@ -133,7 +133,7 @@ def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Offi
     office.lapse()
     office.due()
     two = office.start("worker")
-    office.until_done()  # nothing goes to the one that sleeps
+    office.until_done()  # the sleeping worker gets nothing
     one.send_signal(signal.SIGCONT)
     until(lambda: office.states() == ["working", "working"])
     assert office.here("fleet", "drain").code == 0
@@ -164,7 +164,9 @@ def test_a_worker_that_loses_the_way_to_rd_leaves_its_accounts_to_others(
 
 
 def nothing_arrives(office: Office, line: Cable) -> bool:
-    """While the workers look for the database again and again; rows claimed before may go out."""
+    """Assert it while the workers keep retrying the database; rows claimed before may still be
+    sent.
+    """
     sent, refused = office.arrived(), line.refused
     until(lambda: line.refused > refused + 8)
     return office.arrived() == sent
@@ -198,7 +200,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
 def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
     office: Office, postgres: Server
 ) -> None:
-    """Whatever it was asking the queue for at that moment, more than once."""
+    """Whatever it was asking the queue for at the time, more than once."""
     straight = office.ledger
     with cable(postgres.port) as line:
         office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
@@ -226,7 +228,7 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
 def test_a_queue_that_falls_silent_is_asked_again_on_another_connection(
     office: Office, postgres: Server
 ) -> None:
-    """What asks for the next job gets no answer; all else goes through."""
+    """The query for the next job gets no answer; everything else goes through."""
     straight, swallowed = office.ledger, []
     with cable(postgres.port) as line:
 
@@ -333,7 +335,7 @@ def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_no
 
 
 def test_a_job_in_the_queue_goes_by_the_account_that_it_has_now(office: Office) -> None:
-    """It was put in when its account had another name."""
+    """It was enqueued when its account had another name."""
     office.due(quota="4/s", clients=())
     office.server.do(
         _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=office.database
@@ -353,7 +355,7 @@ def test_a_job_in_the_queue_goes_by_the_account_that_it_has_now(office: Office) 
 def test_an_outage_is_told_alike_whatever_notices_it_first(
     office: Office, postgres: Server, within: bytes
 ) -> None:
-    """The connection breaks while the queue is asked, after the ledger has answered."""
+    """The connection breaks during a query of the queue, after the ledger has answered."""
     straight = office.ledger
     with cable(postgres.port) as line:
         line.watch(lambda _way, data: line.unplug() if within in data else None)
@@ -390,7 +392,7 @@ def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
 def test_a_queue_that_cannot_be_read_says_whether_that_passes(
     postgres: Server, port: Callable[[], int] | None, code: int, why: str
 ) -> None:
-    """Also where the database goes away after a worker has looked into the ledger."""
+    """Also if the database becomes unreachable after a worker has read the ledger."""
     url = postgres.new_database()
     asked = url if port is None else url.replace(f":{postgres.port}/", f":{port()}/")
 
@@ -497,7 +499,7 @@ def test_the_queues_tables_are_lost(office: Office, postgres: Server) -> None:
     assert (without.code, "rdimport fleet init" in without.err) == (2, True)
     office.write_lists(ROWS + 3)
     assert office.here("fleet", "init").code == 0
-    assert office.here("worker", "--once").code == 0  # what was due within the hour starts again
+    assert office.here("worker", "--once").code == 0  # jobs due within the hour start again
     office.see_all_accounted_for(most_in_doubt=0)
     assert sum(office.arrived().values()) == 2 * (ROWS + 3)
 
@@ -516,7 +518,7 @@ def test_the_queues_tables_are_of_another_release_of_its_library(
     assert (refused.code, "another release" in refused.err) == (2, True)
     assert f"fleet init --ledger {office.ledger}" in refused.err
     assert office.here("fleet", "init").code == 0
-    assert waiting(office, "acme") == before  # what waited still does
+    assert waiting(office, "acme") == before  # what waited still waits
     assert office.here("fleet", "resume", "acme").code == 0
     assert office.here("worker", "--once").code == 0
     assert (office.of_client("acme"), office.of_client("lua")) == (ROWS, 0)

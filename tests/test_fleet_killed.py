@@ -1,6 +1,4 @@
-"""A worker that is killed between taking a job out of the queue and putting it in again: nothing of
-the night is lost.
-"""
+"""A worker killed between dequeuing a job and enqueuing it again: no job of the night is lost."""
 
 from __future__ import annotations
 
@@ -54,7 +52,7 @@ def office(
 
 @contextmanager
 def nothing_goes_in(office: Office) -> Iterator[None]:
-    """Whoever puts a job in stands still there; at the end, his connections are no more."""
+    """Block whoever enqueues a job; at the end, close their connections."""
     with closing(office.server.connect(office.database)) as db:
         db.execute("SELECT pg_advisory_lock(4711)")
         office.server.do(*_STAND_STILL, database=office.database)
@@ -75,7 +73,7 @@ def nothing_goes_in(office: Office) -> Iterator[None]:
 def test_whoever_is_killed_between_two_effects_loses_no_job(
     office: Office, place: str | None, status: str | None, at: str | None, words: list[str]
 ) -> None:
-    if place is not None:  # what was due is in the queue already
+    if place is not None:  # due jobs are in the queue already
         due = "INSERT INTO rdimport.due SELECT unnest(ARRAY['acme-fair', 'lua-fair']), now()"
         office.server.do(due, database=office.database)
         with closing(office.server.connect(office.database)) as db:

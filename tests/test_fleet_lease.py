@@ -1,4 +1,4 @@
-"""The quota's lease: one holder among all machines, and its pace goes to whoever comes next."""
+"""The quota's lease: one holder among all machines, which passes its pace on to the next."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ INSERT INTO rdimport.written SELECT id, 1, now() - make_interval(secs => %(ago)s
 
 
 class Shared:
-    """A ledger, and pacers of runs that have the quota of one key in turn."""
+    """A ledger, and pacers of runs that hold the quota of one key in turn."""
 
     def __init__(self, server: Server) -> None:
         self.url = server.new_database()
@@ -61,7 +61,7 @@ class Shared:
         return pacer
 
     def about(self, seconds: float) -> object:
-        """So many seconds, or fewer by the time that has passed in the database meanwhile."""
+        """Approximately `seconds`: less the time that has passed in the database since."""
         half = (time.monotonic() - self.began) / 2
         return pytest.approx(seconds - half, abs=half + 0.1)
 
@@ -93,7 +93,7 @@ def shared(postgres: Server) -> Iterator[Shared]:
 
 def test_whoever_comes_next_goes_on_at_the_same_pace_in_the_same_window(shared: Shared) -> None:
     first, now = shared.pacer(), shared.clock.monotonic
-    for second in range(1, 31):  # other clients use two thirds of what is used
+    for second in range(1, 31):  # other clients make two thirds of the requests
         shared.clock.move(1.0)
         if first.wait(now()) > 0:
             continue
@@ -112,7 +112,7 @@ def test_a_pause_counts_for_whoever_comes_next_however_the_first_one_ended(share
     before = shared.kept()
     first.on_quota_exceeded(now(), 40.0, blind=False)
     until(lambda: shared.kept() != before)
-    shared.lapse()  # it is frozen, and lets go of nothing
+    shared.lapse()  # it is frozen, and releases nothing
     second = shared.pacer()
     assert second.held(now()) == shared.about(40)
     assert second.wait(now()) == shared.about(40)
@@ -160,7 +160,7 @@ def test_a_holder_hears_that_the_quota_is_another_ones(shared: Shared) -> None:
     first = shared.pacer("acme")
     shared.lapse()
     shared.pacer("lua")
-    first.hold(shared.clock.monotonic(), 5.0)  # writes it down, and finds out
+    first.hold(shared.clock.monotonic(), 5.0)  # writes it down, and notices
     until(lambda: shared.lost == ["acme"])
 
 
@@ -173,7 +173,7 @@ def test_each_of_many_holders_in_one_process_hears_that_the_quota_is_another_one
         shared.lapse()
         try:
             pacers.append(shared.pacer(account))
-        except LedgerBusyError:  # renewed meanwhile
+        except LedgerBusyError:  # renewed in between
             return False
         return True
 
@@ -209,8 +209,8 @@ def test_one_account_that_is_locked_keeps_no_other_lease_from_being_renewed(
 
 @pytest.fixture
 def narrow() -> Iterator[RunningSandbox]:
-    """A sandbox with a quota of its own: less than that of two runs, and more than that of one, two
-    of whose requests may have been held up on a busy machine.
+    """A sandbox with its own quota: less than that of two runs, and more than that of one, two of
+    whose requests may have been delayed on a busy machine.
     """
     options = SandboxOptions(plan="6/s", headers="none", lead_limit=0, custom_fields="any")
     with running(options) as box:

@@ -1,4 +1,4 @@
-"""The recipes for other schedulers in docs/fleet.md, where these are installed."""
+"""The recipes for other schedulers in docs/fleet.md, if these are installed."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 
 def block(page: str, word: str) -> str:
-    """The first block of Python on a page that has this word."""
+    """The first Python block on a page that contains this word."""
     text = (ROOT / "docs" / page).read_text("utf-8")
     return next(b for b in re.findall(r"```python\n(.*?)```", text, re.DOTALL) if word in b)
 
 
 def run(source: str, names: dict[str, Any]) -> None:
-    """As a file of its own."""
+    """Run it as a separate file."""
     exec(compile(source, "recipe", "exec", dont_inherit=True), names)  # noqa: S102  it is ours
 
 

@@ -85,7 +85,7 @@ def test_a_schedule_can_be_read_and_comes_some_day(every: str, *, can_be: bool) 
 
 @pytest.fixture
 def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """A machine where clocks are put back on 1 November 2026, at 2:00, and forward on 8 March."""
+    """A machine whose clock is put back on 1 November 2026, at 2:00, and forward on 8 March."""
     monkeypatch.setenv("TZ", "America/New_York")
     time.tzset()
     yield
@@ -109,7 +109,7 @@ def new_york(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def test_a_job_of_the_night_is_due_once_also_as_clocks_are_changed(
     every: str, begin: datetime, ticks: int
 ) -> None:
-    """A fixed hour that comes twice, or not at all, counts once; every hour is every hour."""
+    """A fixed hour that comes twice, or not at all, counts once; an hourly job runs every hour."""
     found = (last_tick(every, begin + timedelta(minutes=n)) for n in range(5 * 60))
     latest: list[datetime] = []
     for tick in found:

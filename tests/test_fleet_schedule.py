@@ -1,5 +1,5 @@
-"""Two that keep time: the night of each job begins once, or twice without harm, whatever their
-clocks say and whenever they were started; nobody is sent twice.
+"""Two schedulers: each job's night begins once, or twice without harm, whatever their clocks say
+and whenever they were started; nobody is sent twice.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ VALUES ('w', 20, now(), now(), '{}', %(number)s)
 
 
 class Schedulers:
-    """Several that keep time for one ledger, and what of their jobs was begun."""
+    """Several schedulers of one ledger, and which of their jobs were begun."""
 
     def __init__(self, url: str) -> None:
         self.begun: Counter[str] = Counter()
@@ -48,7 +48,7 @@ class Schedulers:
         self.begun[job] += 1
 
     async def until_done(self) -> None:
-        """Two workers do what waits."""
+        """Let two workers run what waits."""
         two = [Taker(q, f"w{n}", 5, self._begin) for n, q in enumerate(self.queues[:2])]
         await asyncio.gather(*(one.take(once=True) for one in two))
 
@@ -76,7 +76,7 @@ def test_schedulers_that_see_one_moment_together_put_each_job_in_once(
 ) -> None:
     async def story(some: Schedulers) -> None:
         orders = (JOBS, JOBS[::-1], JOBS[100:] + JOBS[:100], JOBS[::2] + JOBS[1::2])
-        for days in range(5):  # whose settings name the jobs in another order waits for nobody
+        for days in range(5):  # one whose settings list the jobs in another order does not deadlock
             at = TICK + timedelta(days=days)
             those = [[due._replace(at=at) for due in order] for order in orders]
             puts = (q.put_due(order) for q, order in zip(some.queues, those, strict=True))
@@ -92,7 +92,7 @@ def test_schedulers_that_see_one_moment_together_put_each_job_in_once(
 def test_what_waited_for_its_time_comes_before_what_was_put_in_later(
     play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
 ) -> None:
-    """One that is always passed over would never begin, where others are always waiting."""
+    """A job that is always passed over would never begin if others are always waiting."""
 
     async def story(some: Schedulers) -> None:
         one, order = some.queues[0], list[str]()
@@ -113,7 +113,7 @@ def test_what_waited_for_its_time_comes_before_what_was_put_in_later(
 def test_a_job_that_goes_on_counts_among_those_of_its_worker(
     play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
 ) -> None:
-    """Else the worker would be given more than it has slots for, and keep it waiting."""
+    """Otherwise the worker would get more jobs than slots, and keep them waiting."""
 
     async def story(some: Schedulers) -> None:
         one = some.queues[0]
@@ -156,7 +156,7 @@ def test_workers_with_clocks_apart_that_are_killed_and_begin_again_send_nobody_t
     at.due(timedelta(minutes=10), quota="10/s")
 
     def started(minutes_ahead: int) -> Popen[str]:
-        """A worker whose clock is ahead, as far as the crontab is concerned."""
+        """A worker whose clock is ahead, as far as the schedule is concerned."""
         at.environment["TZ"] = f"XXX-0:{minutes_ahead:02}"
         worker = at.start("worker")
         del at.environment["TZ"]
@@ -164,7 +164,7 @@ def test_workers_with_clocks_apart_that_are_killed_and_begin_again_send_nobody_t
 
     killed = started(4)
     until(at.all_begun)
-    right = started(0)  # sees a later moment, and puts both jobs in once more
+    right = started(0)  # sees a later moment, and enqueues both jobs once more
     until(lambda: len(at.status()["workers"]) == 2)
     killed.kill()
     at.wait(killed)

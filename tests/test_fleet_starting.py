@@ -1,4 +1,4 @@
-"""A worker begins a few runs at a time; one that is to stop does not wait for its place."""
+"""A worker starts a few runs at a time; a run that is to stop does not wait for its place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ PATIENCE = 20.0
 
 
 class Run:
-    """A run that has a place until it is told to begin sending."""
+    """A run that holds a place until it is told to begin sending."""
 
     def __init__(self, starts: Starts) -> None:
         self.stop = StopRequest()

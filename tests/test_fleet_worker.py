@@ -1,4 +1,4 @@
-"""Workers with one ledger: paused, drained, sharing accounts, and two of them that keep time."""
+"""Workers with one ledger: paused, drained, sharing accounts, and two schedulers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UPDATE rdimport.worker SET seen = now() + interval '1 h' WHERE name LIKE '%-{0}'
 UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = 'infinity'
 WHERE id IN (SELECT queue FROM rdimport.worker WHERE name LIKE '%-{0}')
 """
-"""All that a worker has lasts, as if it were on another machine."""
+"""Nothing a worker holds expires, as if it were on another machine."""
 
 _SILENCE = """
 UPDATE rdimport_queue.procrastinate_workers SET last_heartbeat = '-infinity'

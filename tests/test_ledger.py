@@ -66,7 +66,7 @@ def never() -> None:
 
 
 def on_its_way(state_dir: Path) -> set[int]:
-    """What another process would find on its way."""
+    """What another process would find in flight."""
     with sqlite3.connect(state_dir / "ledger.sqlite3") as other:
         found = {number for (number,) in other.execute("SELECT row FROM sending")}
     other.close()
@@ -129,7 +129,7 @@ def test_the_daybook_is_posted_before_it_grows_long_and_each_row_counts_once(
         assert run.counts()[State.ACCEPTED] == rows
     with sqlite_ledger(
         tmp_path
-    ) as ledger:  # the process was killed; another one looks, then starts
+    ) as ledger:  # the process was killed; another one reads, then starts
         identities = pl.Series([row(0).identity, row(rows - 1).identity], dtype=pl.Binary)
         assert ledger.known(run.destination, identities)["state"].to_list() == ["accepted"] * 2
         begun(ledger, "next")
@@ -320,7 +320,7 @@ def test_results_of_rows_that_come_one_by_one_are_written_at_once_and_none_is_lo
             await journal.begin([row(n), row(n + 1)])
             journal.end(accepted(row(n)), alone=True)
             journal.end(accepted(row(n + 1)), alone=n % 3 == 0)  # while the first is being written
-            if n % 5 == 0:  # the write has ended, and nobody was told
+            if n % 5 == 0:  # the write has ended, and nobody was notified
                 await asyncio.to_thread(until, lambda: not on_its_way(tmp_path))
         await journal.close()
 
@@ -401,7 +401,7 @@ def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) 
 
 
 def _small_files(size: int) -> None:
-    """No file may grow beyond that: what a full disk looks like to a process."""
+    """Limit the size of files, which looks like a full disk to the process."""
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
 
 
@@ -453,7 +453,7 @@ def test_rows_that_find_no_room_on_the_disk_end_the_plan(tmp_path: Path) -> None
         spool.written()
         resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
         try:
-            spool.put(rows)  # a thread writes it
+            spool.put(rows)  # written by a thread
             for look in (spool.written, lambda: spool.put(rows), lambda: spool.frame(0)):
                 with pytest.raises(LedgerError, match="Nothing was sent"):
                     look()
@@ -463,7 +463,7 @@ def test_rows_that_find_no_room_on_the_disk_end_the_plan(tmp_path: Path) -> None
 
 @contextmanager
 def somebody_without_rights(*paths: Path) -> Iterator[None]:
-    """Root may write everywhere, so it looks with another user's eyes."""
+    """Root may write everywhere, so act as another user."""
     if os.geteuid() != 0:
         yield
         return
@@ -485,7 +485,7 @@ def folder() -> Iterator[Path]:
 
 
 def content(state_dir: Path) -> dict[str, bytes]:
-    """All files, without the marks of who is reading."""
+    """All files, without the marks of readers."""
     files = {path.name: path.read_bytes() for path in state_dir.iterdir()}
     return {name: found for name, found in files.items() if not name.endswith("-shm")}
 
@@ -521,7 +521,7 @@ def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed:
 def test_what_the_endpoint_said_of_a_row_is_forgotten_also_where_its_run_was_before(
     tmp_path: Path,
 ) -> None:
-    """The row was accepted in a run that is forgotten already, and refused in a later one."""
+    """The row was accepted in a run that is already forgotten, and refused in a later one."""
     now = datetime.now(UTC)
     why = (Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve."),)
     with sqlite_ledger(tmp_path) as ledger:

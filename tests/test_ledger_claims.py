@@ -1,4 +1,6 @@
-"""A row of a shared ledger is claimed once, whoever else wants it and whatever is cut meanwhile."""
+"""A row of a shared ledger is claimed once, whoever else wants it and whatever connection
+breaks.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +63,7 @@ def test_of_four_that_want_the_same_rows_again_at_once_one_gets_each(url: str) -
 def test_a_row_that_changed_since_the_plan_looked_is_not_sent(url: str) -> None:
     first = worker(url)
     first.claim([1, 2, 3])
-    second = worker(url)  # takes over: all three are uncertain, and are to be sent again
+    second = worker(url)  # takes over: all three are uncertain, and to be sent again
     first.end([1])
     first.end([2], State.REFUSED)
     assert second.claim([1, 2, 3], 1 << 4 | schema.UNCERTAIN) == [3]
@@ -136,7 +138,7 @@ def test_after_a_sleep_no_row_leaves_until_a_claim_shows_that_nobody_took_the_tu
         run = ledger.start_run("r", "there", datetime.now(UTC), RunRecord(account="a"))
         assert run.apply([row(1)], [], Counters()) == [row(1)]
         assert run.may_send()
-        monkeypatch.setattr(writes, "SECONDS", 0.0)  # as if it had slept for as long as a turn
+        monkeypatch.setattr(writes, "SECONDS", 0.0)  # as if it had slept for as long as a lease
         assert not run.may_send()
         monkeypatch.undo()
         assert run.apply([row(2)], [row(1)], Counters()) == [row(2)]
@@ -157,7 +159,7 @@ def test_a_row_that_was_never_begun_cannot_end(url: str) -> None:
 def test_a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once(
     postgres: Server, url: str, way: str
 ) -> None:
-    """The connection breaks after the claim was committed, and before it has come to the server."""
+    """The connection breaks after the claim was committed, or before it has reached the server."""
     with cable(postgres.port) as line:
         one = worker(url.replace(str(postgres.port), str(line.port)))
         assert one.claim([1, 2]) == [1, 2]
@@ -172,7 +174,7 @@ def test_a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once(
 
 
 def _break_at(line: Cable, way: str) -> None:
-    """Swallow the next bytes that go this way, and tear the connection out."""
+    """Discard the next bytes in this direction, and reset the connection."""
 
     def seen(goes: str, _data: bytes) -> None:
         if goes == way:
@@ -257,7 +259,7 @@ def test_a_commit_that_a_standby_did_not_confirm_lets_no_row_leave() -> None:
             until(lambda: server.ask(cancel, "SyncRep"))
             with pytest.raises(NotReplicatedError, match="After a failover the change may be lost"):
                 claiming.result()
-        assert states(url) == {1: schema.ON_ITS_WAY}  # there, and not to be relied upon
+        assert states(url) == {1: schema.ON_ITS_WAY}  # there, but not to be relied on
         server.reload(synchronous_standby_names="")
 
 

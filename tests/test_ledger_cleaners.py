@@ -1,4 +1,4 @@
-"""Rows that release 0.1.0 sent and read otherwise than this one does: nobody is sent again.
+"""Rows that release 0.1.0 sent and read differently from this one: nobody is sent again.
 
 Its ledger, the list and the mappings are in `ledgers/`, with the script that made them.
 """
@@ -25,7 +25,7 @@ OTHER_ADDRESS = {
 
 @pytest.fixture
 def old(desk: Desk, box: RunningSandbox) -> Desk:
-    """Somebody who has imported the list with 0.1.0, as if to the sandbox."""
+    """A desk that has imported the list with 0.1.0, as if to the sandbox."""
     for path in KEPT.glob("cells*"):
         shutil.copy(path, desk.home)
     desk.state.mkdir(mode=0o700)

@@ -1,4 +1,4 @@
-"""`rdimport ledger check` and `copy`: a damaged ledger is told, and a copy is whole."""
+"""`rdimport ledger check` and `copy`: damage is reported, and a copy is complete."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def ready(desk: Desk) -> Desk:
 
 
 def change(desk: Desk, statement: str) -> None:
-    """What nobody but a disk, or somebody with another program, does."""
+    """Change the ledger as only a disk, or another program, would."""
     with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db, db:
         db.execute(statement)
 
@@ -82,16 +82,16 @@ def test_a_ledger_whose_sums_do_not_agree_is_damaged(ready: Desk) -> None:
 
 
 def pages(ledger: Path) -> list[int]:
-    """The first page of each table and index, and the last of all that is in use."""
+    """The first page of each table and index, and the last page in use."""
     with closing(sqlite3.connect(ledger)) as db:
         found = db.execute("SELECT rootpage FROM sqlite_schema WHERE rootpage > 0 ORDER BY 1")
         first = [page for (page,) in found]
-        db.execute("VACUUM")  # no page is left free
+        db.execute("VACUUM")  # leaves no free page
     return [*first, ledger.stat().st_size // PAGE]
 
 
 def spoil(ledger: Path, page: int) -> None:
-    """SQLite counts pages from 1."""
+    """Overwrite a page; SQLite counts them from 1."""
     with ledger.open("r+b") as file:
         file.seek((page - 1) * PAGE)
         file.write(b"\xa5" * PAGE)

@@ -1,4 +1,4 @@
-"""What every kind of ledger does (`ledger.port`): the same tests for each of them."""
+"""What every kind of ledger does (`ledger.port`): the same tests for each."""
 
 from __future__ import annotations
 
@@ -49,12 +49,12 @@ TROUBLE = Problem("rd.invalid", "name", "Nome", "Ana Maria", "Não serve.")
 
 
 KINDS = ("sqlite", "postgres")
-"""A new kind of ledger is one more."""
+"""Add a new kind of ledger here."""
 
 
 @pytest.fixture(params=KINDS)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """A place that no ledger was in, for each kind."""
+    """An unused place for a ledger, of each kind."""
     if request.param == "sqlite":
         return SqlitePlace(tmp_path)
     return PostgresPlace(request.getfixturevalue("postgres"))
@@ -62,7 +62,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
 
 @pytest.fixture(params=KINDS)
 def bare_place(request: pytest.FixtureRequest, tmp_path: Path) -> Place:
-    """The same without tables, which the others only copy."""
+    """The same without tables, which `place` copies."""
     if request.param == "sqlite":
         return SqlitePlace(tmp_path)
     return PostgresPlace(request.getfixturevalue("postgres"), made=False)
@@ -80,7 +80,7 @@ def row(ledger: Ledger, person: int, payload: str = "", version: int = 0) -> Sen
 
 
 def seen_now(ledger: Ledger, run: Run, person: int, payload: str = "") -> SendAttempt:
-    """The row as a plan of this moment would send it."""
+    """The row as a plan made now would send it."""
     known = ledger.known(
         run.destination, pl.Series([row(ledger, person).identity], dtype=pl.Binary)
     )
@@ -104,7 +104,7 @@ def begun(
     rows: int = 10,
     **said: object,
 ) -> Iterator[Run]:
-    """A run of an account that is held meanwhile."""
+    """A run, whose account is held within the block."""
     record = RunRecord(account=account, base_url=URL, **said)  # type: ignore[arg-type]
     key_claim = None if key is None else KeyClaim(key, place.store.is_held, sure)
     with place.store.hold(account) as held:

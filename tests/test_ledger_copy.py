@@ -29,11 +29,11 @@ from rdimport.sandbox.embedded import RunningSandbox
 KEPT = Path(__file__).parent / "ledgers"
 RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
 SHARED = ("--state-dir", "work", "--ledger")
-"""As on another machine: a state directory notes which shared ledger was used with it."""
+"""As on another machine: a state directory records which shared ledger was used with it."""
 
 
 class Machine(Desk):
-    """A desk whose key of shared ledgers is in a file of its own."""
+    """A desk whose key for shared ledgers is in its own file."""
 
     def _variables(self) -> dict[str, str]:
         return super()._variables() | {"RDIMPORT_LEDGER_KEY_FILE": str(self.home / "ledger.key")}
@@ -152,7 +152,9 @@ def test_a_copy_replaces_nothing(machine: Machine, postgres: Server) -> None:
 
 
 def resting(machine: Machine, *where: str, used: str) -> None:
-    """No run sends from that ledger; each says which one is used, and how to continue."""
+    """Assert that no run sends from that ledger; each says which one is used, and how to
+    continue.
+    """
     for command in ("run", "check"):
         refused = machine.here(command, "list.csv", "-m", "m.yaml", *where)
         assert refused.code == 2
@@ -179,7 +181,7 @@ def test_a_directory_that_was_copied_to_a_shared_ledger_is_used_no_more(
     assert (again.code, "are copies of each other" in again.err) == (2, True)
     assert len(box.conversions()) == 35
     assert machine.here("ledger", "accept", "--yes").code == 0
-    assert machine.here(*RUN).summary["accepted"] == 5  # a person has said so
+    assert machine.here(*RUN).summary["accepted"] == 5  # a person has confirmed it
 
 
 def test_a_directory_that_a_shared_ledger_was_copied_to_waits_for_a_person(
@@ -231,7 +233,7 @@ def test_an_older_copy_is_not_copied_to_a_shared_ledger(
 def test_a_copy_that_was_interrupted_is_made_again(
     machine: Machine, box: RunningSandbox, postgres: Server
 ) -> None:
-    """Nothing was sent from either of the two in the meantime."""
+    """Nothing was sent from either of them in the meantime."""
     url = postgres.new_database()
     assert machine.here(*RUN).code == 0
     with closing(sqlite3.connect(machine.state / "ledger.sqlite3")) as db:
@@ -309,7 +311,7 @@ def test_a_copy_that_takes_long_keeps_runs_away_until_its_end(
         until(lambda: postgres.ask(left, database=name))
         with pytest.raises(LedgerBusyError), store.hold("default"):
             pass
-    for _ in range(20):  # none is renewed once more after it was let go of
+    for _ in range(20):  # none is renewed after it was released
         with store.hold("default"):
             pass
 

@@ -1,4 +1,4 @@
-"""Tables of a shared ledger that an earlier release made: what was in flight is found."""
+"""A shared ledger's tables from an earlier release: what was in flight is found."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def is_over(one: Worker) -> None:
 
 
 def brought_back(one: Worker) -> None:
-    """The tables as the earlier release made them, with what is in them."""
+    """The tables as the earlier release created them, with their content."""
     for statement in VERSION_6.split(";"):
         one.session.connection.execute(statement.encode())
 

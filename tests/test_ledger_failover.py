@@ -1,5 +1,5 @@
-"""A shared ledger when its database is another one than before: a standby took over, or a backup
-was restored. What was acknowledged must be there, or nobody sends.
+"""A shared ledger whose database has changed: a standby took over, or a backup was restored. What
+was acknowledged must be there, or nobody sends.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def _nobody_left() -> Iterator[None]:
 
 @pytest.fixture
 def pair() -> Iterator[tuple[Server, Server]]:
-    """A server and its standby, which nobody waits for yet."""
+    """A server and its standby, asynchronous at first."""
     with serving() as first:
         second = first.standby("second")
         until(
@@ -41,7 +41,7 @@ def pair() -> Iterator[tuple[Server, Server]]:
 
 
 def both(first: Server, second: Server, url: str) -> str:
-    """The address of a ledger that is at one of two servers."""
+    """The address of a ledger on one of two servers."""
     return url.replace(f"127.0.0.1:{first.port}", f"127.0.0.1:{first.port},127.0.0.1:{second.port}")
 
 
@@ -82,7 +82,7 @@ def test_a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone
     known = states(url)
     assert set(claimed) == set(known)
     assert {n for n, state in known.items() if state == schema.ACCEPTED} == set(ended)
-    assert worker(url).claim([1_000_000]) == [1_000_000]  # whoever comes later needs no permission
+    assert worker(url).claim([1_000_000]) == [1_000_000]  # later workers need no permission
 
 
 def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(
@@ -105,7 +105,7 @@ def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(
 def test_all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone(
     pair: tuple[Server, Server],
 ) -> None:
-    """The standby is asynchronous, and the network between the two is cut."""
+    """The standby is asynchronous, and the network between them is cut."""
     first, second = pair
     synchronous(first)
     url = both(first, second, new_ledger(first))
@@ -138,8 +138,8 @@ def test_a_ledger_is_made_only_where_a_failover_forgets_nothing(
 
 
 def test_a_copy_of_the_tables_is_not_taken_for_them(postgres: Server) -> None:
-    """A backup is restored from a dump, or beside the database that it was made of: the server may
-    be the same, and its timeline too.
+    """A backup is restored from a dump, or next to the original database: server and timeline may
+    be the same.
     """
     url = new_ledger(postgres)
     name = url.rpartition("/")[2].replace("%20", " ")

@@ -1,5 +1,5 @@
-"""What fails of a shared ledger, and what an operator sees: each line of the table in
-docs/ledger.md has its test.
+"""How a shared ledger fails, and what an operator sees: a test for each line of the table in
+docs/ledger.md.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ TESTS = {
     "clocks that differ": "failures: a_machine_whose_clock_is_days_ahead_or_behind_takes_turns",
     "a machine with another key": "failover: a_ledger_is_not_used_with_another_key",
 }
-"""By how a line begins: the file and the name of its test."""
+"""The file and name of the test, by the start of a line."""
 
 
 def test_each_line_of_the_table_has_its_test() -> None:
@@ -101,7 +101,7 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
     def cut_once_rows_arrive() -> None:
         until(lambda: box.counts()["accepted"] > 3)
         hurried(monkeypatch, 1.0)
-        begun = writes()  # one of them may be on its way, and waited for as long as usual
+        begun = writes()  # one of them may be in flight, and waited for with the usual timeout
         until(lambda: writes() > begun + 1)
         line.cut(TO_SERVER, TO_CLIENT)
 
@@ -128,7 +128,7 @@ def test_a_database_that_says_nothing_ends_the_run_and_nobody_is_sent_twice(
 
 @pytest.fixture
 def guest(desk: Desk, postgres: Server) -> Iterator[str]:
-    """Another user of the database, with whose name the desk comes."""
+    """Another database user, as whom the desk connects."""
     name = "guest"
     postgres.do(f"CREATE ROLE {name} LOGIN")
     url = desk.environment["RDIMPORT_LEDGER"]

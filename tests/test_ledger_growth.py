@@ -25,8 +25,8 @@ def _nobody_left() -> Iterator[None]:
 
 
 def pages(session: Session) -> int:
-    """How many pages of tables and indexes were asked for, by all; for other sessions, until
-    they last said so.
+    """How many pages of tables and indexes all sessions have read; those of other sessions up to
+    their last report.
     """
     session.query("SELECT pg_stat_force_next_flush()")
     found = session.query(
@@ -37,7 +37,7 @@ def pages(session: Session) -> int:
 
 @pytest.fixture
 def _without_vacuum(postgres: Server) -> Iterator[None]:
-    """It reads pages too, the more the longer the writes take."""
+    """Autovacuum reads pages too, the more the longer the writes take."""
     postgres.reload(autovacuum="off")
     yield
     postgres.reload(autovacuum="on")
@@ -45,8 +45,8 @@ def _without_vacuum(postgres: Server) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_without_vacuum")
 def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres: Server) -> None:
-    """Plans are made once, while the table is empty; one that reads all of it would be seen.
-    Counted in pages, which no other load on the machine changes.
+    """Plans are made once, while the table is empty; a plan that scans the table would show.
+    Counted in pages, which other load on the machine does not change.
     """
     url = new_ledger(postgres)
     begun = pages(worker(url).session)
@@ -56,7 +56,7 @@ def test_the_last_rows_of_50_000_cost_at_most_half_more_than_the_first(postgres:
     for start in range(0, ROWS, GROUP):
         rows = [row(number * 7919 % ROWS) for number in range(start, start + GROUP)]
         one.writes.apply(rows, [], Counters())
-        refused, doubted, returned, *accepted = rows  # one of each kind, as each has its statement
+        refused, doubted, returned, *accepted = rows  # one of each, as each has its statement
         ends = [ended(refused, State.REFUSED), ended(doubted, State.UNCERTAIN), returned]
         one.writes.apply([], [*ends, *map(ended, accepted)], Counters())
         if (start + GROUP) % SHARE == 0:
@@ -83,7 +83,7 @@ INSERT INTO rdimport.written SELECT id, 1, clock_timestamp(), '' FROM made
 
 @pytest.mark.usefixtures("_without_vacuum")
 def test_a_takeover_costs_the_same_after_60_000_runs_of_others(postgres: Server) -> None:
-    """The planner knows nothing of them yet: many begin between two looks of its statistics."""
+    """The planner knows nothing of them yet: many begin between two updates of its statistics."""
     url = new_ledger(postgres)
     one, costs = worker(url), []
     with Session(parsed(url)) as session:
@@ -91,7 +91,7 @@ def test_a_takeover_costs_the_same_after_60_000_runs_of_others(postgres: Server)
             with session.transaction() as db:
                 db.execute(_RUNS_OF_OTHERS.format(first, last).encode())
             one.claim([first])
-            pages(one.session)  # what others asked for is counted once they say so
+            pages(one.session)  # reads of other sessions count once they report them
             before = pages(session)
             with session.transaction() as db:
                 recover(db, HERE, one.lease.epoch + 1)

@@ -1,4 +1,4 @@
-"""The key of a SQLite ledger's hashes, kept apart from it."""
+"""The key of a SQLite ledger's hashes, stored separately from it."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_a_copy_keeps_it_apart_too(office: Desk, box: RunningSandbox) -> None:
 
 
 def holds(desk: Desk, key: bytes) -> list[str]:
-    """The files of the state directory in which the key stands, as bytes or as text."""
+    """The files in the state directory that contain the key, as bytes or as text."""
     files = (path for path in desk.state.rglob("*") if path.is_file())
     return [
         path.name for path in files if key in (b := path.read_bytes()) or key.hex().encode() in b
@@ -138,7 +138,7 @@ def test_a_key_is_moved_once_to_a_new_file_elsewhere_and_never_under_a_run(
         assert office.here("ledger", "key", "--move-to", office.home / "k").code == 75
     assert settings(office)["hash_key"] == key
     assert not (office.home / "k").exists()
-    away.write_text(f"{key.hex()}\n")  # as an attempt that was killed leaves it
+    away.write_text(f"{key.hex()}\n")  # as left by a killed attempt
     assert office.here("ledger", "key", "--move-to", away).code == 0
     office.environment[FILE] = str(away)
     again = office.here("ledger", "key", "--move-to", office.home / "k")

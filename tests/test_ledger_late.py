@@ -1,5 +1,5 @@
-"""An answer that comes after another run has taken the account over: all that was said of its row
-until then is made true, in every run that listed it.
+"""An answer that comes after another run has taken over the account: everything reported of its row
+is corrected, in every run that listed it.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ def noted(one: Worker, numbers: Iterable[int], code: int | None = None) -> None:
 
 
 def told(one: Worker) -> tuple[dict[int, str], dict[str, int], int | None]:
-    """What the ledger says of a run: its listed rows, its counts, its exit code."""
+    """What the ledger says of a run: its listed rows, counts and exit code."""
     listed = "SELECT row, state FROM rdimport.outcome WHERE run = %s"
     code = "SELECT exit_code FROM rdimport.run WHERE id = %s"
     counts = {state: rows for state, rows in one.counted().items() if rows}
@@ -62,8 +62,8 @@ def told(one: Worker) -> tuple[dict[int, str], dict[str, int], int | None]:
 
 
 def taken_over(url: str, *, claim_is_late: bool) -> tuple[Worker, Worker]:
-    """A run that has claimed rows, perhaps after the take-over had looked for such, and the next.
-    Turns are renumbered as if the claim had begun before.
+    """A run that has claimed rows, perhaps after the take-over had looked for claims, and the next
+    run. Epochs are renumbered as if the claim had begun before.
     """
     first = worker(url)
     if not claim_is_late:
@@ -85,7 +85,7 @@ def test_a_late_answer_is_true_of_the_runs_that_listed_its_row_as_uncertain(
 ) -> None:
     first, second = taken_over(url, claim_is_late=claim_is_late)
     third = worker(url, second.lease)
-    if answer_is_first:  # between the look of their plans and what these note
+    if answer_is_first:  # between the plans' reads and what they record
         first.writes.apply([], LATE, Counters(4))
     noted(second, range(4), 1)
     noted(third, range(4))
@@ -167,7 +167,9 @@ WHERE wait_event_type = 'Lock' AND datname = current_database()
 
 @contextmanager
 def held(server: Server, url: str, statement: LiteralString) -> Iterator[Callable[[int], None]]:
-    """Rows that somebody has locked meanwhile; yields what waits until so many wait for a lock."""
+    """Lock rows within the block; yield a function that waits until a number of sessions wait for a
+    lock.
+    """
     database = url.rpartition("/")[2].replace("%20", " ")
     with server.connect(database) as db, db.transaction():
         db.execute(statement)
@@ -175,7 +177,7 @@ def held(server: Server, url: str, statement: LiteralString) -> Iterator[Callabl
 
 
 def with_account(url: str) -> Worker:
-    """A run that has claimed rows, of an account that the ledger knows."""
+    """A run that has claimed rows, of an account known to the ledger."""
     with Session(parsed(url)) as session:
         session.change(
             "INSERT INTO rdimport.destination (identity, endpoint, account) VALUES ('a', '', 'a')"
@@ -230,7 +232,7 @@ def test_a_takeover_does_not_wait_for_late_answers_that_wait_for_it(
 
 
 def purged(url: str) -> int:
-    """All runs, as if none were at work."""
+    """Purge all runs, as if none were active."""
     now = datetime.now(UTC)
     with PostgresStore(url, KEY.hex()).open() as ledger:
         return ledger.people.forget(now, now)
@@ -246,7 +248,7 @@ RUNS = "SELECT FROM rdimport.run FOR UPDATE"
 def test_a_purge_does_not_wait_for_a_late_answer_that_waits_for_it(
     first: str, what_is_held: LiteralString, url: str, postgres: Server
 ) -> None:
-    """Both change conversions, what is listed of them, and the runs that listed them."""
+    """Both change conversions, their listings, and the runs that listed them."""
     old = with_account(url)
     second = worker(url)
     noted(second, range(4), ExitCode.FAILED_ROWS)
@@ -276,7 +278,7 @@ INSERT INTO rdimport.conversion (identity, destination, state, attempt, epoch, p
 SELECT sha256(n::text::bytea), c.destination, 1, 1, c.epoch, c.payload, c.run, 0, 9, 0, c.left_at
 FROM rdimport.conversion c, generate_series(1, 20000) n WHERE c.row = 1
 """
-"""So many that PostgreSQL looks each of a few up, in the order that is given."""
+"""So many that PostgreSQL looks up a few of them one by one, in the given order."""
 
 
 def test_runs_that_note_the_cells_of_the_same_rows_do_not_wait_for_each_other(

@@ -1,5 +1,5 @@
 """A ledger that vanishes, is cut or is replaced, and a lock that is removed: noticed before the
-next row leaves, and nobody is sent twice.
+next row is sent, and nobody is sent twice.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 ROWS = 300
-"""So many that a slow endpoint keeps a run at work for longer than any test takes to disturb it."""
+"""So many that, with a slow endpoint, a run lasts longer than any test takes to disturb it."""
 
 
 OPEN = 3
@@ -49,7 +49,7 @@ def arrived(box: RunningSandbox) -> Counter[str]:
 
 
 def at_work(desk: Desk, box: RunningSandbox) -> subprocess.Popen[str]:
-    """A run that has sent some rows, and has many to send."""
+    """A run that has sent some rows, and has many left."""
     box.set_faults(Faults(latency=0.2))
     run = desk.start(*command("--concurrency", OPEN))
     until(lambda: box.counts()["accepted"] >= 6)
@@ -64,7 +64,7 @@ def killed(desk: Desk, box: RunningSandbox) -> None:
 
 
 def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
-    """Whether a run that was stopped lets others write; if not, it goes on."""
+    """Whether a stopped run lets others write; if not, it is continued."""
     run.send_signal(signal.SIGSTOP)
     with closing(sqlite3.connect(desk.state / "ledger.sqlite3", timeout=0.1)) as db:
         try:
@@ -89,14 +89,14 @@ def cut(size: int) -> Callable[[Desk], None]:
 
 
 def replace_by_another(desk: Desk) -> None:
-    """By the ledger of another computer, say."""
+    """As by the ledger of another computer."""
     assert desk.here("ledger", "new", "--yes", "--state-dir", "other").code == 0
     (desk.home / "other" / "ledger.sqlite3").replace(desk.state / "ledger.sqlite3")
     remove(desk, "ledger.sqlite3-*")
 
 
 def nothing_is_sent_from_there(desk: Desk, box: RunningSandbox) -> None:
-    """Not by any later command, and each names the way out."""
+    """Assert that no later command sends, and that each names the way out."""
     before = box.requests
     for words in (command(), command("--resend", "uncertain")):
         again = desk.here(*words)
@@ -142,7 +142,7 @@ def test_a_ledger_cut_during_a_run_stops_it(size: int, ready: Desk, box: Running
     assert ready.wait(run).code == 3
     assert len(arrived(box)) < ROWS
     box.set_faults(Faults())
-    assert ready.here(*command()).code in (0, 1, 2)  # the log may have filled it again
+    assert ready.here(*command()).code in (0, 1, 2)  # the write-ahead log may have restored it
     assert set(arrived(box).values()) == {1}
 
 
@@ -182,7 +182,7 @@ def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
 def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    """The lock in the first one's own folders is not seen by the other."""
+    """The lock in the first user's own folders is invisible to the other."""
     run = at_work(ready, box)
     until(lambda: stands_still_between_writes(run, ready))
     remove(ready, "*.lock")
@@ -256,7 +256,7 @@ def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSand
 def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_again(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    """Backup and restore, as docs/ledger.md says it."""
+    """Backup and restore, as in docs/ledger.md."""
     assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "backup").code == 0
     later = ready.here(*command("--limit", 50)).summary["run_id"]
@@ -360,7 +360,7 @@ def test_a_copy_that_lacks_what_was_sent_from_the_original_sends_nothing_until_i
     assert ready.here("ledger", "accept", "--yes", *there).code == 0
     assert ready.here(*command("--limit", 5, *there)).code == 3
     assert arrived(box).total() == sent.total() + 5, "as was accepted, knowingly"
-    # and now the original lacks what was sent from the copy
+    # now the original lacks what was sent from the copy
     assert ready.here(*command()).code == 2
 
 
@@ -434,7 +434,7 @@ def test_a_home_that_cannot_be_written_hinders_nobody(ready: Desk, box: RunningS
 def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
     ready: Desk, box: RunningSandbox
 ) -> None:
-    """As 0.1.0 left it: no witness, only a lock from long before."""
+    """As left by 0.1.0: no witness, only an old lock."""
     ready.state.mkdir()
     lock: Path = ready.state / "default-c522b539.lock"
     lock.touch()

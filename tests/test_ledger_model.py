@@ -1,4 +1,6 @@
-"""Each kind of ledger against a plain model: whatever is done to it, however it is cut off."""
+"""Each kind of ledger against a plain model, whatever is done to it and wherever it is
+interrupted.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,7 @@ from rdimport.ledger import (
 
 PEOPLE = 8
 ENDS = st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN, None])
-"""How a row that was sent can end; None: it did not arrive, and may be sent again."""
+"""How a sent row can end; None: it did not arrive, and may be sent again."""
 
 DOUBT = Problem("uncertain.interrupted")
 TROUBLE = Problem("rd.invalid", "name", "Nome", "x", "Não serve.")
@@ -41,7 +43,7 @@ TROUBLE = Problem("rd.invalid", "name", "Nome", "x", "Não serve.")
 
 @dataclass
 class Book:
-    """What a run should say of itself. `row` of person n is n + 2."""
+    """What a run should report. The `row` of person n is n + 2."""
 
     number: int
     ends: dict[int, State] = field(default_factory=dict)
@@ -62,7 +64,7 @@ class Book:
 
 
 class LedgerMachine(RuleBasedStateMachine):
-    """One destination, a few people, runs one after the other; each may be cut off at any time."""
+    """One destination, a few people, runs in turn; each may be interrupted at any time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -93,8 +95,8 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run is None)
     @rule(resend=st.sets(st.sampled_from([State.ACCEPTED, State.REFUSED, State.UNCERTAIN])))
     def start(self, resend: set[State]) -> None:
-        """A run begins: what an earlier one left on its way is in doubt, and known as such. What
-        is to be sent again has no end yet.
+        """Begin a run: what an earlier one left in flight is in doubt, and known as such. What is
+        to be sent again has no result yet.
         """
         for old in self.books:
             for person in old.flying:
@@ -120,7 +122,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run is not None)
     @rule(people=st.sets(st.integers(0, PEOPLE - 1)), ends=st.lists(ENDS, max_size=PEOPLE))
     def write(self, people: set[int], ends: list[State | None]) -> None:
-        """One write of the journal: some rows come to an end while others begin."""
+        """One write of the journal: some rows end while others begin."""
         assert self.run is not None
         ending = list(zip(sorted(self.book.flying), ends, strict=False))
         begun = people - set(self.book.ends) - self.book.flying
@@ -130,7 +132,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.book.flying |= begun
 
     def as_known(self, person: int) -> SendAttempt:
-        """The row as a plan of this moment has it."""
+        """The row as a plan made now has it."""
         assert self.run is not None
         outgoing = self.outgoing(person)
         identities = pl.Series([outgoing.identity], dtype=pl.Binary)
@@ -147,7 +149,7 @@ class LedgerMachine(RuleBasedStateMachine):
         self.book.why |= dict.fromkeys([person], TROUBLE) if why else {}
         was = self.world.get(person)
         if state is State.REFUSED and was is not None and was[0] is not State.REFUSED:
-            state_now = was[0]  # a refusal does not undo that it has, or may have, arrived
+            state_now = was[0]  # a refusal does not undo an arrival, certain or possible
         else:
             state_now = state
         self.world[person] = (state_now, why[0] if why else None)
@@ -156,7 +158,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run is not None and not self.book.flying)
     @rule()
     def finish(self) -> None:
-        """A run ends in good order."""
+        """End a run in order."""
         assert self.run is not None
         self.run.finish(datetime.now(UTC), 0, None)
         self.held.close()
@@ -165,7 +167,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self.run is None and not all(b.forgotten for b in self.books))
     @rule()
     def forget(self) -> None:
-        """All runs are forgotten: what they counted and whom they sent stays known."""
+        """Forget all runs: their counts and whom they sent stay known."""
         self.ledger.people.forget(datetime.now(UTC) + timedelta(days=1), datetime.now(UTC))
         assert self.ledger.people.empty_log()
         for book in self.books:
@@ -176,7 +178,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """The process dies: only what the system was handed is left, in whatever files."""
+        """Crash: only what was passed to the system is left, in whatever files."""
         self.place.crash()
         with self.ledger:
             self.held.close()

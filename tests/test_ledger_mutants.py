@@ -1,4 +1,4 @@
-"""The proofs of a shared ledger see what they are for: each statement is spoilt, and found out."""
+"""The tests of a shared ledger notice what they are for: each mutated statement is found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ ATTEMPT = (
 
 
 class Mutant(NamedTuple):
-    """A text of some statements that is replaced, and the test that then must fail."""
+    """A text in some statements that is replaced, and the test that must then fail."""
 
     statements: str
     text: str

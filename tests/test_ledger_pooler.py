@@ -1,4 +1,4 @@
-"""A shared ledger behind PgBouncer in transaction mode: settings and claims hold all the same."""
+"""A shared ledger behind PgBouncer in transaction mode: settings and claims still hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A database server whose disk is set back in time, such as to a snapshot, with nothing at work."""
+"""A database server whose disk is reverted, such as to a snapshot, with no active run."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_what_was_sent_since_a_snapshot_is_not_sent_again_from_it(
         assert elsewhere.code == 2
         assert len(box.conversions()) == 25
         assert desk.here("ledger", "accept", "--yes").code == 0
-        assert desk.here(*RUN).summary["accepted"] == 5  # a person has said so
+        assert desk.here(*RUN).summary["accepted"] == 5  # a person has confirmed it
         assert desk.here(*RUN).summary["already_imported"] == 25
 
 

@@ -1,4 +1,4 @@
-"""The command with a ledger that machines share: each has a folder and a home of its own."""
+"""The command with a shared ledger: each machine has its own folder and home."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ CLAIM = b"INSERT INTO rdimport.conversion"
 
 
 class Freezer:
-    """Freezes a run at a named point: what is on the cable then stays there."""
+    """Freezes a run at a named point: what is on the cable stays there."""
 
     def __init__(self, line: Cable, point: str) -> None:
         self._line, self._point = line, point
@@ -129,7 +129,7 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
         lapse = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
         postgres.do(lapse, database=name)
         second = two.here(*RUN)
-        if second.summary["uncertain"]:  # the sleeper may still send them
+        if second.summary["uncertain"]:  # the frozen run may still send them
             refused = two.here(*RUN, "--resend", "uncertain")
             said = " ".join(refused.err.split())
             assert (refused.code, "only asleep" in said, "--now" in said) == (75, True, True)
@@ -147,7 +147,7 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
     else:
         assert (last["already_imported"], last["uncertain"]) == (60 - held, held)
         assert 60 - held <= len(arrived(box)) <= 60
-        again = two.here(*RUN, "--resend", "uncertain")  # who sent them has ended for sure
+        again = two.here(*RUN, "--resend", "uncertain")  # their sender has certainly ended
         assert again.summary["accepted"] == held
     if point == "after its commit":
         assert held > 0

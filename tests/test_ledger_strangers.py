@@ -1,4 +1,4 @@
-"""A ledger, a state folder, a key file, a log that somebody else made or can reach."""
+"""A ledger, a state folder, a key file or a log that another user made or can access."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as POSIX has 
 
 @pytest.fixture
 def used(desk: Desk) -> Desk:
-    """A desk from which a list was sent."""
+    """A desk that has sent a list."""
     desk.write("a.csv", ROWS)
     desk.write("a.yaml", MAPPING)
     assert run(desk).code == 1
@@ -34,7 +34,7 @@ def run(desk: Desk, *more: object):
 
 
 def mended_by(text: str) -> None:
-    """Type the command that a message names."""
+    """Type the command named in a message."""
     (command,) = re.findall(r"Type: (.*)", text)
     subprocess.run(shlex.split(command), check=True)
 
@@ -86,7 +86,7 @@ def test_a_ledger_in_a_folder_that_nobody_can_enter_is_read_by_nobody(used: Desk
 @pytest.mark.parametrize("which", ["state", "state/ledger.sqlite3"])
 def test_what_belongs_to_another_user_is_refused(used: Desk, which: str) -> None:
     os.chown(used.home / which, 65_534, 65_534)
-    for lock in used.state.glob("*.lock"):  # ours would keep that user's runs out
+    for lock in used.state.glob("*.lock"):  # our locks would keep that user's runs out
         lock.unlink()
     purge = ("purge", "--older-than", "0s")
     for words in (("status",), purge, ("report",), ("accounts", "list"), ("ledger", "check")):

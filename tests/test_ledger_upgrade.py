@@ -1,6 +1,6 @@
 """A ledger that release 0.1.0 wrote: it opens, after a copy, and nobody is sent again.
 
-What is in it is in `ledgers/`, with the script that made it.
+It is in `ledgers/`, with the script that made it.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ PORT = ":8090"
 
 @pytest.fixture
 def old(desk: Desk, box: RunningSandbox) -> Desk:
-    """Somebody who has used 0.1.0: its ledger, as if it had sent to the sandbox."""
+    """A desk that has used 0.1.0: its ledger, as if it had sent to the sandbox."""
     return brought(desk, box, OLD)
 
 
@@ -97,7 +97,9 @@ def test_the_list_that_an_earlier_release_imported_is_not_sent_again(
 def test_an_address_that_is_cleaned_in_another_way_now_is_known_all_the_same(
     desk: Desk, box: RunningSandbox, mapping: str, *, changes: bool
 ) -> None:
-    """0.1.0 joined words and took accents from domains. Whoever it sent is not sent again."""
+    """0.1.0 joined words and removed accents from domains. People it has sent are not sent
+    again.
+    """
     old = brought(desk, box, KEPT / "0.1.0-addresses.sqlite3")
     if changes:
         with (old.home / mapping).open("a", encoding="utf-8") as text:
@@ -204,7 +206,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_ledger_old_and_sends_nothing(
     old: Desk, box: RunningSandbox
 ) -> None:
     command = f"{shlex.quote(sys.executable)} -B -m rdimport run fair.csv -m fair.yaml"
-    # what measures coverage would write a longer file
+    # coverage measurement would write a longer file
     done = old.shell(f"unset COVERAGE_PROCESS_CONFIG; ulimit -f 40; exec {command}")
     assert done.code == 2, done.err
     with plain(old) as db:
@@ -236,7 +238,7 @@ def test_a_row_that_changed_after_the_upgrade_is_sent_where_the_mapping_says_so(
 def test_what_a_newer_release_makes_of_a_cell_is_no_change_of_the_row(
     old: Desk, box: RunningSandbox
 ) -> None:
-    with plain(old) as db:  # as if 0.1.0 had cleaned every cell in another way
+    with plain(old) as db:  # as if 0.1.0 had cleaned every cell differently
         db.execute("UPDATE posted SET payload = randomblob(8) WHERE state = 'accepted'")
         db.commit()
     for _ in range(2):
@@ -280,7 +282,9 @@ def test_people_who_are_new_after_an_upgrade_are_simply_sent(
 def test_a_ledger_of_schema_3_opens_and_its_doubt_can_be_settled(
     desk: Desk, box: RunningSandbox, tmp_path: Path
 ) -> None:
-    """Its rows in doubt are listed by two runs. Which the later one lists was not noted then."""
+    """Its rows in doubt are listed by two runs. Schema 3 did not record which ones the later run
+    lists.
+    """
     old = brought(desk, box, KEPT / "schema3.sqlite3")
     status = old.here("status", "--json").summary["runs"]
     assert [one["counts"]["uncertain"] for one in status] == [2, 2, 0]

@@ -1,4 +1,4 @@
-"""What a run costs does not grow with the accounts and reports of others: a worker begins hundreds
+"""The cost of a run does not grow with the accounts and reports of others: a worker starts hundreds
 of runs at once.
 """
 
@@ -28,7 +28,7 @@ mapping = "list.yaml"
 
 
 def calls(do: Callable[[], object]) -> int:
-    """The functions that are called, ours and the libraries'."""
+    """The number of function calls, ours and the libraries'."""
     counted = Counter[str]()
 
     def see(_frame: FrameType, event: str, _function: object) -> None:
@@ -48,7 +48,7 @@ def settings_of(accounts: int, folder: Path) -> Settings:
 
 def test_the_command_of_a_job_takes_no_longer_with_many_accounts(tmp_path: Path) -> None:
     few, many = settings_of(2, tmp_path), settings_of(OTHERS, tmp_path)
-    for one in (few, many):  # what is made once
+    for one in (few, many):  # do one-off work first
         one.words("client-0")
     assert many.words("client-1") == few.words("client-1")
     assert calls(lambda: many.words("client-1")) == calls(lambda: few.words("client-1"))

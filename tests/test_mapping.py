@@ -1,4 +1,4 @@
-"""The mapping file: what it means, and what people are told when it is wrong."""
+"""The mapping file: what it means, and the messages for mistakes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`{about: …}` fills a field with where a row comes from; that never counts as a change."""
+"""`{about: …}` fills a field with a row's origin, which never counts as a change."""
 
 from __future__ import annotations
 

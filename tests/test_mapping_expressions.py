@@ -1,4 +1,4 @@
-"""`expr` and `where` are data: what they may hold works, and all else is refused at once."""
+"""`expr` and `where` are data: what is allowed works, and all else is refused at once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEAD = "conversion_identifier: Feira\nfields:\n  email: E-mail\n"
 
 
 def quoted(text: str) -> str:
-    """Text as YAML writes it between double quotes."""
+    """Text as a double-quoted YAML string."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n") + '"'
 
 
@@ -46,7 +46,7 @@ def batch(*rows: dict[str, str | None]) -> pl.DataFrame:
 
 
 def results(expression: str, *rows: dict[str, str | None]) -> list[str | None]:
-    """What the expression makes of each row, none of which is invalid."""
+    """The result of the expression for each row, none of which is invalid."""
     cells = batch(*rows)
     prepared = prepare(cells, bind(mapped(expression), ["E-mail", *rows[0]], "lista.csv"))
     assert prepared.problems.rows() == []

@@ -1,4 +1,4 @@
-"""The JSON schema and the page say what the model does, and every key guards its place."""
+"""The JSON schema and the page match the model, and every key is checked in its place."""
 
 from __future__ import annotations
 
@@ -59,11 +59,11 @@ FULL: dict[str, Any] = {
         "email": {"role": "suspect", "throwaway": "invalid"},
     },
 }  # fmt: skip
-"""A mapping in which every key of the language stands."""
+"""A mapping with every key of the language."""
 
 
 def written(data: object, pad: str = "") -> str:
-    """A mapping as a YAML file, one value a line."""
+    """A mapping as a YAML file, one value per line."""
     if isinstance(data, dict) and data:
         return "".join(f"\n{pad}{scalar(k)}: {written(v, pad + '  ')}" for k, v in data.items())
     if isinstance(data, list | tuple) and data:
@@ -72,7 +72,7 @@ def written(data: object, pad: str = "") -> str:
 
 
 def scalar(value: object) -> str:
-    """Without quotes where YAML needs none; JSON is YAML."""
+    """A scalar, without quotes if YAML needs none; JSON is YAML."""
     is_plain = re.fullmatch(r"[^\W\d](?:[\w. -]*\w)?", str(value)) and value != "null"
     return str(value) if isinstance(value, str) and is_plain else json.dumps(value)
 
@@ -113,12 +113,12 @@ def paths(data: object, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
 
 
 def dotted(path: object) -> str:
-    """A place as it is named in a test's title."""
+    """A place as named in a test's title."""
     return ".".join(map(str, path)) if isinstance(path, tuple) else ""
 
 
 def changed(path: tuple[Any, ...], change: Any) -> dict[str, Any]:
-    """`FULL` with another value at one place."""
+    """`FULL` with one value changed."""
     data = copy.deepcopy(FULL)
     within: Any = data
     for step in path[:-1]:
@@ -128,7 +128,7 @@ def changed(path: tuple[Any, ...], change: Any) -> dict[str, Any]:
 
 
 def place_of(data: object, path: tuple[Any, ...]) -> set[int]:
-    """The lines of a place of the mapping and of what stands in it, and of the key around it."""
+    """The lines of a place in the mapping, of its content, and of its parent key."""
     lines = lines_of(data)
     within = [other for other in lines if other[: len(path)] == path]
     return {lines[other] for other in (path[:-1], path, *within)}
@@ -147,7 +147,7 @@ FREE_TEXT = {"value", "default", "column", "add", "empty", "member", "sheet", "s
 
 
 NAMED = [path for path in paths(FULL) if isinstance(path[-1], str) and path[-1] not in FREE_NAMES]
-"""Places with a key that can be misspelt: no positions of lists, no cell's content."""
+"""Places with a key that can be misspelt: no list positions, no cell contents."""
 
 
 @pytest.mark.parametrize("path", NAMED, ids=dotted)
@@ -183,7 +183,7 @@ def test_a_value_of_a_wrong_shape_is_refused_at_its_place(
 
 
 def takes_any_text(path: tuple[Any, ...]) -> bool:
-    """Whether any text may stand at a place, or is the short form of the whole."""
+    """Whether any text is allowed at a place, or is its short form."""
     key = path[-1] if isinstance(path[-1], str) else path[-2]
     free = path[0] in FREE_TEXT or key in FREE_TEXT | FREE_NAMES | {"conversion_identifier"}
     return free or path[-2:-1] == ("values",) or (path[0] == "fields" and len(path) == 2)
@@ -210,7 +210,7 @@ def test_the_json_schema_accepts_the_mappings_of_the_samples(name: str) -> None:
 
 
 def as_editor_sees(data: Any) -> Any:
-    """Numbers and booleans as such, where the YAML file has them without quotes."""
+    """Numbers and booleans as such, if the YAML file has them without quotes."""
     if isinstance(data, dict):
         return {key: as_editor_sees(value) for key, value in data.items()}
     if isinstance(data, list):

@@ -1,4 +1,6 @@
-"""The catalogues: the same entries in each language, all that the code says, and nothing else."""
+"""The catalogues: the same entries in each language, every message of the code, and nothing
+else.
+"""
 
 from __future__ import annotations
 
@@ -45,7 +47,7 @@ FOLDER = ROOT / "rdimport" / "core" / "messages" / "locale"
 PACKAGE = Path(str(rdimport.__file__)).parent
 SOURCES = [*PACKAGE.rglob("*.py")]
 MARKS = {"_": 1, "gettext": 1, "untranslated": 1, "ngettext": 2}
-"""Functions of the code whose first arguments are sentences of the catalogue."""
+"""Functions whose first arguments are sentences in the catalogue."""
 
 
 def read(name: str) -> Catalog:
@@ -69,12 +71,12 @@ def values(text: str) -> set[str]:
 
 
 def named(catalogue: Catalog) -> set[tuple[str, str]]:
-    """The entries that go by a name."""
+    """The entries with a name."""
     return {(m.context, ids(m)[0]) for m in catalogue if m.context}
 
 
 def said() -> Iterator[tuple[str, ...]]:
-    """Every sentence that the code gives to the catalogue."""
+    """Every sentence that the code looks up in the catalogue."""
     for path in SOURCES:
         for node in ast.walk(parsed(path)):
             if isinstance(node, ast.Call):
@@ -129,13 +131,13 @@ NOT_FOR_PEOPLE = {
     "sandbox/replies.py": "what RD says, in English as RD says it",
     "sandbox/rules.py": "the same",
 }
-"""Modules with texts that no command says, and why."""
+"""Modules with texts that no command prints, and why."""
 EXEMPT = ("AttributeError", "Bug", "InternalError", "OperationalError", "RuntimeError", "split")
 """Calls whose texts are for programmers or programs."""
 
 
 def is_sentence(text: str) -> bool:
-    """Three words in a row, and neither a command nor SQL nor a pattern."""
+    """Whether it has three words in a row, and is no command, SQL or pattern."""
     plain = re.sub(r"\{[^}]*\}", "{}", re.sub(r"<[^>]*>", "", text))
     if re.search(
         r"\b(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|DROP|FROM|WHERE|ORDER|PRAGMA|CASE|unnest)\b|\\b",
@@ -148,7 +150,7 @@ def is_sentence(text: str) -> bool:
 
 
 def unspoken(node: ast.AST) -> Iterator[str]:
-    """Sentences that nobody looks up in a catalogue."""
+    """Sentences that are not looked up in a catalogue."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         return  # a docstring
     if isinstance(node, ast.Call):
@@ -223,7 +225,7 @@ def test_each_sentence_of_the_code_is_in_the_portuguese_catalogue_and_no_other()
 
 
 def of_argparse() -> set[tuple[str, ...]]:
-    """The sentences that argparse gives to gettext."""
+    """The sentences that argparse passes to gettext."""
     source = Path(str(argparse.__file__)).read_text(encoding="utf-8")
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return {
@@ -250,7 +252,7 @@ def test_each_entry_has_its_texts_with_the_values_of_the_english_ones(of: Catalo
 
 @pytest.mark.parametrize("of", [ENGLISH, PORTUGUESE], ids=["en", "pt-BR"])
 def test_each_entry_begins_and_ends_as_its_english_one(of: Catalog) -> None:
-    """One that has swallowed its neighbour does not."""
+    """An entry that has swallowed its neighbour does not."""
     for message in of:
         english = ENGLISH.get(ids(message)[0], message.context) if message.context else None
         sources = texts(english) if english else ids(message)
@@ -264,7 +266,7 @@ def test_each_entry_begins_and_ends_as_its_english_one(of: Catalog) -> None:
 
 @pytest.mark.parametrize("name", ["en", "pt_BR"])
 def test_each_entry_of_a_catalogue_has_one_text(name: str) -> None:
-    """Of two, Babel takes one without a word."""
+    """Of two, Babel silently takes one."""
     lines = (FOLDER / name / "LC_MESSAGES" / "rdimport.po").read_text("utf-8").splitlines()
     follows = {"msgctxt": ["msgid"], "msgid": ["msgid_plural", "msgstr"]}
     follows |= {"msgid_plural": ["msgstr[0]"], "msgstr[0]": ["msgstr[1]"]}
@@ -278,9 +280,9 @@ SEVERAL = {
     r"|items|kinds|lines|lists|minutes|nights|requests|rows|seconds|sheets|times|words|\w+\(\w+\)",
     "pt_BR": r"(?!delas)\w{2,}[aeiouõ]e?s|\w+[aei]ram|\w+\(\w+\)",
 }
-"""Words for several, behind a value."""
+"""Plural words after a value."""
 LIMITS = ("most", "most_columns", "times", "fixed")
-"""Values that are written in the code, and above 1."""
+"""Values that are constants above 1 in the code."""
 NEVER_ONE = {
     "expr.too_long": "a limit of ours",
     "more_comments": "a limit of ours",
@@ -310,7 +312,7 @@ NEVER_ONE = {
 
 
 def without_singular(plural: bool, texts: tuple[str, ...], lang: str) -> list[str]:
-    """What an entry says of several, whatever the number is."""
+    """The plural texts of an entry that are used for any number."""
     several = rf"\{{(\w+)\}} (?:(?:de|of) \{{(\w+)\}} )?(?:{SEVERAL[lang]})(?!\w)"
     found = []
     for form, text in enumerate(texts):
@@ -473,7 +475,7 @@ def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:
 
 @pytest.mark.parametrize("compiled_before", [True, False])
 def test_a_checkout_without_babel_says_what_it_can(tmp_path: Path, compiled_before: bool) -> None:
-    """After `pip install -e .` and a later `git pull` the catalogues are older than the text."""
+    """After `pip install -e .` and a later `git pull`, the catalogues are older than the code."""
     shutil.copytree(
         ROOT / "rdimport", tmp_path / "rdimport", ignore=shutil.ignore_patterns("__pycache__")
     )

@@ -1,4 +1,4 @@
-"""An endpoint of one's own, of which its owner knows more: `unclear` and `idempotent`."""
+"""A custom endpoint about which its owner knows more: `unclear` and `idempotent`."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ async def deliver(
 
 
 def scattered(answer: bytes, heard: Counter[bytes]) -> Script:
-    """Gives that answer to one request in eight, or none where it is empty; all of them arrive."""
+    """Gives this answer, or none if it is empty, to one request in eight; all of them arrive."""
     chance = random.Random(3)  # noqa: S311
 
     async def script(peer: Peer) -> None:

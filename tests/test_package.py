@@ -1,4 +1,4 @@
-"""What is published: wheel and source archive hold what a user needs, and work by themselves."""
+"""What is published: wheel and source archive have what a user needs, and work on their own."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ UNWANTED = {".po", ".pyc", ".key", ".sqlite3"}
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the wheel and the source archive, built as a release builds them."""
+    """A folder with the wheel and the source archive, built as for a release."""
     folder = tmp_path_factory.mktemp("dist")
     subprocess.run(
         [sys.executable, "-m", "hatchling", "build", "-d", folder],
@@ -34,7 +34,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(built: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with nothing but what the wheel puts there."""
+    """A folder with only the content of the wheel."""
     folder = tmp_path_factory.mktemp("site")
     (wheel,) = built.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
@@ -112,7 +112,7 @@ def test_the_source_archive_builds_the_same_wheel(built: Path, tmp_path: Path) -
     )
     (again,) = (tmp_path / "again").glob("*.whl")
     (wheel,) = built.glob("*.whl")
-    assert again.name == wheel.name  # the version is kept in the archive
+    assert again.name == wheel.name  # the archive contains the version
     assert sorted(names_in(again)) == sorted(names_in(wheel))
 
 

@@ -113,7 +113,7 @@ def test_rows_that_moved_in_their_list_are_known_and_as_many_as_were_corrected(
 def test_a_correction_that_fails_again_and_is_corrected_again_counts_for_the_first_list(
     office: Office, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each report is imported by somebody who is in its folder."""
+    """Each report is imported from its folder."""
     path = office.write(NO_AT)
     first = office.run(path)
     report = corrected(first.summary.failures_csv, {"E-mail": "zoe@", "Nome": "Zoé A."})
@@ -140,7 +140,7 @@ def test_a_report_that_was_moved_is_matched_by_its_cells_and_otherwise_says_so(
 
 
 def test_rows_of_two_nights_at_the_same_place_are_told_apart(office: Office) -> None:
-    """The list of each night has the same name: only whose report it was counts as corrected."""
+    """Each night's list has the same name: only the one whose report it was counts as corrected."""
     other = ("outra sem", "Zoé Araújo", "(11) 98765-4321", "SP")
     first = office.run(office.write(NO_AT))
     kept = office.home / "noite1.csv"

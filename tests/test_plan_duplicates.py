@@ -15,7 +15,7 @@ from rdimport.core.row import FILE, ROW
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Choice, Index
 
 Rows = list[tuple[int, bool]]
-"""For each row a number that stands for its conversion, and whether it is known unchanged."""
+"""For each row, a number for its conversion, and whether it is known unchanged."""
 
 TABLES = st.lists(st.lists(st.tuples(st.integers(0, 30), st.booleans()), max_size=40), max_size=6)
 

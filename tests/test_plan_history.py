@@ -1,4 +1,4 @@
-"""What a second run does with rows that an earlier one knows, and with rows that are the same."""
+"""What a second run does with rows known from an earlier one, and with duplicate rows."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 class Desk:
-    """Somebody who imports lists, again and again, from one state directory."""
+    """Imports lists repeatedly from one state directory."""
 
     def __init__(self, box: RunningSandbox, folder: Path) -> None:
         self.box = box
@@ -49,7 +49,7 @@ class Desk:
         file: str = "list.csv",
         **options: Any,
     ) -> RunResult:
-        """Import a list of these rows; without any, a file that is there."""
+        """Import a list of these rows; without any, an existing file."""
         path = self.folder / file
         if rows:
             path.write_text("\n".join(["email,name,city,tags", *rows]) + "\n", encoding="utf-8")
@@ -64,7 +64,7 @@ class Desk:
         )
 
     def arrived(self) -> list[dict[str, Any]]:
-        """What came since the last look."""
+        """What has arrived since the last call."""
         new = self.box.conversions()[self.before :]
         self.before += len(new)
         return new

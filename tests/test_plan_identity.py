@@ -1,4 +1,4 @@
-"""A mapping that tells conversions apart in another way than before sends nobody unasked."""
+"""A mapping that identifies conversions differently than before sends nobody unasked."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def run(desk: Desk, *words: str, file: str = "list.csv") -> Done:
 
 @pytest.fixture
 def desk(desk: Desk) -> Desk:
-    """Somebody who has sent three people."""
+    """A desk that has sent three people."""
     desk.write("list.csv", people(3))
     desk.write("more.csv", people(5))
     mapping(desk)

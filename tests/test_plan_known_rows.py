@@ -1,4 +1,4 @@
-"""Rows that were imported are known by their cells: it saves work, and changes nothing else."""
+"""Imported rows are recognized by their cells: this saves work, and changes nothing else."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ SALES = MAPPING.replace("ERP", "Sales")
 WITH_CITY = MAPPING + "  city: Cidade\n"
 
 ENOUGH = 4_000
-"""Rows of a list that is long here, which a few calls more or less do not matter to."""
+"""Rows of a list long enough that a few calls more or less do not matter."""
 
 KNOWN_CALLS = 0.1
-"""Function calls for one more row that is known. Recorded with Python 3.11: 0.02."""
+"""Function calls per additional known row. Recorded with Python 3.11: 0.02."""
 
 
 @dataclass(frozen=True)
 class Narrow:
-    """A table that is read a few rows at a time."""
+    """A table read a few rows at a time."""
 
     table: Table
 
@@ -93,7 +93,7 @@ Night = tuple[list[tuple[str, str, str]], str, State, frozenset[State]]
 
 @dataclass(frozen=True)
 class Seen:
-    """What a person can see of a run; and how many rows were cleaned and validated for it."""
+    """What a person can see of a run, and how many rows were cleaned and validated for it."""
 
     counts: dict[State, int]
     sent: list[tuple[object, ...]]
@@ -104,8 +104,8 @@ class Seen:
 def one_night(
     ledger: Ledger, night: Night, number: int, *, recalls: bool, long: int | None = None
 ) -> Seen:
-    """Plan a run and let all that it sends end in one state. A list of so many rows is `long`; by
-    default, a few are, and the list is read a few rows at a time.
+    """Plan a run, and let all that it sends end in one state. A list with `long` rows counts as
+    long; by default a few rows do, and the list is read a few rows at a time.
     """
     people, yaml, fate, resend = night
     path = Path(ledger.place).parent / "list.csv"
@@ -150,7 +150,7 @@ SENT_AGAIN: list[Night] = [
     (CROWD, MAPPING, State.UNCERTAIN, frozenset({State.ACCEPTED})),
     (CROWD, MAPPING, State.ACCEPTED, frozenset()),
 ]
-"""Noted as imported, then sent again because a person asked, and now in doubt."""
+"""Recorded as imported, then sent again on request, and now in doubt."""
 
 
 @pytest.mark.long
@@ -176,7 +176,7 @@ def test_a_list_that_was_imported_is_not_worked_out_again(tmp_path: Path) -> Non
         worked_out = [one_night(ledger, night, n, recalls=True).worked_out for n in range(2)]
         with counting() as counted:
             worked_out.append(one_night(ledger, night, 2, recalls=True).worked_out)
-    assert worked_out == [13, 1, 1]  # of 12 people and a wrong row
+    assert worked_out == [13, 1, 1]  # of 12 people and an invalid row
     # for five batches: the wrong row, all that are known, and the choice among duplicates
     assert counted.all["record_rows"] == 3
 

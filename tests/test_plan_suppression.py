@@ -1,4 +1,4 @@
-"""People on a suppression list never leave this machine, and that is no failure."""
+"""People on a suppression list are never sent, and that is no failure."""
 
 from __future__ import annotations
 

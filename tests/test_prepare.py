@@ -36,7 +36,7 @@ legal_bases: [{type: consent, status: {column: Opt-in}}]
 
 
 def frame(rows: list[dict[str, str | None]], columns: tuple[str, ...] = COLUMNS) -> pl.DataFrame:
-    """Rows as the reader gives them: file 3, from row 2 on; `defect` is a column of its own."""
+    """Rows as from the reader: file 3, from row 2 on; `defect` is a separate column."""
     cells = {name: [row.get(name) for row in rows] for name in columns}
     defects = [row.get("defect") for row in rows]
     return pl.DataFrame(

@@ -1,4 +1,4 @@
-"""The cleaners: their examples, real-life cells, and what holds for all cells."""
+"""The cleaners: their examples, real-life cells, and properties of all cells."""
 
 from __future__ import annotations
 
@@ -339,7 +339,7 @@ PHONES = st.from_regex(
 
 PLAIN = FieldSource.model_validate({"column": "x"})
 EVERY = [clean(pl.col(name), (name,), PLAIN) for name in Clean]
-"""Each cleaner over a column of its own name."""
+"""Each cleaner over a column with its name."""
 
 
 def by_all(columns: pl.DataFrame) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Whatever goes in: RD's rules take the payload, or the row is invalid; and no row gets lost."""
+"""For any input, RD's rules accept the payload or the row is invalid; and no row gets lost."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ ROWS = st.lists(
 
 
 def table(rows: list[dict[str, str | None]]) -> pl.DataFrame:
-    """Rows as the reader gives them; every fifth is no sound record."""
+    """Rows as from the reader; every fifth is defective."""
     defects = ["row.too_long" if at % 5 == 4 else None for at in range(len(rows))]
     cells = {name: [row[name] or None for row in rows] for name in COLUMNS}
     return pl.DataFrame(

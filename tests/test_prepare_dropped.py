@@ -1,4 +1,4 @@
-"""`invalid: {field: drop}`: a person is not lost for a cell that nobody needs."""
+"""`invalid: {field: drop}`: a person is not lost because of an unneeded cell."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ COLUMNS = ("E-mail", "A", "B", "Dt Cadastro")
 
 
 def batch(*rows: dict[str, str | None]) -> pl.DataFrame:
-    """Rows from number 2 on; an e-mail that is not given is a valid one."""
+    """Rows from number 2 on; the default e-mail is valid."""
     cells = {c: [row.get(c) for row in rows] for c in COLUMNS}
     cells["E-mail"] = [row.get("E-mail", f"p{i}@exemplo.com.br") for i, row in enumerate(rows)]
     return pl.DataFrame(
@@ -35,13 +35,13 @@ def batch(*rows: dict[str, str | None]) -> pl.DataFrame:
 
 
 def run(yaml: str, *rows: dict[str, str | None], catalogue: CustomFields | None = None) -> Prepared:
-    """Rows through a mapping that has `email` and what is given."""
+    """Prepare rows with a mapping of `email` and the given text."""
     bound = bind(Mapping.parse(HEAD + yaml), COLUMNS, "lista.csv", catalogue)
     return prepare(batch(*rows), bound)
 
 
 def values(yaml: str, field: str, *cells: str | None) -> list[Any]:
-    """What a field is sent as for cells of column A; None where it is left out."""
+    """The values sent in a field for cells of column A; None if it is left out."""
     result = run(yaml, *({"A": cell} for cell in cells))
     assert result.problems.rows() == []
     return [json.loads(text).get(field) for text in result.rows[PAYLOAD]]

@@ -1,4 +1,4 @@
-"""The pandera schema by itself, and the catalogue of what it may find."""
+"""The pandera schema on its own, and the catalogue of its findings."""
 
 from __future__ import annotations
 
@@ -185,7 +185,7 @@ BAD: dict[tuple[str, str], object] = {
     ("cf_option", "text.too_long|255"): LONG,
     ("cf_option", "option.unknown|sim, não"): "talvez",
 }
-"""For each check that the schema declares, a cell that only it, or it among others, turns away."""
+"""For each check in the schema, a cell that it rejects, perhaps with others."""
 
 
 def test_every_check_that_is_declared_turns_a_bad_cell_away() -> None:

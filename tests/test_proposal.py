@@ -39,7 +39,7 @@ class Column(NamedTuple):
 
 
 def corpus() -> dict[str, list[Column]]:
-    """The written-down lists by title."""
+    """The lists of the corpus by title."""
     lists: dict[str, list[Column]] = {}
     for line in LISTS.read_text(encoding="utf-8").splitlines():
         if line.startswith("== "):
@@ -58,7 +58,7 @@ class Outcome(NamedTuple):
 
 
 def outcomes(lists: dict[str, list[Column]]) -> list[Outcome]:
-    """What became of each column of each list: right, missed or wrong."""
+    """The result for each column of each list: right, missed or wrong."""
     wide = {f"{title}\n{c.heading}": c.values for title, columns in lists.items() for c in columns}
     seen = gather(pl.DataFrame(wide))
     told = []
@@ -74,7 +74,7 @@ def outcomes(lists: dict[str, list[Column]]) -> list[Outcome]:
 
 
 def proposed(columns: list[Column]) -> tuple[Proposal, pl.DataFrame]:
-    """The proposal for a list, and its rows as the reader gives them."""
+    """The proposal for a list, and its rows as from the reader."""
     values = {c.heading: pl.Series(c.values, dtype=pl.String) for c in columns}
     rows = pl.DataFrame(values)
     origin = {
@@ -251,7 +251,7 @@ def test_whatever_the_headings_and_cells_are_the_proposal_can_be_read_and_bound(
 
 @pytest.mark.parametrize("unit", ["@", "a.", "1 ", "x", "<", "a@"])
 def test_a_cell_of_a_million_characters_is_judged_by_its_beginning(unit: str) -> None:
-    """In minutes or hours, if the patterns went through all of it."""
+    """It would take minutes or hours if the patterns went through all of it."""
     long = unit * (1_000_000 // len(unit))
     rows = pl.DataFrame({"E-mail": ["a@exemplo.com.br", long], "Nome": ["Ana", long]})
     found = propose(("E-mail", "Nome"), rows, "list.csv")

@@ -1,4 +1,4 @@
-"""Area codes in a column of their own: what `init` proposes makes whole numbers of them."""
+"""Area codes in a separate column: what `init` proposes makes complete numbers of them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def sent(tmp_path: Path, heading: str, *rows: str) -> list[dict[str, str]]:
-    """The payloads of the rows that the proposed mapping makes valid."""
+    """The payloads of the rows that are valid with the proposed mapping."""
     path = tmp_path / "leads.csv"
     lines = [f"a{i}@example.com;{row}" for i, row in enumerate(rows)]
     path.write_text("\n".join([f"Email;{heading}", *lines, ""]), encoding="utf-8")

@@ -1,4 +1,4 @@
-"""`init` and consent: a refusal is never read as a consent, in whatever words it comes."""
+"""`init` and consent: a refusal is never read as consent, however it is worded."""
 
 from __future__ import annotations
 

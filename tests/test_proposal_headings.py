@@ -1,4 +1,4 @@
-"""Headings of systems and forms that people really use, and those that only look like them."""
+"""Headings of real systems and forms, and headings that only look like them."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ FALSE_FRIENDS = {
 
 
 LOOKS = pytest.mark.xdist_group("headings")
-"""One process looks at the cells, which are few."""
+"""One process examines the cells, which are few."""
 
 
 @cache
 def column_of(cell: str) -> ColumnEvidence:
-    """What is seen of a column that is full of this."""
+    """The survey of a column filled with this cell."""
     return gather(pl.DataFrame({"x": [cell] * 10}))["x"]
 
 
@@ -62,7 +62,7 @@ def test_a_heading_is_understood(heading: str, cell: str, field: str) -> None:
     ("heading", "cell"), [(h, cell) for cell, hs in FALSE_FRIENDS.items() for h in hs.split("|")]
 )
 def test_a_false_friend_is_left_out(heading: str, cell: str) -> None:
-    """Another column has the address, so that it is not taken for want of a better one."""
+    """Another column has the address, so that this one is not taken for lack of a better one."""
     columns = {"Email": column_of("bia@example.com"), heading: column_of(cell)}
     assert heading not in guess([*columns], columns)
 

@@ -1,4 +1,4 @@
-"""One row is one person: name, phone and e-mail that `init` proposes come from the same one."""
+"""One row is one person: the name, phone and e-mail that `init` proposes are the same person's."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def cells(heading: str, at: int) -> list[str]:
 
 
 def proposed(headings: str, **changed: list[str]) -> Proposal:
-    """The proposal for a list with these headings; `c3` gives the cells of the third column."""
+    """The proposal for a list with these headings; `c3` is the cells of the third column."""
     columns = unique_names(headings.split(";"))
     rows = {c: changed.get(f"c{at}", cells(c, at)) for at, c in enumerate(columns, 1)}
     return propose(columns, pl.DataFrame(rows), "lista.csv")
 
 
 def fields(proposal: Proposal) -> tuple[str, ...]:
-    """The columns of email, name and the phones; nothing where a field is not filled."""
+    """The columns of email, name and phones; None if a field is not filled."""
     mapping = Mapping.parse(proposal.text)
     found = []
     for name in ("email", "name", "mobile_phone", "personal_phone"):

@@ -1,4 +1,4 @@
-"""What a killed command leaves behind: nothing of people, or nothing that purge does not find."""
+"""What a killed command leaves behind: no personal data, or none that purge does not find."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ with half_written(Path(sys.argv[1])) as half, scratch_of(half) as scratch:
 
 @pytest.fixture
 def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
-    """A process that has half written a file of a run's report."""
+    """A process that has written half of a report file."""
     folder = desk.reports / "20260101-000000-abcd"
     folder.mkdir(parents=True)
     with Process(

@@ -1,4 +1,4 @@
-"""report.html in a real browser, on a phone and on a desk."""
+"""report.html in a real browser, on a phone and on a desktop."""
 
 from __future__ import annotations
 

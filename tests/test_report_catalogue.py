@@ -137,7 +137,7 @@ def _is_transport_error(kind: object) -> bool:
 
 
 SAID = {"_", "ngettext", "untranslated"}
-"""They look a sentence up in the catalogue."""
+"""Functions that look up a sentence in the catalogue."""
 
 
 def sentences(path: Path) -> Iterator[str]:

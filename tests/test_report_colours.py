@@ -1,4 +1,4 @@
-"""Uncertain rows have one colour wherever a person meets them: violet."""
+"""Uncertain rows have the same colour everywhere: violet."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 
 def is_violet(colour: str) -> bool:
-    """`#rrggbb`, as dark or pale as it may be."""
+    """Whether `#rrggbb` is violet, however dark or pale."""
     red, green, blue = (int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5))
     hue, _lightness, saturation = colorsys.rgb_to_hls(red, green, blue)
     return 250 <= hue * 360 <= 285 and saturation > 0.15

@@ -1,4 +1,4 @@
-"""All files of a report: they tell of one ledger and never disagree, however the run ended."""
+"""All files of a report: they show one ledger and never disagree, however the run ended."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ class Page(HTMLParser):
 
     @property
     def counts(self) -> dict[str, int]:
-        """The totals, by the words of the page."""
+        """The totals, by their label on the page."""
         rows = [row for row in self._cells if len(row) == 3 and row[0].replace(",", "").isdigit()]
         return {name.strip(): int(number.replace(",", "")) for number, name, _ in rows}
 
@@ -220,7 +220,7 @@ def doubtful(summary: dict[str, Any]) -> list[dict[str, str]]:
 
 
 def assert_cells_were_read_again(summary: dict[str, Any]) -> None:
-    """The ledger has no cells of a row that was on its way: they come from the input."""
+    """The ledger has no cells of a row that was in flight: they come from the input."""
     (line,) = doubtful(summary)
     number = int(line["rdimport_row"]) - 2
     assert (line["E-mail"], line["Nome"], line["Celular"]) == GOOD[number]
@@ -325,7 +325,7 @@ def test_personal_data_is_shortened_unless_all_of_it_is_asked_for(
 
 
 def test_a_long_cell_is_shortened_in_one_pass() -> None:
-    """In hours, if each letter were tried as the beginning of an address."""
+    """It would take hours if each letter were tried as the start of an address."""
     assert shortened("x" * 1_000_000) == "x***"
     assert shortened("x" * 1_000_000 + "@exemplo.com.br") == "x***@exemplo.com.br"
 
@@ -406,7 +406,7 @@ def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) 
 
 def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
     source = Page(office.run(office.write(*BAD)).summary.report_html).source
-    # quoted where this checkout's path has a blank
+    # quoted if this checkout's path has a space
     assert re.search(r'/lista\.yaml(&#x27;)? <span class="option">--base-url</span> http', source)
     assert ".option { white-space: nowrap; }" in source
 

@@ -1,4 +1,4 @@
-"""What a stranger writes into a list reaches every output as text, and as nothing else."""
+"""What a stranger writes in a list reaches every output as text only."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from test_cli_notify import Web, office, secret, web
 
 __all__ = ["office", "secret", "web"]
 
-# apprise and its libraries use what Python 3.13 takes away
+# apprise and its libraries use what Python 3.13 removes
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
 MARK = "Zqx7"
@@ -52,7 +52,7 @@ attacks = pytest.mark.parametrize("attack", ATTACKS.values(), ids=list(ATTACKS))
 
 
 def reached(text: str, *, by_lines: bool = True) -> None:
-    """The text came through, and what is more than text did not."""
+    """Whether the text came through as nothing but text."""
     assert MARK in text
     assert not {c for c in text if unicodedata.category(c) in STEERS and c != "\n"}
     assert not by_lines or not [
@@ -81,7 +81,7 @@ def run(desk: Desk, attack: str) -> Path:
 
 
 class Page(HTMLParser):
-    """The text of a page, and the elements and attributes that it has."""
+    """The text of a page, with its elements and attributes."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ def test_a_list_of_a_stranger_is_text_on_the_screen_in_the_log_and_in_every_file
         text = opened.read()
     (failed,) = csv.DictReader(io.StringIO(text))
     theirs = {"E-mail", "Nome", *(name for name in failed if MARK in name)}
-    assert failed["Nome"] == attack  # as it came: it is corrected there and read again
+    assert failed["Nome"] == attack  # unchanged: it is corrected there and read again
     ours = {name: value for name, value in failed.items() if name not in theirs}
     assert ours
     assert not [value for value in ours.values() if value.startswith(FORMULA)]

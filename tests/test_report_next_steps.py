@@ -1,4 +1,4 @@
-"""Every command that is printed does what the sentence beside it says, typed in any folder."""
+"""Every printed command does what the sentence next to it says, in any folder."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ UNCERTAIN, ACCEPTED, PENDING = PEOPLE[:3], PEOPLE[3:5], PEOPLE[5:]
 
 
 def words_of(command: str) -> list[str]:
-    """The arguments that a shell gives to `rdimport` for this line."""
+    """The arguments that a shell passes to `rdimport` for this line."""
     script = f"rdimport() {{ printf '%s\\0' \"$@\"; }}; {command}"
     said = subprocess.run(["/bin/sh", "-c", script], capture_output=True, text=True, check=True)
     return said.stdout.split("\0")[:-1]
 
 
 class Elsewhere:
-    """Another folder, where somebody pastes a command and has no more than the key."""
+    """Another folder, where somebody pastes a command and has only the key."""
 
     def __init__(self, home: Path, box: RunningSandbox) -> None:
         self._home = home
@@ -46,7 +46,7 @@ class Elsewhere:
         home.mkdir()
 
     def type(self, command: str, stdin: str = "", key: str | None = None) -> list[str]:
-        """Who was sent a conversion by this command."""
+        """Type the command; return who was sent a conversion."""
         before = len(self._box.conversions())
         env = {"PATH": os.environ["PATH"], "HOME": str(self._home), "LANG": "C.UTF-8"}
         env |= {"RDIMPORT_API_KEY": self._box.api_key if key is None else key}
@@ -91,7 +91,7 @@ def in_page(path: Path) -> list[str]:
 
 
 def edit(path: Path, *, delete: str = "", mend: bool = False) -> None:
-    """What a person does in failures.xlsx: takes a row out, puts an address right."""
+    """Edit failures.xlsx as a person does: delete a row, correct an address."""
     book = openpyxl.load_workbook(path)
     (sheet,) = (sheet for sheet in book if "E-mail" in [cell.value for cell in sheet[1]])
     column = [cell.value for cell in sheet[1]].index("E-mail") + 1
@@ -171,7 +171,7 @@ def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
 def test_sending_again_that_left_rows_uncertain_once_more_says_how_to_send_these(
     office: Desk, there: Elsewhere, box: RunningSandbox, *, go_on: bool
 ) -> None:
-    """Also where the rest of the wish was brought to its end first, by a run that left them."""
+    """Also if the rest of the request was completed first, by a run that left them."""
     office.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=4))
     (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
@@ -192,7 +192,9 @@ def test_sending_again_that_left_rows_uncertain_once_more_says_how_to_send_these
 def test_the_same_command_never_sends_twice_what_a_stopped_one_left_uncertain(
     office: Desk, there: Elsewhere, box: RunningSandbox
 ) -> None:
-    """Each stopped run of a report's command has its own uncertain rows: only its report asks."""
+    """Each stopped run of a report's command has its own uncertain rows: only its report asks about
+    them.
+    """
     office.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=7))
     (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)

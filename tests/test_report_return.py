@@ -1,7 +1,7 @@
-"""The way back in, as a person goes it: LibreOffice opens a report, cells are corrected, it saves.
+"""Correcting a report as a person does: LibreOffice opens it, cells are corrected, it saves.
 
-Corrections are made in the workbook that LibreOffice has written, and LibreOffice writes the last
-version too, each format as it does by itself.
+Corrections are made in the workbook that LibreOffice has written, and LibreOffice also writes the
+final version, each format with its defaults.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Program:
         self._profile = profile
 
     def save(self, file: Path, kind: str, folder: str, *, opened: str = "") -> Path:
-        """`kind` and `opened` are what the dialogues for saving and opening text ask for."""
+        """`kind` and `opened` are the choices in the dialogues for saving and opening text."""
         target = file.parent / folder
         read = [f"--infilter={opened}"] if opened else []
         convert(self._profile, *read, "--convert-to", kind, "--outdir", str(target), str(file))
@@ -51,14 +51,14 @@ class Program:
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """LibreOffice with settings of its own, which it makes once."""
+    """LibreOffice with its own profile, created once."""
     profile = tmp_path_factory.mktemp("libreoffice")
     with working_office(profile):
         yield Program(profile)
 
 
 def correct(path: Path, fixed: dict[str, dict[str, str]], key: str = "E-mail") -> Path:
-    """Change cells of the sheet of rows, each row found by its value in one column."""
+    """Change cells of the sheet of rows, each row identified by its value in one column."""
     book = openpyxl.load_workbook(path)
     sheet = next(s for s in book if "rdimport_row" in [cell.value for cell in s[1]])
     at = {cell.value: i for i, cell in enumerate(sheet[1])}
@@ -76,7 +76,7 @@ def text_filter(encoding: int, *, text_cells: bool) -> str:
 
 
 def save_filter(encoding: int) -> str:
-    """`Keep current format` when a text file is saved: as it was opened."""
+    """`Keep current format` when saving a text file: as it was opened."""
     return f"csv:Text - txt - csv (StarCalc):59,34,{encoding},1,,0,false,true,false"
 
 
@@ -84,7 +84,9 @@ UTF8, CP1252 = 76, 1
 
 
 def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
-    """Those that were corrected arrived, none twice, and what is still wrong says so again."""
+    """Assert that corrected rows arrived, none twice, and that what is still wrong is reported
+    again.
+    """
     assert first.counts[State.ACCEPTED] == 1
     assert second.counts == {
         **dict.fromkeys(State, 0),
@@ -147,7 +149,7 @@ def test_all_values_of_both_reports_survive_libreoffice(office: Office, program:
 def test_a_csv_opened_without_text_cells_loses_zeros_and_runs_formulas_but_still_comes_in(
     office: Office, program: Program
 ) -> None:
-    """What the documentation warns of; nothing of it makes a row arrive twice or get lost."""
+    """What the documentation warns of; none of it makes a row arrive twice or get lost."""
     first = office.run(office.write(*ROWS))
     opened = text_filter(UTF8, text_cells=False)
     file = Path(first.summary.failures_csv)
@@ -227,7 +229,7 @@ def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
 
 
 def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(office: Office) -> None:
-    """Another encoding and delimiter than the mapping names, and a header in another row."""
+    """Another encoding and delimiter than in the mapping, and a header in another row."""
     first = office.run(office.write(*ROWS))
     text = Path(first.summary.failures_csv).read_text("utf-8-sig")
     told = (

@@ -35,7 +35,7 @@ def office(tmp_path: Path, box: RunningSandbox) -> Office:
 
 
 def summary_of(**found: Any) -> RunSummary:
-    """The summary of a run that sent one request, and what else was found."""
+    """The summary of a run that sent one request, with the given changes."""
     usual: dict[str, Any] = {
         "run_id": "20261124-220000-ab12",
         **dict.fromkeys(("started_at", "finished_at"), "2026-11-24T22:00:00+00:00"),

@@ -1,4 +1,4 @@
-"""A run that is stopped while the input is still being read: nobody is told that all is done."""
+"""A run stopped while the input is still being read: no output says that all is done."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
 ) -> None:
     office = Office(tmp_path, box)
     first, second = office.write(*GOOD), office.write(*GOOD, name="outra.csv")
-    if imported:  # then no row of what was read is left, and yet the list goes on
+    if imported:  # then no row read so far is left, but the list continues
         office.run(first)
 
     async def stopped() -> RunResult:
@@ -38,7 +38,7 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
         def at_the_first_rows(event: Event) -> None:
             if isinstance(event, RowsRead):
                 os.kill(os.getpid(), signal.SIGTERM)
-                for _ in range(5):  # turns of the loop, until the signal has come through to it
+                for _ in range(5):  # iterations of the loop, until the signal has reached it
                     turned = threading.Event()
                     loop.call_soon_threadsafe(turned.set)
                     assert turned.wait(PATIENCE)

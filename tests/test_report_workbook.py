@@ -1,4 +1,4 @@
-"""failures.xlsx, read back with another library than the one that wrote it."""
+"""failures.xlsx, read back with a different library."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: O
 def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
     office: Office, phone: str
 ) -> None:
-    if not phone:  # then it is sound, and fails on its way
+    if not phone:  # then it is valid, and fails when sent
         office.box.set_faults(Faults(reset_after=1.0))
     rules = MAPPING + "checks: {email: {role: suspect}}\n"
     done = office.run(office.write(("contato@exemplo.com.br", "Ana", phone)), mapping=rules)
@@ -278,7 +278,7 @@ def test_what_is_in_a_row_is_not_kept_in_memory(
         monkeypatch.setattr(sheets, rows_kept, 100)
 
     def most(ledger: Ledger, name: str, rows: int) -> int:
-        """The bytes that writing so many rows takes at most."""
+        """The peak memory in bytes of writing `rows` rows."""
         run = ledger.start_run(name, "x", datetime.now(UTC), RunRecord())
         run.record_input(0, Input("a.csv", ("E-mail", "Nome")))
         problems = (Problem("email.no_at", "email", "E-mail", "errado"),)
@@ -297,7 +297,7 @@ def test_what_is_in_a_row_is_not_kept_in_memory(
             tracemalloc.stop()
 
     with store_of(tmp_path).open() as ledger:
-        most(ledger, "first", 100)  # loads what writes
+        most(ledger, "first", 100)  # loads the libraries
         few = most(ledger, "few", 200)
         assert most(ledger, "many", 1000) - few < 800 * len(text) // 4
 

@@ -45,7 +45,7 @@ def sandbox() -> Iterator[RunningSandbox]:
 
 
 class Opened:
-    """A page that has complained about nothing so far."""
+    """A page without errors so far."""
 
     def __init__(self, browser: Any, sandbox: RunningSandbox, **context: Any) -> None:
         self.context = browser.new_context(**{"locale": "en-US", **context})
@@ -74,7 +74,7 @@ class Opened:
 
 
 def start_import(folder: Path, sandbox: RunningSandbox, key: str) -> subprocess.Popen[str]:
-    """The command as a person gives it, on 400 rows, 20 a second."""
+    """Start the command as a person does, on 400 rows, 20 a second."""
     lines = [f"p{n}@exemplo.com.br,Pessoa {n},x" for n in range(400)]
     (folder / "leads.csv").write_text("E-mail,Nome,Interesse\n" + "\n".join(lines) + "\n")
     (folder / "leads.yaml").write_text(MAPPING)
@@ -102,7 +102,7 @@ def test_a_person_makes_a_key_watches_an_import_arrive_and_stops_it_by_switching
         key = page.evaluate("navigator.clipboard.readText()")
 
         started = start_import(tmp_path, sandbox, key)
-        # Nobody reloads: the page follows by itself.
+        # No reload: the page updates itself.
         page.get_by_role("link", name="Pessoa").first.wait_for()
         page.get_by_text("cf_interese").wait_for()
 

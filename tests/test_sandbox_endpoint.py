@@ -1,4 +1,4 @@
-"""The endpoint's order of decisions, its quotas over time, and its books."""
+"""The endpoint's order of decisions, its quotas over time, and its records."""
 
 from __future__ import annotations
 
@@ -235,7 +235,7 @@ def test_with_a_directory_all_of_it_is_there_at_the_next_start(tmp_path: Path) -
     body = {"conversion_identifier": "Feira", "email": "ana@exemplo.com.br"}
     envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": body}
     call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"")
-    # The lead's day goes on after a restart.
+    # The lead's day continues after a restart.
     assert endpoint.answer(call._replace(body=json.dumps(envelope).encode())).status == 429
     store.close()
     assert {path.stat().st_mode & 0o077 for path in (tmp_path / "data").iterdir()} == {0}

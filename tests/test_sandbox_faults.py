@@ -1,4 +1,4 @@
-"""The faults that a sandbox is told to make."""
+"""The faults that a sandbox is asked to make."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sandbox's options: what makes sense, as arguments, and on the way to its process."""
+"""The sandbox's options: valid values, as arguments, and passed to its process."""
 
 from __future__ import annotations
 

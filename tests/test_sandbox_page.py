@@ -45,7 +45,7 @@ def sandbox(shared: RunningSandbox) -> RunningSandbox:
 
 
 class Browser:
-    """A person's browser without a script."""
+    """A person's browser without scripts."""
 
     def __init__(self, sandbox: RunningSandbox, language: str = "en") -> None:
         headers = {"accept-language": language, "origin": sandbox.base_url}

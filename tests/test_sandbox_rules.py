@@ -1,4 +1,4 @@
-"""What the sandbox refuses, and what it drops in silence."""
+"""What the sandbox refuses, and what it silently drops."""
 
 from __future__ import annotations
 

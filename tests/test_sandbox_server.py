@@ -102,7 +102,7 @@ def test_only_the_conversions_count_as_requests_not_the_page(sandbox: RunningSan
 def test_what_was_sent_before_everything_is_cleared_never_counts_afterwards(
     sandbox: RunningSandbox, fault: str
 ) -> None:
-    """Of a client that waits for its answer, and of one that was killed."""
+    """From a client that waits for its answer, and from one that was killed."""
     faults = Faults(latency=0.3, **({fault: 1.0} if fault else {}))
     with contextlib.ExitStack() as open_ones:
         for number in range(20):
@@ -113,14 +113,14 @@ def test_what_was_sent_before_everything_is_cleared_never_counts_afterwards(
                 connection.close()
             sandbox.clear()
         sandbox.set_faults(Faults(latency=0.3))
-        # Begun last, with the same latency: what came before has been answered when this is.
+        # Sent last, with the same latency: once it is answered, so is everything before it.
         assert post(sandbox, body("last@exemplo.com.br")).status_code == 200
     assert sandbox.counts() == {"requests": 1, "accepted": 1, "refused": 0, "throttled": 0}
     assert [payload["email"] for payload in sandbox.conversions()] == ["last@exemplo.com.br"]
     assert sandbox.refused() == []
 
 
-# Faults at the socket. `stored` is what a client cannot know.
+# Faults at the socket. A client cannot know `stored`.
 
 
 def connect(sandbox: RunningSandbox) -> socket.socket:
@@ -136,7 +136,7 @@ def raw_request(sandbox: RunningSandbox) -> bytes:
 
 
 def raw_answer(sandbox: RunningSandbox) -> tuple[bytes, bool]:
-    """All bytes that come back for one request, and whether the connection was reset."""
+    """All bytes returned for one request, and whether the connection was reset."""
     with connect(sandbox) as connection:
         received = b""
         try:
@@ -231,7 +231,7 @@ def test_faults_that_make_no_sense_are_refused_and_the_old_ones_stay(
     assert post(sandbox).status_code == 200
 
 
-# Who may look.
+# Access.
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ def test_it_is_gone_after_the_block_also_when_the_block_raises() -> None:
         with running(SandboxOptions(faults=Faults(hang_before=1.0))) as sandbox:
             url = sandbox.base_url
             waiting.append(clients.submit(raw_answer, sandbox))
-            until(lambda: sandbox.requests == 1)  # it hangs, and still the block ends
+            until(lambda: sandbox.requests == 1)  # it hangs, but the block still ends
             raise Boom
 
     url = ""
@@ -279,7 +279,7 @@ def test_it_is_gone_after_the_block_also_when_the_block_raises() -> None:
     with ThreadPoolExecutor(1) as clients:
         with pytest.raises(Boom):
             use()
-        waiting[0].result(PATIENCE)  # it is over, however that is told
+        waiting[0].result(PATIENCE)  # it has ended, however that is reported
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
@@ -370,7 +370,7 @@ def test_a_port_that_is_taken_is_a_sentence_and_no_traceback() -> None:
 def test_a_request_that_waited_while_all_was_cleared_is_forgotten_too(
     sandbox: RunningSandbox,
 ) -> None:
-    sandbox.set_faults(Faults(latency=3.0))  # cleared long before
+    sandbox.set_faults(Faults(latency=3.0))  # cleared long before it ends
     where = urlsplit(sandbox.base_url)
     path = f"/platform/conversions?api_key={sandbox.api_key}"
     with contextlib.closing(

@@ -1,4 +1,4 @@
-"""The sandbox on a machine that belongs to several users, or that somebody attacks."""
+"""The sandbox on a machine with several users, or under attack."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SECURITY.md names tests that are there, and the limits that hold."""
+"""The tests named in SECURITY.md exist, and its limits hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`settle`: doubt becomes knowledge where RD's webhook or an export proves it, and nowhere else."""
+"""`settle`: doubt is settled if RD's webhook or an export proves it, and only then."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--concurrency", "4
 
 @pytest.fixture
 def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
-    """A desk whose list was imported: all rows arrived, and some of them without an answer."""
+    """A desk whose list was imported: all rows arrived, some of them without an answer."""
     desk.write("m.yaml", MAPPING)
     desk.write("list.csv", LIST)
     desk.write("export.yaml", EXPORT)
@@ -59,7 +59,7 @@ def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
 
 
 def counts(desk: Desk) -> tuple[int, int]:
-    """Uncertain and accepted rows of the run that sent them, as its report has them now."""
+    """Uncertain and accepted rows of the run that sent them, as now in its report."""
     summary = desk.here("report", "--json").summary
     return summary["uncertain"], summary["accepted"]
 
@@ -124,7 +124,7 @@ def test_a_report_that_was_half_written_again_is_written_by_the_next_command(
     for path in folder.iterdir():  # yesterday's report
         os.utime(path, (made, made))
     (folder / "report.html").unlink()
-    (folder / "report.html").mkdir()  # the files of failures are replaced, and no others
+    (folder / "report.html").mkdir()  # only the failure files are replaced
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
     first = doubtful.here("settle", "calls.jsonl", "--json")
     assert "report.html" in first.err
@@ -258,7 +258,7 @@ AGO = timedelta(hours=3)
 
 @pytest.fixture
 def long_ago(doubtful: Desk) -> Desk:
-    """The same, as it is three hours later: a list is complete for a time that is over."""
+    """The same, three hours later: a list is complete for a period that has ended."""
     age(doubtful)
     return doubtful
 
@@ -269,7 +269,7 @@ def age(desk: Desk, ago: timedelta = AGO) -> None:
 
 
 def export_of(box: RunningSandbox) -> str:
-    """The export of that time."""
+    """The export of that period."""
     head, *lines = box.export().splitlines()
     split = (line.rpartition(",") for line in lines)
     told = (f"{rest},{(datetime.fromisoformat(at) - AGO).isoformat()}" for rest, _, at in split)
@@ -300,7 +300,7 @@ def test_only_a_complete_export_frees_what_it_does_not_have(
 def test_an_export_whose_times_are_in_doubt_frees_nobody(
     long_ago: Desk, box: RunningSandbox, how: str
 ) -> None:
-    """All rows are in it, and all of them arrived: each that is sent again would arrive twice."""
+    """All rows are in it, and all of them arrived: each one sent again would arrive twice."""
     before, _ = counts(long_ago)
     head, *lines = export_of(box).splitlines()
     west = timezone(timedelta(hours=-3))
@@ -370,7 +370,7 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
     done = run_by(Elsewhen(-AGO), desk, box, "m.yaml")
     box.set_faults(Faults())
-    age(desk)  # as that clock would have had it
+    age(desk)  # as by that clock
     assert done.counts[State.UNCERTAIN] > 0
     again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
@@ -378,7 +378,7 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
 
 @pytest.fixture
 def lossy(desk: Desk, box: RunningSandbox) -> Iterator[Desk]:
-    """A desk with a list, of which three responses will be lost."""
+    """A desk with a list, for which three responses will be lost."""
     desk.write("m.yaml", MAPPING)
     desk.write("list.csv", LIST)
     desk.write("export.yaml", EXPORT)
@@ -394,7 +394,7 @@ def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
     done = run_by(Elsewhen(ahead), lossy, box, "m.yaml")
     assert "ahead of that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
-    age(lossy, -ahead)  # as that clock had it
+    age(lossy, -ahead)  # as by that clock
     lossy.write("export.csv", box.export())
     told = lossy.here(*EXPORTED, "--utc-offset", "+00:00").summary
     assert (told["settled"], told["too_old"]) == (uncertain, 0)
@@ -407,7 +407,7 @@ def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
     done = run_by(Elsewhen(-behind), lossy, box, "m.yaml")
     assert "behind that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
-    age(lossy, behind)  # as that clock had it
+    age(lossy, behind)  # as by that clock
     earlier = datetime.now(UTC) - timedelta(minutes=20)
     told = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
     assert (told["settled"], told["too_old"]) == (0, uncertain)
@@ -470,7 +470,7 @@ def test_what_makes_no_sense_ends_with_2(
 
 @contextmanager
 def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """A listener that runs, and its address."""
+    """A running listener, and its address."""
     process = desk.start("settle", "--listen", "127.0.0.1:0", "--json", *words)
     assert process.stderr is not None
     found = re.search(r"http://\S+", process.stderr.readline())
@@ -527,7 +527,7 @@ def test_only_who_knows_the_secret_is_heard_and_what_was_heard_is_on_the_disk(
         assert posted(url, b"x" * 300_000) == 413
         assert posted(url, b"no json") == 400
         assert posted(url, good) == 200
-        process.kill()  # whatever was answered with 200 is there
+        process.kill()  # everything answered with 200 is there
         process.communicate()
     (file,) = doubtful.state.glob("webhooks-*.jsonl")
     assert len(file.read_text().splitlines()) == 1
@@ -577,7 +577,7 @@ def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """At once: whoever looks meanwhile never finds a part of it."""
+    """Replace a file atomically: readers never see part of it."""
     other = path.with_name("other")
     other.write_bytes(content)
     shutil.copymode(path, other)

@@ -1,4 +1,4 @@
-"""Zip archives: one of them is one list, and a person chooses where there are several."""
+"""Zip archives: an archive is one list, and a person chooses if it has several."""
 
 from __future__ import annotations
 

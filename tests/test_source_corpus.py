@@ -1,4 +1,4 @@
-"""The corpus beside this was written by other programs; tests/corpus/make_*.py are the recipes."""
+"""The corpus next to this file was written by other programs; tests/corpus/make_*.py made it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def opened(name: str, hints: Hints | None = None) -> Table:
 
 
 def read(table: Table) -> list[tuple[object, ...]]:
-    """Row number, defect and cells; outer spaces, which some formats drop, aside."""
+    """Row number, defect and cells, without outer spaces, which some formats drop."""
     rows = [row for frame in table.batches() for row in frame.drop(FILE).iter_rows()]
     return [
         (*row[:2], *(cell.strip() if isinstance(cell, str) else cell for cell in row[2:]))
@@ -82,7 +82,7 @@ def test_a_text_file_gives_the_same_people_whatever_its_encoding(
     table = opened(name)
     assert table.columns == COLUMNS
     assert (table.facts.encoding, table.facts.delimiter) == (encoding, delimiter)
-    # The line break in row 6 takes a line more, so the numbers of what follows are one higher.
+    # The line break in row 6 adds a line, so all later numbers are one higher.
     rows = list(read(table))
     assert [row[0] for row in rows] == [5, 6, 9, 10]
     dash = "–" if name not in ("leads_850.csv", "leads_iso15.csv") else "-"
@@ -94,7 +94,7 @@ def test_a_text_file_gives_the_same_people_whatever_its_encoding(
 def test_html_that_is_called_xls_is_read_as_the_table_it_shows() -> None:
     table = opened("leads_html.xls")
     assert (table.facts.format, table.columns) == ("html", COLUMNS)
-    # LibreOffice leaves the hidden row out of a page.
+    # LibreOffice omits the hidden row from a page.
     assert [row[2:5] for row in read(table)] == [PEOPLE[i][:3] for i in (0, 1, 3)]
     assert any("web page" in note for note in table.notes)
 
@@ -126,7 +126,7 @@ def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
 
 
 def patched(path: Path, *changes: tuple[bytes, bytes]) -> str:
-    """leads.xlsb with some bytes of its sheet replaced, each of which must be there once."""
+    """leads.xlsb with some bytes of its sheet replaced, each of which must occur once."""
     with zipfile.ZipFile(CORPUS / "leads.xlsb") as old, zipfile.ZipFile(path, "w") as new:
         for name in old.namelist():
             data = old.read(name)
@@ -209,9 +209,9 @@ def test_an_xls_cut_off_at_any_sector_gives_all_rows_or_none(name: str, tmp_path
 @pytest.mark.parametrize(
     ("name", "was", "now"),
     [
-        # a style made a palette that says it has more colours than there are bytes
+        # a style turned into a palette with more colours than bytes
         ("leads.xls", "9302 0400 108003ff", "9200 0400 108003ff"),
-        # the zero at the end of a link's address, two bytes early
+        # the zero at the end of a link's address, two bytes too early
         ("odd.xls", "2e00 6200 7200 0000", "2e00 6200 0000 0000"),
         # a link over the whole sheet
         ("odd.xls", "0100 0100 0100 0100 d0c9ea79", "0000 ffff 0000 ff00 d0c9ea79"),
@@ -229,7 +229,7 @@ def test_an_xls_gives_its_cells_whatever_is_odd_beside_them(
 
 
 def test_half_a_character_in_an_xls_costs_one_character(tmp_path: Path) -> None:
-    """As a program leaves it that cuts texts at a number of bytes, here instead of a dash."""
+    """As written by a program that cuts texts at a number of bytes, here instead of a dash."""
     dash = "–".encode("utf-16-le")
     data = (CORPUS / "leads.xls").read_bytes()
     assert data.count(dash) == 1

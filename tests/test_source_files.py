@@ -1,4 +1,4 @@
-"""Files as they lie around: compressed, several, piped, damaged, or no tables at all."""
+"""Files as found in practice: compressed, several, piped, damaged, or no tables at all."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_a_compressed_workbook_is_read(tmp_path: Path) -> None:
 
 
 def test_a_pattern_names_its_files_in_order_and_rows_know_their_file(tmp_path: Path) -> None:
-    for name in ("b.csv", "a.csv", "~$a.csv"):  # the last is Office's, while a list is open
+    for name in ("b.csv", "a.csv", "~$a.csv"):  # the last is Office's lock file of an open list
         (tmp_path / name).write_bytes(LEADS)
     tables = open_tables([str(tmp_path / "*.csv"), str(XLSX)], Hints())
     assert [Path(table.name).name for table in tables] == ["a.csv", "b.csv", "leads.xlsx"]

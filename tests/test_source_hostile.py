@@ -1,4 +1,4 @@
-"""No file, however made, costs more than it holds, kills the process, or reads as a bug."""
+"""No file, however crafted, costs more than its content, kills the process, or looks like a bug."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from rdimport.source.sheets.xlsx_cells import column_letters, column_number
 from rdimport.source.sheets.xlsx_package import texts_of_plain
 
 MOST = 1000
-"""Megabytes beyond what an honest list of a few rows takes."""
+"""Megabytes allowed beyond those of a harmless list of a few rows."""
 FAR = f'<row r="1048576">{cell("x", "XFD1048576")}</row>'
 REPEATED = 'table:number-columns-repeated="{}"'
 DATA = '<Data ss:Type="String">x</Data>'
@@ -34,7 +34,7 @@ CSV = b"E-mail;Nome\nana@exemplo.com.br;Ana\n"
 
 
 def _twice(path: Path) -> Path:
-    """The sheet that Python finds is an honest one; a library that knows no case may find two."""
+    """The sheet that Python finds is harmless; a case-insensitive library may find two."""
     hostile.xlsx(path)
     with zipfile.ZipFile(path, "a", zipfile.ZIP_DEFLATED) as package:
         package.writestr(hostile.SHEET.title(), sheet(TABLE + FAR))
@@ -42,7 +42,7 @@ def _twice(path: Path) -> Path:
 
 
 def _longer_than_it_says(path: Path) -> Path:
-    """The directory says that the sheet ends before the far cell; zipfile believes it."""
+    """The zip directory says that the sheet ends before the far cell; zipfile believes it."""
     text = sheet(TABLE)
     hostile.xlsx(path, TABLE + FAR)
     data = bytearray(path.read_bytes())
@@ -57,7 +57,7 @@ def _longer_than_it_says(path: Path) -> Path:
 
 
 def _shared_text(path: Path, rows: int, text: str) -> Path:
-    """One text that many cells name."""
+    """One text referenced by many cells."""
     cells = "".join(
         f'<row r="{r}"><c r="A{r}" t="s"><v>0</v></c></row>' for r in range(1, rows + 1)
     )
@@ -104,7 +104,7 @@ VAST: dict[str, Callable[[Path], Path]] = {
         p, "<tr>" + "<td colspan=1024 rowspan=1024>x" * 100 + "<tr><td>y" * 1000
     ),
 }  # fmt: skip
-"""Whose table would be a rectangle out of all proportion."""
+"""Files whose table would be a disproportionate rectangle."""
 
 HARMFUL: dict[str, Callable[[Path], Path]] = {
     "texts.xlsx": lambda p: _shared_text(p, 100_000, "a" * 100_000),
@@ -116,7 +116,7 @@ HARMFUL: dict[str, Callable[[Path], Path]] = {
     ),
     "text.csv.gz": lambda p: hostile.packed(p, CSV, 300),
 }  # fmt: skip
-"""That ask for more than a list of their cells can."""
+"""Files that demand more than a list of their cells can."""
 
 TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
     "workbook.gz": (
@@ -154,7 +154,7 @@ TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
         "is a damaged workbook",
     ),
 }
-"""That are refused with a reason of their own."""
+"""Files refused with their own reason."""
 
 COSTLY: dict[str, Callable[[Path], Path]] = {
     "links.xlsx": lambda p: hostile.xlsx(
@@ -172,14 +172,14 @@ COSTLY: dict[str, Callable[[Path], Path]] = {
     "cdata.xls": lambda p: hostile.html(p, "<tr><td>b@b.co<td>B" + "<![CDATA[" * 100_000),
     "digits.xls": lambda p: hostile.html(p, f"<tr><td colspan={'9' * 5000}>x"),
 }
-"""That can be read all the same."""
+"""Files that can be read nevertheless."""
 
 
 TWO_WAYS: dict[str, Callable[[Path], Path]] = {
     "twice.xlsx": _twice,
     "longer.xlsx": _longer_than_it_says,
 }
-"""That libraries read in different ways."""
+"""Files that libraries read differently."""
 
 
 def _written(path: Path, content: bytes) -> Path:
@@ -189,7 +189,7 @@ def _written(path: Path, content: bytes) -> Path:
 
 @pytest.fixture(scope="module")
 def honest(tmp_path_factory: pytest.TempPathFactory) -> int:
-    """Megabytes that a small list takes."""
+    """Megabytes used by a small list."""
     found = cost_of(hostile.xlsx(tmp_path_factory.mktemp("honest") / "honest.xlsx"))
     assert found.code == 0, found.output
     return found.megabytes
@@ -199,7 +199,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> int:
 def costs(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Cost]:
-    """What one process after the other file takes, those that tests will ask for."""
+    """The cost of each file, in one process, for those that tests will use."""
     folder = tmp_path_factory.mktemp("costs")
     makers = VAST | TWO_WAYS | {name: make for name, (make, _) in TOO_MUCH.items()} | COSTLY
     asked = {name for item in request.session.items for name in _names(item)}
@@ -207,7 +207,7 @@ def costs(
 
 
 def _names(item: pytest.Item) -> Iterator[str]:
-    """Of the file that a test of ours is about."""
+    """The name of the file that one of our tests is about."""
     if isinstance(item, pytest.Function) and "costs" in item.fixturenames:
         yield item.callspec.params["name"]
 
@@ -313,7 +313,7 @@ def test_the_usual_way_to_write_a_workbook_proves_what_it_costs(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("longest", [3, 200, 70_000])
-@pytest.mark.parametrize("among", [0, 50_000])  # of the latter, the last lie in another chunk
+@pytest.mark.parametrize("among", [0, 50_000])  # with the latter, the last are in another chunk
 def test_no_shared_text_is_longer_than_it_is_taken_for(
     longest: int, among: int, tmp_path: Path
 ) -> None:
@@ -344,7 +344,9 @@ def test_columns_are_numbered_as_in_a_spreadsheet() -> None:
 def test_what_unpacks_to_a_multiple_is_refused_where_it_does_not_at_its_end(
     packed: str, tmp_path: Path
 ) -> None:
-    """As a whole it is packed like a list; the noise behind hides the million lines before it."""
+    """Its overall compression is that of a list; the noise at the end hides the million lines
+    before it.
+    """
     path, noise = tmp_path / "list", os.urandom(4 << 20)
     content = hostile.repeated(b"", b"a\n" * (1 << 20), 200, noise, level=1)
     if packed == "gz":

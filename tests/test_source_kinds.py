@@ -1,4 +1,4 @@
-"""Lists as programs other than Excel write them, and files that are no lists."""
+"""Lists written by programs other than Excel, and files that are no lists."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_a_torn_row_is_refused_however_many_rows_are_short(
 
 
 def test_a_piece_with_the_second_address_in_its_place_is_no_row(tmp_path: Path) -> None:
-    """`Obs` is torn: what follows looks like a name and an address."""
+    """`Obs` is torn: the rest looks like a name and an address."""
     text = (
         "Nome;E-mail;Obs;E-mail 2\n"
         "Ana;ana@example.com;;ana2@example.com\n"

@@ -1,4 +1,4 @@
-"""Lists at addresses: copied whole from real servers, or the run ends before it begins."""
+"""Lists at URLs: copied completely from real servers, or the run does not begin."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def authority() -> trustme.CA:
 
 @pytest.fixture
 def tls(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """The server's side of TLS; the other side trusts its authority."""
+    """The server's side of TLS; the client trusts its certificate authority."""
     trusted = tmp_path / "authority.pem"
     authority.cert_pem.write_to_path(trusted)
     monkeypatch.setenv("SSL_CERT_FILE", str(trusted))

@@ -41,7 +41,7 @@ dialects = st.builds(
 
 
 def written(rows: list[list[str]], dialect: Dialect) -> list[str]:
-    """Each row as a csv writer writes it."""
+    """Each row as a CSV writer writes it."""
     found = []
     for row in rows:
         out = io.StringIO()
@@ -53,7 +53,9 @@ def written(rows: list[list[str]], dialect: Dialect) -> list[str]:
 
 
 def looks_like_rows(record: str, dialect: Dialect, width: int) -> bool:
-    """All lines of this one record could be rows: the one thing that cannot be told apart."""
+    """Whether all lines of this one record could be rows: the one case that cannot be
+    distinguished.
+    """
     lines = record.removesuffix(dialect.end).split("\n")
     return len(lines) > 1 and all(line.count(dialect.delimiter) == width - 1 for line in lines)
 

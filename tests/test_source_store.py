@@ -10,7 +10,7 @@ from support.lists import MAPPING, people
 
 from rdimport.sandbox.embedded import RunningSandbox
 
-pytestmark = pytest.mark.filterwarnings("default")  # what the server's library does is its own
+pytestmark = pytest.mark.filterwarnings("default")  # the server library's warnings are its own
 
 SECRET = "s3gr3d0-d0-b4ld3-0123456789"
 

@@ -112,7 +112,7 @@ def test_what_is_said_of_repeated_headings_is_short_however_many_there_are(
 
 
 def test_describing_a_column_does_not_go_through_all_columns(tmp_path: Path) -> None:
-    """A query of a whole table is planned for all its columns: once, never for each of them."""
+    """A query of a whole table is planned for all its columns: do so once, not per column."""
     path = tmp_path / "wide.csv"
     head = ";".join(f"Coluna {number}" for number in range(300))
     path.write_text(f"E-mail;{head}\na@b.co{';x' * 300}\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""Where a table begins and ends, what its columns are called, and what is no data."""
+"""Where a table begins and ends, what its columns are called, and what is not data."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ def opened(path: Path, content: bytes | str, hints: Hints | None = None) -> Tabl
 
 
 def test_a_list_that_is_read_ahead_is_let_go_also_if_nobody_wants_its_rows(tmp_path: Path) -> None:
-    """Windows could not move it, as jobs do with a list whose import was refused."""
+    """Otherwise Windows could not move it, as jobs do with a list whose import was refused."""
     table = opened(tmp_path / "list.csv", "E-mail\n" + "ana@exemplo.com.br\n" * 9)
     before = set(threading.enumerate())
     batches = table.batches()  # a traceback may still refer to them
@@ -45,7 +45,9 @@ def test_a_list_that_is_read_ahead_is_let_go_also_if_nobody_wants_its_rows(tmp_p
 
 
 def test_two_batches_are_made_before_the_first_is_used_and_then_one_at_a_time() -> None:
-    """What plans a list is loaded meanwhile; afterwards one is used while the other is made."""
+    """The planner is imported while they are made; afterwards one is used while the next is
+    made.
+    """
     made = [threading.Event() for _ in range(4)]
 
     def items() -> Iterator[int]:

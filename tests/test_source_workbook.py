@@ -171,7 +171,7 @@ def test_a_workbook_without_any_cell_is_told(tmp_path: Path) -> None:
 
 
 EDGE = (1 << 20) - 4096
-"""Where what is scanned at once of a sheet ends, at the latest."""
+"""The latest end of the first chunk scanned of a sheet."""
 
 
 @pytest.mark.parametrize(
@@ -188,7 +188,7 @@ EDGE = (1 << 20) - 4096
 def test_what_is_odd_in_a_sheet_is_told_wherever_the_scan_of_it_is_cut(
     odd: str, said: str, tmp_path: Path
 ) -> None:
-    """Nothing that begins a tag follows for a while, so each place in it is once the cut."""
+    """No tag begins for a while after it, so that the cut falls on each position in it once."""
     third = f'<row r="3">{hostile.cell("bia@exemplo.com.br", "A3")}'
     begin = len(hostile.sheet(hostile.TABLE + third).partition("</sheetData>")[0])
     for place in range(len(odd) + 1):

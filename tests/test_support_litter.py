@@ -1,4 +1,4 @@
-"""Ledgers of the tests that reach the developer's own folder are noticed, and only these."""
+"""The tests' ledgers that reach the developer's own folder are noticed, and only those."""
 
 from __future__ import annotations
 

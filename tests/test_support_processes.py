@@ -1,4 +1,4 @@
-"""What a test run starts ends with it, and is not waited for without end."""
+"""What a test run starts ends with it, and is never waited for without a timeout."""
 
 from __future__ import annotations
 

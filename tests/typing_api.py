@@ -1,4 +1,4 @@
-"""Uses every public name with its types; mypy reads it, nobody runs it."""
+"""Uses every public name with its types; only type-checked, never run."""
 
 from __future__ import annotations
 

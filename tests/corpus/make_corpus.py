@@ -1,11 +1,11 @@
-"""Writes the files beside it with LibreOffice, from one list of invented people.
+"""Write the files in this folder with LibreOffice, from one list of invented people.
 
     apt-get install libreoffice-calc python3-uno
     /usr/bin/python3 tests/corpus/make_corpus.py
 
-Everything is LibreOffice's own writing: the workbooks, the text files in several encodings and
-delimiters, and the protected ones (password `segredo`). What it cannot write is made by
-`make_others.py`. The files are small and kept, so that the tests need no office.
+Everything is written by LibreOffice itself: the workbooks, the text files in several encodings and
+delimiters, and the protected ones (password `segredo`). `make_others.py` makes what it cannot
+write. The files are small and committed, so that the tests do not need LibreOffice.
 """
 
 import os
@@ -67,7 +67,7 @@ ROWS = [
         '=CONCATENATE("a";"b")',
     ],
 ]
-"""Rows 5 to 9 of the sheet; row 7 is blank. Row 8 gets hidden, row 1 is the title."""
+"""Rows 5 to 9 of the sheet; row 7 is blank. Row 8 will be hidden, row 1 is the title."""
 
 FORMATS = {
     "leads.xlsx": ("Calc MS Excel 2007 XML", ""),
@@ -93,7 +93,7 @@ def option(name, value):
 
 
 def desktop(pipe):
-    """The running office, as soon as it answers."""
+    """The running LibreOffice, once it answers."""
     context = uno.getComponentContext()
     resolver = context.ServiceManager.createInstance("com.sun.star.bridge.UnoUrlResolver")
     for _ in range(120):
@@ -150,7 +150,7 @@ def main():
     with tempfile.TemporaryDirectory() as profile:
         pipe = pathlib.Path(profile).name
         office = subprocess.Popen(
-            [  # noqa: S607  wherever the system has it
+            [  # noqa: S607  found on the path
                 "soffice",
                 "--headless",
                 "--norestore",

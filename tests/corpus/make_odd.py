@@ -1,8 +1,8 @@
-"""Writes odd.ods, odd.xls and odd.xlsx with LibreOffice: links to e-mail addresses, durations.
+"""Write odd.ods, odd.xls and odd.xlsx with LibreOffice: links to e-mail addresses, durations.
 
     python tests/corpus/make_odd.py
 
-LibreOffice makes all three from a sheet that is written here (flat OpenDocument).
+LibreOffice makes all three from a sheet written here (flat OpenDocument).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Writes what LibreOffice does not: leads.xlsb, and protected.xlsx from leads.xlsx.
+"""Write what LibreOffice cannot: leads.xlsb, and protected.xlsx from leads.xlsx.
 
 pip install pyxlsbwriter msoffcrypto-tool
 python tests/corpus/make_others.py

@@ -1,7 +1,7 @@
-"""How the ledgers here were made: by release 0.1.0 itself, which had schema 2 (commit 5831b23).
+"""Make the ledgers in this folder, with release 0.1.0 itself, which had schema 2 (commit 5831b23).
 
-It is kept for who wants to know what is in it. A later release would make another file:
-`python make.py FOLDER`, from where that release is installed.
+Kept to document their content. A later release would make another file: `python make.py FOLDER`,
+from where that release is installed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from rdimport.sandbox import Faults, SandboxOptions, running
 
 HERE = Path(__file__).parent
 PORT = 8090
-"""The port that the file speaks of; the one that was really used is taken out."""
+"""The port in the file; it replaces the one that was really used."""
 
 
 def main(folder: Path) -> None:
@@ -57,7 +57,7 @@ def main(folder: Path) -> None:
         run("late.csv", "column.yaml")
         of_rd()
         clean(box.base_url, "0.1.0.sqlite3")
-        run("addresses.csv", "fair.yaml")  # cells that are cleaned in another way since
+        run("addresses.csv", "fair.yaml")  # cells that are cleaned differently since
         run("addresses.csv", "orders.yaml")
         clean(box.base_url, "0.1.0-addresses.sqlite3")
         for mapping in sorted(HERE.glob("cells*.yaml")):
@@ -66,7 +66,7 @@ def main(folder: Path) -> None:
 
 
 def of_rd() -> None:
-    """What RD's own address would have: no network, so the ledger is told by hand."""
+    """The ledger for RD's own address: without network, so it is written by hand."""
     to = RDStation("no-key-of-anybody")
     with Ledger.open(Path("state")) as ledger:
         plan = pipeline.check(["fair.csv"], Mapping.load("fair.yaml"), to=to).plan
@@ -97,13 +97,13 @@ def of_rd() -> None:
         run.apply(rows, [], Counters())
         ends = [
             Settled(row, Outcome(0, row.row, State.ACCEPTED), f"receipt {row.row}")
-            for row in rows[:-1]  # the last one is on its way: the machine went down
+            for row in rows[:-1]  # the last one is in flight: the machine went down
         ]
         run.apply([], ends, Counters(len(rows), 0, 0, 4.0))
 
 
 def clean(base_url: str, name: str) -> None:
-    """Take out what belongs to the machine that made it, and give it its name."""
+    """Remove what belongs to the machine that made it, and name it."""
     real = base_url.rpartition(":")[2]
     with closing(sqlite3.connect("state/ledger.sqlite3", isolation_level=None)) as db:
         db.execute(

@@ -1,4 +1,4 @@
-"""How `schema3.sqlite3` was made: by the last commit whose ledgers had schema 3 (e2f59bd).
+"""Make `schema3.sqlite3`, with the last commit whose ledgers had schema 3 (e2f59bd).
 
 It has rows in doubt, and a later run that lists them. `python make_schema3.py FOLDER`, from where
 that commit is installed.
@@ -18,7 +18,7 @@ from rdimport.sandbox.embedded import running
 
 HERE = Path(__file__).parent
 PORT = 8090
-"""The port that the file speaks of; the one that was really used is taken out."""
+"""The port in the file; it replaces the one that was really used."""
 
 
 def main(folder: Path) -> None:
@@ -44,7 +44,7 @@ def main(folder: Path) -> None:
 
 
 def clean(base_url: str) -> None:
-    """Take out what belongs to the machine that made it."""
+    """Remove what belongs to the machine that made it."""
     real, named = f":{base_url.rpartition(':')[2]}", f":{PORT}"
     with closing(sqlite3.connect("state/ledger.sqlite3", isolation_level=None)) as db:
         for table, column in (("destination", "identity"), ("destination", "endpoint")):

@@ -223,8 +223,8 @@ def _busy(address: Address, account: str, holder: Holder | None, *, pace: bool) 
     where = address.shown
     if pace:
         message = _(
-            "The quota of account “{account}”, which goes by its key, is in use: by {run}, in the "
-            "ledger {where}.",
+            "The quota of account “{account}”, shared by all accounts with its API key, is in use: "
+            "by {run}, in the ledger {where}.",
             account=account,
             run=run,
             where=where,

@@ -137,10 +137,10 @@ def run_and_notify(
         return _ended(settings, job, args, stop, on_event)
     with messages.speaking(args.lang):
         before = after_jobs.ended_before(args, job)
-        one = _ended(settings, job, args, stop, on_event)
-        ending = after_jobs.ending(one.code, one.result, one.trouble, args.lang)
+        end = _ended(settings, job, args, stop, on_event)
+        ending = after_jobs.ending(end.code, end.result, end.trouble, args.lang)
         after_jobs.tell(settings, job, args, ending, before)
-    return one
+    return end
 
 
 def _ended(
@@ -185,14 +185,14 @@ def _inbox_ended(
         if stop.is_set():
             break
         single = replace(args, files=(str(taken.path),))
-        one = run(single)
-        ended.append(one)
+        end = run(single)
+        ended.append(end)
         moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
-        name = one.result.summary.run_id if one.result else moment
-        inbox.put_away(taken, name, one.code, one.error, folders)
+        name = end.result.summary.run_id if end.result else moment
+        inbox.put_away(taken, name, end.code, end.error, folders)
     if ended:
-        code = worst([one.code for one in ended])
-        return replace(next(one for one in ended if one.code is code), lists=tuple(ended))
+        code = worst([end.code for end in ended])
+        return replace(next(end for end in ended if end.code is code), lists=tuple(ended))
     from rdimport.cli.one_run import note_attempt  # noqa: PLC0415
 
     nothing = RdimportError(_("No list was waiting.")).with_code(ExitCode.DONE)
@@ -235,17 +235,17 @@ def show(ended: Ended, *, quiet: bool) -> None:
     from rdimport.cli.one_run import to_know  # noqa: PLC0415
     from rdimport.cli.terminal import Terminal  # noqa: PLC0415
 
-    for one in ended.lists or (ended,):
-        if quiet and one.code is ExitCode.DONE:
+    for end in ended.lists or (ended,):
+        if quiet and end.code is ExitCode.DONE:
             continue
-        file = one.args.files[0] if ended.lists else ""
-        text = [screen.heading(one.job, one.account, one.code, file)]
-        if one.result is None:
-            text += one.trouble.splitlines()
+        file = end.args.files[0] if ended.lists else ""
+        text = [screen.heading(end.job, end.account, end.code, file)]
+        if end.result is None:
+            text += end.trouble.splitlines()
         else:
             with ExitStack() as stack:
-                terminal = Terminal(resolve.quietly(one.args), stack)
-                text += [terminal.ending(one.result), *to_know(one.args, one.result, ())]
+                terminal = Terminal(resolve.quietly(end.args), stack)
+                text += [terminal.ending(end.result), *to_know(end.args, end.result, ())]
         say([*text, ""])
 
 

@@ -42,7 +42,7 @@ def execute(args: StatusArguments) -> int:
 
 def _tell(args: StatusArguments) -> list[JobStatus]:
     settings = resolve.settings(args.config)
-    found: list[JobStatus] = []
+    statuses: list[JobStatus] = []
     runs: list[RunStatus] = []
     ledgers: list[Ledger] = []
     stores = _stores(args, settings)
@@ -55,7 +55,7 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
             location_options = (
                 store.location_options if settings else resolve.location_options(args)
             )
-            found += _jobs(args, ledger, store, location_options)
+            statuses += _jobs(args, ledger, store, location_options)
             runs += _runs(args, ledger, store, location_options)
         if args.run and not runs:
             where = " or ".join(str(store) for store in stores)
@@ -64,8 +64,8 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
                 _("Type: rdimport status"),
             )
         if settings:
-            found += _never_ran(args, settings, found)
-        chosen = [status for status in found if _is_wanted(args, status.account, status.job)]
+            statuses += _never_ran(args, settings, statuses)
+        chosen = [status for status in statuses if _is_wanted(args, status.account, status.job)]
         if args.html:
             from rdimport.report.html import status_page  # noqa: PLC0415  only --html needs it
 
@@ -127,9 +127,9 @@ def _runs(
 
 
 def _never_ran(
-    args: StatusArguments, settings: Settings, found: list[JobStatus]
+    args: StatusArguments, settings: Settings, statuses: list[JobStatus]
 ) -> Iterator[JobStatus]:
-    known = {(fold(status.account), status.job) for status in found}
+    known = {(fold(status.account), status.job) for status in statuses}
     for job, entry in settings.jobs.items():
         account = settings.account_of(job)[0]
         if (fold(account), job) not in known and args.since is None:
@@ -144,7 +144,7 @@ def _is_wanted(args: StatusArguments, account: str, job: str) -> bool:
 
 def _show(
     args: StatusArguments,
-    found: list[JobStatus],
+    statuses: list[JobStatus],
     runs: list[RunStatus],
     store: Store,
     *,
@@ -154,17 +154,22 @@ def _show(
     if args.json:
         say_json(
             {
-                "jobs": [status.as_json() for status in found],
+                "jobs": [status.as_json() for status in statuses],
                 "runs": [run.as_json() for run in runs],
             }
         )
     elif args.html:
-        say([*([count(found)] if found else []), _("The page is in {path}.", path=args.html)])
+        say([*([count(statuses)] if statuses else []), _("The page is in {path}.", path=args.html)])
     elif args.run:
         say(one(runs[0]))
-    elif whole and not args.check and len(found) < 2 and all(s.run and s.run.run_id for s in found):
+    elif (
+        whole
+        and not args.check
+        and len(statuses) < 2
+        and all(s.run and s.run.run_id for s in statuses)
+    ):
         say(table(runs, str(store)))  # a single list: its runs are more informative
-    elif found:
-        say(job_table.lines(found))
+    elif statuses:
+        say(job_table.lines(statuses))
     else:
         say([_("No runs were found in {place}.", place=store)])

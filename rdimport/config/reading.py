@@ -104,10 +104,10 @@ def _document(path: Path, text: str) -> Document:
     try:
         data = _plain(tomllib.loads(text))
     except ValueError as error:  # a TOMLDecodeError, or a number of thousands of digits
-        found = _AT.match(str(error))
+        match = _AT.match(str(error))
         what, place = str(error), (1, 1)
-        if found:
-            what, place = found["what"], (int(found["line"]), int(found["column"]))
+        if match:
+            what, place = match["what"], (int(match["line"]), int(match["column"]))
         reason = f"{what[:1].lower()}{what[1:]}{_hint(text, what, place)}"
         problems = [(place, (), _("not TOML: {reason}", reason=reason))]
         raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
@@ -118,13 +118,13 @@ def _document(path: Path, text: str) -> Document:
     return Document(data, keys, {(): (1, 1), **keys})
 
 
-def _refuse_strangers(path: Path, found: os.stat_result) -> None:
+def _refuse_strangers(path: Path, status: os.stat_result) -> None:
     """Raise unless only the user and root can write the file: settings can start programs."""
     if sys.platform == "win32":
         return
-    if not stat.S_ISREG(found.st_mode):
+    if not stat.S_ISREG(status.st_mode):
         raise UsageError(_("{path}: not a file.", path=path), _("Name the settings file."))
-    if found.st_uid not in (0, os.geteuid()):
+    if status.st_uid not in (0, os.geteuid()):
         raise UsageError(
             _(
                 "{path} belongs to another user, who could have any program started through it.",
@@ -135,7 +135,7 @@ def _refuse_strangers(path: Path, found: os.stat_result) -> None:
                 path=joined(["sudo", "chown", "root", str(path)]),
             ),
         )
-    if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         raise UsageError(
             _(
                 "Others on this machine can write to {path}, and so have any program "
@@ -150,12 +150,12 @@ def _places(text: str) -> Iterator[tuple[Keys, Place]]:
     """The positions of tables and keys, which tomllib does not provide."""
     table: Keys = ()
     for number, line in enumerate(text.splitlines(), start=1):
-        if found := _TABLE.match(line):
-            table = _split(found["keys"])
+        if match := _TABLE.match(line):
+            table = _split(match["keys"])
             for length in range(1, len(table) + 1):
                 yield table[:length], (number, line.index("[") + 1)
-        elif found := _KEY.match(line):
-            yield (*table, *_split(found["keys"])), (number, len(found["blank"]) + 1)
+        elif match := _KEY.match(line):
+            yield (*table, *_split(match["keys"])), (number, len(match["blank"]) + 1)
 
 
 def _split(dotted: str) -> Keys:

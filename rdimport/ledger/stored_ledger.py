@@ -83,10 +83,10 @@ class StoredLedger(ABC):
 
     def find_run(self, name: str | None) -> tuple[int, int, str]:
         """Number, destination and name of a run, or of the latest one. Raises UsageError."""
-        found = self.ask(_RUN, {"name": name})
-        if not found:
+        rows = self.ask(_RUN, {"name": name})
+        if not rows:
             raise _no_run(self.place, name)
-        number, destination, known = found[0]
+        number, destination, known = rows[0]
         return number, destination, known
 
     def see_name(self, name: object) -> str:
@@ -113,8 +113,8 @@ class StoredLedger(ABC):
     def destination(self, identity: str) -> int | None:
         """The number of a destination; None if nothing was ever sent there."""
         sql = "SELECT id FROM rdimport.destination WHERE identity = %(identity)s"
-        found = self.ask(sql, {"identity": identity})
-        return found[0][0] if found else None
+        rows = self.ask(sql, {"identity": identity})
+        return rows[0][0] if rows else None
 
     def is_new(self, destination: int) -> bool:
         """Whether nothing was ever sent there."""
@@ -159,8 +159,8 @@ class StoredLedger(ABC):
 
     def _lines(self, job: str | None) -> Iterator[Line]:
         """All runs and attempts, or those of one job, reduced to what the comparison needs."""
-        found = self.ask(_LINES, {"job": job})
-        runs = [Line._make([*values, (number, 0)]) for *values, number in found]
+        rows = self.ask(_LINES, {"job": job})
+        runs = [Line._make([*values, (number, 0)]) for *values, number in rows]
         yield from runs
         yield from (line_of(stored, runs) for stored in self.ask(_ATTEMPTS, {"job": job}))
 

@@ -162,9 +162,9 @@ class StoredRun(ABC):
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; rows without a result are pending, rows in flight uncertain."""
-        found = dict(self._ask(_COUNTS))
+        by_state = dict(self._ask(_COUNTS))
         ((rows,),) = self._ask("SELECT row_count FROM rdimport.run WHERE id = %(run)s")
-        counts = {state: int(found.get(state, 0)) for state in State}
+        counts = {state: int(by_state.get(state, 0)) for state in State}
         counts[State.PENDING] = rows - sum(counts.values())
         if counts[State.PENDING] < 0:
             raise Bug(f"{self.ledger.place} counts more outcomes than rows")
@@ -180,8 +180,8 @@ class StoredRun(ABC):
 
     def later(self) -> str | None:
         """The latest run of the same list and account, if it is another one that could begin."""
-        found = self._ask(_LATER, nothing=int(ExitCode.NOTHING_SENT))
-        return found[0][0] if found else None
+        rows = self._ask(_LATER, nothing=int(ExitCode.NOTHING_SENT))
+        return rows[0][0] if rows else None
 
     def problems(self) -> dict[str, int]:
         """Number of the run's rows with each code, the most frequent first."""
@@ -213,10 +213,10 @@ class StoredRun(ABC):
         """Rows, by file, that were in flight when the run was killed: their cells are not
         stored.
         """
-        found: dict[int, list[int]] = {}
+        by_file: dict[int, list[int]] = {}
         for file, row in self._ask(_WITHOUT_CELLS):
-            found.setdefault(file, []).append(row)
-        return found
+            by_file.setdefault(file, []).append(row)
+        return by_file
 
     def accepted(self, most: int) -> list[tuple[int, int]]:
         """File and row of the first rows that this run delivered, in the order of the input."""
@@ -231,10 +231,10 @@ class StoredRun(ABC):
 
     def examples(self, of_each: int) -> dict[str, list[Example]]:
         """The first rows with a problem of each code, the most frequent code first."""
-        found: dict[str, list[Example]] = {code: [] for code in self.problems()}
+        examples: dict[str, list[Example]] = {code: [] for code in self.problems()}
         for code, file, row, problem in self._ask(_EXAMPLES, most=of_each):
-            found[code].append(Example(file, row, Problem(*json.loads(problem))))
-        return found
+            examples[code].append(Example(file, row, Problem(*json.loads(problem))))
+        return examples
 
     def minutes(self) -> list[Minute]:
         """The counts of each minute of sending, including those without activity."""
@@ -246,8 +246,8 @@ class StoredRun(ABC):
 
     def filled(self) -> dict[str, int]:
         """Number of sendable rows with a value in each field, the fewest first."""
-        found = self._ask(_FILLED)
-        return {field: rows for field, rows in found if ":" not in field}
+        counted = self._ask(_FILLED)
+        return {field: rows for field, rows in counted if ":" not in field}
 
     def legal_bases(self) -> LegalBases | None:
         """Number of sendable rows by legal basis; None if not counted."""
@@ -255,8 +255,8 @@ class StoredRun(ABC):
 
     def invalid_by_column(self) -> dict[tuple[str, str], int]:
         """Number of rows invalid in each field, with its source column."""
-        found = self._ask(_INVALID_BY_COLUMN)
-        return {(field, column): rows for field, column, rows in found}
+        counted = self._ask(_INVALID_BY_COLUMN)
+        return {(field, column): rows for field, column, rows in counted}
 
     def unfinished_resend(self) -> frozenset[int]:
         """The numbers of the runs that began the same `--resend` and did not finish it: what they

@@ -71,16 +71,16 @@ class Suppression:
         accepted = [known.already[ROW], known.rows.filter(UNCHANGED)[ROW]]
         doubt = [end.row for end in known.ends if end.state is State.UNCERTAIN]
         stay = pl.concat([*accepted, pl.Series(ROW, doubt, pl.UInt32)])
-        found = self._rows(prepared.cells)
-        found = found.filter(~found.is_in(stay.implode()))
-        if found.is_empty():
+        suppressed = self._rows(prepared.cells)
+        suppressed = suppressed.filter(~suppressed.is_in(stay.implode()))
+        if suppressed.is_empty():
             return KeptBack(prepared, known, [])
-        rows = set(found)
+        rows = set(suppressed)
         ends = [end for end in known.ends if end.row not in rows]
-        left = known.rows.filter(~pl.col(ROW).is_in(found.implode()))
+        left = known.rows.filter(~pl.col(ROW).is_in(suppressed.implode()))
         file = prepared.cells.sound[FILE][0]  # a batch belongs to one file
         kept = [Outcome(file, row, State.SUPPRESSED) for row in sorted(rows)]
-        return KeptBack(prepared.without(found), known._replace(rows=left, ends=ends), kept)
+        return KeptBack(prepared.without(suppressed), known._replace(rows=left, ends=ends), kept)
 
     def _rows(self, cells: Cells) -> pl.Series:
         """The `ROW`s with an address of the field `email` on a list: the one to be sent, or any in
@@ -91,8 +91,8 @@ class Suppression:
             raw.append(cells.frame.select(ROW, pl.col("email").alias(_TEXT)))
         if not raw:
             return pl.Series(ROW, [], pl.UInt32)
-        found = _hashed(pl.concat(raw)).join(self._people, on=list(_DIGEST), how="semi")
-        return found[ROW].unique()
+        matches = _hashed(pl.concat(raw)).join(self._people, on=list(_DIGEST), how="semi")
+        return matches[ROW].unique()
 
 
 NOBODY: Final = Suppression(pl.DataFrame(schema=_DIGEST))
@@ -114,9 +114,9 @@ def _parts(name: str) -> Iterator[_Part]:
             people, silent = [pl.DataFrame(schema=_DIGEST)], 0
             for table in (one for one in tables if one.name == file):
                 for at, batch in enumerate(table.batches()):
-                    found = _people_in(batch)
-                    people.append(found.select(*_DIGEST))
-                    matched = batch[ROW].is_in(found[ROW].implode()).to_list()
+                    hashes = _people_in(batch)
+                    people.append(hashes.select(*_DIGEST))
+                    matched = batch[ROW].is_in(hashes[ROW].implode()).to_list()
                     silent += matched.count(False) - (not at and not matched[0])  # a header
             together = pl.concat(people).unique()
             if together.is_empty():
@@ -168,9 +168,9 @@ def _hashed(cells: pl.DataFrame) -> pl.DataFrame:
     lower = pl.col(_TEXT).str.to_lowercase()
     each = texts.select(ROW, lower.str.extract_all(_ADDRESS)).explode(_TEXT)
     stripped = pl.col(_TEXT).str.strip_chars_end(".")
-    found = pl.concat([whole, each]).drop_nulls().with_columns(stripped).unique()
-    digests = [sha256(address.encode()).digest()[:16] for address in found[_TEXT]]
-    return found.with_columns(pl.Series(_TEXT, digests, pl.Binary)).select(ROW, *_halves(_TEXT))
+    texts = pl.concat([whole, each]).drop_nulls().with_columns(stripped).unique()
+    digests = [sha256(address.encode()).digest()[:16] for address in texts[_TEXT]]
+    return texts.with_columns(pl.Series(_TEXT, digests, pl.Binary)).select(ROW, *_halves(_TEXT))
 
 
 def _halves(name: str) -> Iterator[pl.Expr]:
@@ -182,10 +182,10 @@ def _halves(name: str) -> Iterator[pl.Expr]:
 def _columns(cells: Cells) -> list[str]:
     """The columns that fill the field `email`, including those in an expression."""
     bound = cells.bound
-    found: list[str] = []
+    columns: list[str] = []
     for target in bound.targets:
         if target.field == "email":
-            found += bound.columns[target.name]
+            columns += bound.columns[target.name]
             called = sql.columns(target.source.expr) if target.source.expr else ()
-            found += [bound.aliases.get(name, name) for name in called]
-    return list(dict.fromkeys(found))
+            columns += [bound.aliases.get(name, name) for name in called]
+    return list(dict.fromkeys(columns))

@@ -69,28 +69,28 @@ def accepted(event_uuid: str) -> Reply:
 
 def refused(refusals: Sequence[Refusal], shape: int = 1) -> Reply:
     """400: the errors of fields, in shape 1, 2, 4 or 5."""
-    detail = "; ".join(f"{found.path}: {found.error_type}" for found in refusals)
+    detail = "; ".join(f"{refusal.path}: {refusal.error_type}" for refusal in refusals)
     return Reply(400, _json(_shaped(refusals, shape)), (), Reason.FIELDS, detail)
 
 
 def _listed(refusals: Sequence[Refusal]) -> list[dict[str, object]]:
     return [
         {
-            "error_type": found.error_type,
-            "error_message": found.message,
-            "validation_rules": found.rules,
-            "path": found.path,
+            "error_type": refusal.error_type,
+            "error_message": refusal.message,
+            "validation_rules": refusal.rules,
+            "path": refusal.path,
         }
-        for found in refusals
+        for refusal in refusals
     ]
 
 
 def _by_field(refusals: Sequence[Refusal]) -> dict[str, list[dict[str, str]]]:
     fields: dict[str, list[dict[str, str]]] = {}
-    for found in refusals:
-        name = found.path.removeprefix("$.payload.").removeprefix("$.")
+    for refusal in refusals:
+        name = refusal.path.removeprefix("$.payload.").removeprefix("$.")
         fields.setdefault(name, []).append(
-            {"error_type": found.error_type, "error_message": found.message}
+            {"error_type": refusal.error_type, "error_message": refusal.message}
         )
     return fields
 
@@ -99,8 +99,8 @@ def _shaped(refusals: Sequence[Refusal], shape: int) -> object:
     match shape:
         case 2:
             return [
-                {"error_type": found.error_type, "error_message": found.message}
-                for found in refusals
+                {"error_type": refusal.error_type, "error_message": refusal.message}
+                for refusal in refusals
             ]
         case 4:
             return {"errors": _by_field(refusals)}

@@ -96,17 +96,17 @@ def read(document: object, rules: Rules) -> Reading:
     """Check a parsed body against RD's rules."""
     if not isinstance(document, dict):
         return Reading([_wrong_type("$", "OBJECT")])
-    found: list[Refusal] = []
-    _one_of(document.get("event_type"), ("CONVERSION",), "$.event_type", found)
-    _one_of(document.get("event_family"), ("CDP",), "$.event_family", found)
+    refusals: list[Refusal] = []
+    _one_of(document.get("event_type"), ("CONVERSION",), "$.event_type", refusals)
+    _one_of(document.get("event_family"), ("CDP",), "$.event_family", refusals)
     payload = document.get("payload")
     if not isinstance(payload, dict):
-        found.append(_wrong_type("$.payload", "OBJECT"))
-        return Reading(found)
-    return _payload(payload, rules, found)
+        refusals.append(_wrong_type("$.payload", "OBJECT"))
+        return Reading(refusals)
+    return _payload(payload, rules, refusals)
 
 
-def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> Reading:
+def _payload(payload: dict[str, object], rules: Rules, refusals: list[Refusal]) -> Reading:
     kept: dict[str, object] = {}
     dropped: list[str] = []
     custom = rules.catalogue.get
@@ -117,37 +117,37 @@ def _payload(payload: dict[str, object], rules: Rules, found: list[Refusal]) -> 
             if own is None:
                 dropped.append(name)
                 continue
-            problems = len(found)
-            _custom(value, own, f"$.payload.{name}", rules, found)
+            problems = len(refusals)
+            _custom(value, own, f"$.payload.{name}", rules, refusals)
         else:
-            problems = len(found)
-            check(value, f"$.payload.{name}", rules, found)
-        if problems == len(found) and (rules.refuse_blanks or not _is_blank(value)):
+            problems = len(refusals)
+            check(value, f"$.payload.{name}", rules, refusals)
+        if problems == len(refusals) and (rules.refuse_blanks or not _is_blank(value)):
             kept[name] = value
     for name in _REQUIRED:
         if name not in kept and _is_blank(payload.get(name)):
-            _required(name, payload, rules, found)
-    _traffic(payload, found)
+            _required(name, payload, rules, refusals)
+    _traffic(payload, refusals)
     email = payload.get("email")
     known = email.lower() if isinstance(email, str) and _EMAIL.match(email) else ""
-    return Reading(found, known, kept, tuple(dropped))
+    return Reading(refusals, known, kept, tuple(dropped))
 
 
-def _required(name: str, payload: dict[str, object], rules: Rules, found: list[Refusal]) -> None:
+def _required(name: str, payload: dict[str, object], rules: Rules, refusals: list[Refusal]) -> None:
     """Check that a required field is present, and not blank even where blanks are otherwise
     ignored.
     """
     path = f"$.payload.{name}"
     if name not in payload or (not rules.refuse_blanks and payload[name] is None):
-        found.append(_null(path))
+        refusals.append(_null(path))
     elif not rules.refuse_blanks:
-        found.append(_blank(path))
+        refusals.append(_blank(path))
 
 
-def _traffic(payload: dict[str, object], found: list[Refusal]) -> None:
+def _traffic(payload: dict[str, object], refusals: list[Refusal]) -> None:
     source = payload.get("traffic_source")
     if isinstance(source, str) and source.startswith(_TRAFFIC_COOKIE):
-        found.extend(
+        refusals.extend(
             Refusal(
                 "CONFLICTING_FIELD",
                 f"$.payload.{name}",
@@ -162,18 +162,18 @@ def _traffic(payload: dict[str, object], found: list[Refusal]) -> None:
 # One check for each kind of field: (value, path, rules, found) -> appends what it finds.
 
 
-def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
+def _text(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
     # Most values are plain: they are worth a short way.
     if isinstance(value, str) and value.isascii() and not value.isspace():
         length = len(value)
         if length and (length <= rules.max_length or not rules.max_length):
             return
-    if _absent(value, path, rules, found):
+    if _absent(value, path, rules, refusals):
         return
     if not isinstance(value, str):
-        found.append(_wrong_type(path, "STRING"))
+        refusals.append(_wrong_type(path, "STRING"))
     elif rules.max_length and len(value) > rules.max_length:
-        found.append(
+        refusals.append(
             Refusal(
                 "TOO_LONG",
                 path,
@@ -182,18 +182,18 @@ def _text(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
             )
         )
     elif not value.isascii() and not is_utf8(value):  # JSON may contain half a surrogate pair
-        found.append(Refusal("INVALID", path, "The value is not valid Unicode text."))
+        refusals.append(Refusal("INVALID", path, "The value is not valid Unicode text."))
 
 
-def _absent(value: object, path: str, rules: Rules, found: list[Refusal]) -> bool:
+def _absent(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> bool:
     """Whether there is no value; it is then refused, or ignored, depending on the rules."""
     if value is None:
         if rules.refuse_blanks:
-            found.append(_null(path))
+            refusals.append(_null(path))
         return True
     if _is_blank(value):
         if rules.refuse_blanks:
-            found.append(_blank(path))
+            refusals.append(_blank(path))
         return True
     return False
 
@@ -202,79 +202,81 @@ def _is_blank(value: object) -> bool:
     return value is None or (isinstance(value, str) and not value.strip())
 
 
-def _valid_text(value: object, path: str, rules: Rules, found: list[Refusal]) -> str:
+def _valid_text(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> str:
     """The text; empty if there is none, or RD refuses it."""
-    before = len(found)
-    _text(value, path, rules, found)
-    return value if before == len(found) and isinstance(value, str) and value.strip() else ""
+    before = len(refusals)
+    _text(value, path, rules, refusals)
+    return value if before == len(refusals) and isinstance(value, str) and value.strip() else ""
 
 
-def _email(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    text = _valid_text(value, path, rules, found)
+def _email(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
+    text = _valid_text(value, path, rules, refusals)
     if text and not _EMAIL.match(text):
-        found.append(Refusal("INVALID_EMAIL_FORMAT", path, "The value is not a valid e-mail."))
+        refusals.append(Refusal("INVALID_EMAIL_FORMAT", path, "The value is not a valid e-mail."))
 
 
-def _tracking(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    text = _valid_text(value, path, rules, found)
+def _tracking(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
+    text = _valid_text(value, path, rules, refusals)
     if text and not _UUID.match(text):
-        found.append(
+        refusals.append(
             Refusal("INVALID_FORMAT", path, "The value is not a UUID.", {"format": "uuid"})
         )
 
 
-def _boolean(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    if not _absent(value, path, rules, found) and not isinstance(value, bool):
-        found.append(Refusal("MUST_BE_BOOLEAN", path, "The value must be true or false."))
+def _boolean(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
+    if not _absent(value, path, rules, refusals) and not isinstance(value, bool):
+        refusals.append(Refusal("MUST_BE_BOOLEAN", path, "The value must be true or false."))
 
 
-def _tags(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    values = _strings(value, path, rules, found)
+def _tags(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
+    values = _strings(value, path, rules, refusals)
     if any(tag != tag.lower() for tag in values):
-        found.append(Refusal("VALUES_MUST_BE_LOWERCASE", path, "The values must be in lower case."))
+        refusals.append(
+            Refusal("VALUES_MUST_BE_LOWERCASE", path, "The values must be in lower case.")
+        )
     if len(set(values)) != len(values):
-        found.append(Refusal("VALUES_MUST_BE_UNIQUE", path, "The values must be unique."))
+        refusals.append(Refusal("VALUES_MUST_BE_UNIQUE", path, "The values must be unique."))
 
 
-def _strings(value: object, path: str, rules: Rules, found: list[Refusal]) -> list[str]:
+def _strings(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> list[str]:
     """The strings of an array; empty if one of them is invalid."""
     if value is None:
-        _absent(value, path, rules, found)
+        _absent(value, path, rules, refusals)
         return []
     if not isinstance(value, list):
-        found.append(_wrong_type(path, "STRING[]"))
+        refusals.append(_wrong_type(path, "STRING[]"))
         return []
     if not value and rules.refuse_blanks:
-        found.append(_blank(path))
-    before = len(found)
+        refusals.append(_blank(path))
+    before = len(refusals)
     for index, item in enumerate(value):
-        _text(item, f"{path}[{index}]", rules, found)
-    return value if before == len(found) else []
+        _text(item, f"{path}[{index}]", rules, refusals)
+    return value if before == len(refusals) else []
 
 
-def _legal_bases(value: object, path: str, rules: Rules, found: list[Refusal]) -> None:
-    if _absent(value, path, rules, found):
+def _legal_bases(value: object, path: str, rules: Rules, refusals: list[Refusal]) -> None:
+    if _absent(value, path, rules, refusals):
         return
     if not isinstance(value, list):
-        found.append(_wrong_type(path, "OBJECT[]"))
+        refusals.append(_wrong_type(path, "OBJECT[]"))
         return
     if not value and rules.refuse_blanks:
-        found.append(_blank(path))
+        refusals.append(_blank(path))
     for index, base in enumerate(value):
         where = f"{path}[{index}]"
         if not isinstance(base, dict):
-            found.append(_wrong_type(where, "OBJECT"))
+            refusals.append(_wrong_type(where, "OBJECT"))
             continue
-        _one_of(base.get("category"), LEGAL_CATEGORIES, f"{where}.category", found)
-        _one_of(base.get("type"), LEGAL_TYPES, f"{where}.type", found)
-        _one_of(base.get("status"), LEGAL_STATUSES, f"{where}.status", found)
+        _one_of(base.get("category"), LEGAL_CATEGORIES, f"{where}.category", refusals)
+        _one_of(base.get("type"), LEGAL_TYPES, f"{where}.type", refusals)
+        _one_of(base.get("status"), LEGAL_STATUSES, f"{where}.status", refusals)
 
 
-def _one_of(value: object, options: tuple[str, ...], path: str, found: list[Refusal]) -> None:
+def _one_of(value: object, options: tuple[str, ...], path: str, refusals: list[Refusal]) -> None:
     if value is None:
-        found.append(_null(path))
+        refusals.append(_null(path))
     elif value not in options:
-        found.append(
+        refusals.append(
             Refusal(
                 "INVALID_OPTION",
                 path,
@@ -284,23 +286,25 @@ def _one_of(value: object, options: tuple[str, ...], path: str, found: list[Refu
         )
 
 
-def _custom(value: object, own: CustomField, path: str, rules: Rules, found: list[Refusal]) -> None:
+def _custom(
+    value: object, own: CustomField, path: str, rules: Rules, refusals: list[Refusal]
+) -> None:
     data_type = own.data_type or _natural_type(value)
     if data_type == "STRING":
-        text = _valid_text(value, path, rules, found)
+        text = _valid_text(value, path, rules, refusals)
         if text and own.options:
-            _one_of(text, own.options, path, found)
+            _one_of(text, own.options, path, refusals)
     elif data_type == "STRING[]":
-        items = _strings(value, path, rules, found)
+        items = _strings(value, path, rules, refusals)
         if own.options:
             for index, item in enumerate(items):
-                _one_of(item, own.options, f"{path}[{index}]", found)
+                _one_of(item, own.options, f"{path}[{index}]", refusals)
     elif data_type == "BOOLEAN":
-        _boolean(value, path, rules, found)
-    elif not _absent(value, path, rules, found) and (
+        _boolean(value, path, rules, refusals)
+    elif not _absent(value, path, rules, refusals) and (
         isinstance(value, bool) or not isinstance(value, int)
     ):
-        found.append(_wrong_type(path, "INTEGER"))
+        refusals.append(_wrong_type(path, "INTEGER"))
 
 
 def _natural_type(value: object) -> str:

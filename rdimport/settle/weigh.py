@@ -108,14 +108,16 @@ def settle(
     remaining = iter(evidence)
     while some := list(islice(remaining, _AT_ONCE)):
         done.read += len(some)
-        names |= {one.identifier for one in some}
+        names |= {conversion.identifier for conversion in some}
         by_identity = _by_identity(ledger, destination, some, done.nameless)
         _prove(ledger, destination, by_identity, done)
         runs = ledger.evidence.runs_of(destination, by_identity)
         done.known += len(runs)
         for identity, run in runs.items():
             seen[run].conversions += 1
-            seen[run].fields.update({name for one in by_identity[identity] for name in one.fields})
+            seen[run].fields.update(
+                {name for conversion in by_identity[identity] for name in conversion.fields}
+            )
     if declared is not None and names:
         done.incomplete = _doubtful(declared, done)
         if not done.incomplete:
@@ -168,29 +170,31 @@ def _by_identity(
     """
     found: dict[bytes, list[Evidence]] = defaultdict(list)
     by_name: dict[str, list[Evidence]] = defaultdict(list)
-    for one in some:
-        by_name[one.identifier].append(one)
-    for name, ones in by_name.items():
+    for conversion in some:
+        by_name[conversion.identifier].append(conversion)
+    for name, conversions in by_name.items():
         for fields in ledger.evidence.identity_fields(destination, name) or {("email",)}:
             for part in fields:
-                nameless[part] += sum(_value(part, one) is None for one in ones)
-            texts = _texts(fields, ones)
-            for identity, one in zip(ledger.digests(texts), ones, strict=True):
-                found[identity].append(one)
+                nameless[part] += sum(
+                    _value(part, conversion) is None for conversion in conversions
+                )
+            texts = _texts(fields, conversions)
+            for identity, conversion in zip(ledger.digests(texts), conversions, strict=True):
+                found[identity].append(conversion)
     return found
 
 
-def _texts(fields: tuple[str, ...], ones: Sequence[Evidence]) -> list[str]:
+def _texts(fields: tuple[str, ...], conversions: Sequence[Evidence]) -> list[str]:
     """What identifies each conversion, in the form of `prepare.encode.identity`."""
     wanted = dict.fromkeys(("conversion_identifier", *fields))
-    values = {name: [_value(name, one) for one in ones] for name in wanted}
+    values = {name: [_value(name, conversion) for conversion in conversions] for name in wanted}
     frame = pl.DataFrame(values, strict=False)
     return frame.select(pl.struct(*wanted).struct.json_encode()).to_series().to_list()
 
 
-def _value(name: str, one: Evidence) -> object:
-    known = {"conversion_identifier": one.identifier, "email": one.email}
-    return known.get(name) or one.fields.get(name)
+def _value(name: str, conversion: Evidence) -> object:
+    known = {"conversion_identifier": conversion.identifier, "email": conversion.email}
+    return known.get(name) or conversion.fields.get(name)
 
 
 def _prove(
@@ -198,14 +202,18 @@ def _prove(
 ) -> None:
     proved = []
     for doubt in ledger.evidence.doubts(destination, by_identity):
-        ones = by_identity[doubt.identity]
+        conversions = by_identity[doubt.identity]
         left = datetime.fromtimestamp(doubt.left_at / 1000, UTC)
-        after = [one for one in ones if (one.at - left).total_seconds() >= -CLOCKS]
+        after = [
+            conversion
+            for conversion in conversions
+            if (conversion.at - left).total_seconds() >= -CLOCKS
+        ]
         if not after:
             done.too_old += 1
-            done.near += max(one.at for one in ones) > left - _ZONES
+            done.near += max(conversion.at for conversion in conversions) > left - _ZONES
             continue
-        first = min(after, key=lambda one: one.at)
+        first = min(after, key=lambda conversion: conversion.at)
         proved.append((doubt, _problem(first)))
         done.delays.append(max(0.0, (first.at - left).total_seconds()))
     accepted = ledger.evidence.accept(destination, proved)
@@ -213,10 +221,10 @@ def _prove(
     done.runs |= accepted.runs
 
 
-def _problem(one: Evidence) -> Problem:
+def _problem(conversion: Evidence) -> Problem:
     """The proof, as recorded in ledger and report."""
-    at = one.at.astimezone(UTC).isoformat(timespec="seconds")
-    return Problem(_CODES[one.kind], detail=f"{at} {one.source}")
+    at = conversion.at.astimezone(UTC).isoformat(timespec="seconds")
+    return Problem(_CODES[conversion.kind], detail=f"{at} {conversion.source}")
 
 
 def _missing(ledger: Ledger, seen: dict[int, _Seen]) -> Iterator[Missing]:

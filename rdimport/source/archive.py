@@ -85,7 +85,7 @@ def the_list(file: InputFile, hints: Hints, opens: Open) -> InputFile:
     chosen = fits[0] if len(fits) == 1 else _only(file, fits, hints, opens)
     if chosen.suffix in _PACKED:
         raise _nested(f"{file.name}/{chosen.name}")
-    left = [one for one in fits if one is not chosen]
+    left = [member for member in fits if member is not chosen]
     return replace(_opened(file, chosen), notes=_notes(file, left))
 
 
@@ -154,12 +154,14 @@ def _fitting(file: InputFile, members: list[_Member], wanted: str | None) -> lis
     """
     if not wanted:
         return members
-    very = [one for one in members if one.name == wanted]
+    very = [member for member in members if member.name == wanted]
     if very:
         return very
     name = fold(wanted.replace("\\", "/"))
-    fits = [one for one in members if name in _names(one)]
-    fits = fits or [one for one in members if any(fnmatchcase(n, name) for n in _names(one))]
+    fits = [member for member in members if name in _names(member)]
+    fits = fits or [
+        member for member in members if any(fnmatchcase(n, name) for n in _names(member))
+    ]
     if not fits:
         raise SourceError(
             _(
@@ -181,7 +183,7 @@ def _names(member: _Member) -> tuple[str, ...]:
 
 def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) -> _Member:
     """The only list among the members. Raises SourceError if there is none or more than one."""
-    recognised = [one for one in members if _recognised_by_name(one) is not None]
+    recognised = [member for member in members if _recognised_by_name(member) is not None]
     if len(members) - len(recognised) > MOST_OPENED:
         raise SourceError(
             _(
@@ -191,7 +193,7 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
             ),
             _("Name it with --member."),
         )
-    lists = [one for one in members if _may_be_list(file, one, hints, opens)]
+    lists = [member for member in members if _may_be_list(file, member, hints, opens)]
     if not lists:
         raise SourceError(
             _("{name} contains no list, only {named}.", name=file.name, named=_named(members)),
@@ -204,7 +206,7 @@ def _only(file: InputFile, members: list[_Member], hints: Hints, opens: Open) ->
 
 def _several(file: InputFile, lists: Sequence[_Member]) -> SourceError:
     example = lists[0].name
-    if len({one.info.filename for one in lists}) == 1:
+    if len({member.info.filename for member in lists}) == 1:
         return SourceError(
             _(
                 "{name} contains {lists} different files named {member}.",
@@ -297,7 +299,7 @@ def _notes(file: InputFile, left: Sequence[_Member]) -> tuple[str, ...]:
 
 
 def _named(members: Sequence[_Member]) -> str:
-    names = [one.name for one in members]
+    names = [member.name for member in members]
     shown = ", ".join(names[:_SHOWN])
     if len(names) <= _SHOWN:
         return shown

@@ -97,7 +97,7 @@ def at_hand(file: Path | None, environment: Mapping[str, str]) -> str | None:
 
 
 def of_ledger() -> str | None:
-    """The key of a shared ledger's hashes, where the environment has it."""
+    """The key of a shared ledger's hashes, if the environment has it."""
     return _withheld.get("RDIMPORT_LEDGER_KEY")
 
 
@@ -138,7 +138,7 @@ def refuse_shared(account: str, endpoint: str, key: str) -> None:
 
 
 def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
-    """What is at a place named in the settings."""
+    """The key at a location named in the settings."""
     if where.env is not None:
         if where.env in os.environ:
             _withheld[where.env] = os.environ.pop(where.env)
@@ -216,8 +216,8 @@ def _no_address(name: str, where: Address) -> UsageError:
 
 
 def _secrets_in(address: str) -> Iterator[str]:
-    """The parts of an address that are secret. Where its host is one, that is not: it may be part
-    of the addresses that a command names.
+    """The secret parts of an address. If it has a host, that is not secret: it may be part of the
+    addresses that a command names.
     """
     scheme, _separator, rest = address.partition("://")
     scheme = scheme.lower()
@@ -393,11 +393,11 @@ def _list(keyring: KeyringBackend, names: set[str]) -> None:
 
 
 class _NoKeyringError(UsageError):
-    """There is no keyring on this machine, which is no error where a key may be elsewhere."""
+    """There is no keyring on this machine. Not an error if a key may be elsewhere."""
 
 
 def _asked(question: Callable[[KeyringBackend], _T]) -> _T:
-    """The system's keyring's answer to a question. Raises UsageError if there is none."""
+    """Query the system's keyring. Raises UsageError if there is none."""
     import keyring  # noqa: PLC0415  slow to import, and rarely needed
     from keyring.errors import NoKeyringError  # noqa: PLC0415
 

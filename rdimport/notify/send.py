@@ -21,7 +21,7 @@ _TAKES: Final = 20.0
 """Timeout of a dead man's switch in seconds."""
 
 _CAUSE: Final = re.compile(r"\[(?:Errno -?\d+\] [\w ]+|SSL: \w+\])")
-"""What the system says, within what a library says of an address."""
+"""The system's error within a library's message about an address."""
 
 
 LONGEST: Final = 60.0
@@ -71,7 +71,7 @@ def _trouble(work: Callable[[], str], address: str, patience: float) -> str:
         return within(patience, work)
     except TimeoutError:
         return _("there was no answer within {seconds} s", seconds=f"{patience:g}")
-    except Exception as error:  # noqa: BLE001  whatever a service's plug-in raises
+    except Exception as error:  # noqa: BLE001  a service's plug-in may raise anything
         return without_secrets(said_by(error), address)
 
 
@@ -96,11 +96,11 @@ def _send(address: str, message: Message) -> str:
 
 
 _lines: ContextVar[list[str] | None] = ContextVar("_lines", default=None)
-"""What apprise said of the notification that is being sent: it copies contexts to its threads."""
+"""apprise's messages about the current notification: apprise copies contexts to its threads."""
 
 
 class _Listening(logging.Handler):
-    """Takes the warnings of apprise, and causes from its other lines, which quote addresses."""
+    """Collects apprise's warnings, and the causes in its other lines, which contain addresses."""
 
     def emit(self, record: logging.LogRecord) -> None:
         lines = _lines.get()
@@ -118,7 +118,7 @@ _LISTENING: Final = _Listening()
 
 @contextmanager
 def _heard() -> Iterator[list[str]]:
-    """What apprise says in this context, which it would log with addresses."""
+    """Collect what apprise logs in this context; it would log addresses elsewhere."""
     logger = logging.getLogger("apprise")
     logger.propagate = False
     logger.setLevel(logging.DEBUG)
@@ -137,7 +137,7 @@ def _ping(address: str, *, fine: bool) -> str:
     parts = urlsplit(address)
     path = parts.path if fine else f"{parts.path.rstrip('/')}/fail"
     where = urlunsplit(parts._replace(path=path))
-    with httpx.stream("GET", where, timeout=_TAKES) as answer:  # its body says nothing
+    with httpx.stream("GET", where, timeout=_TAKES) as answer:  # its body is not used
         if answer.is_success:
             return ""
         return _("it answered with HTTP {status}", status=answer.status_code)

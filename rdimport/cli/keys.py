@@ -116,7 +116,7 @@ def refuse_shared(account: str, endpoint: str, key: str) -> None:
     use all of its quota, and people on both lists would be sent twice.
     """
     with _comparing:
-        others = (name for (name, where), its in _used.items() if (where, its) == (endpoint, key))
+        others = (name for (name, where), used in _used.items() if (where, used) == (endpoint, key))
         other = next((name for name in others if fold(name) != fold(account)), None)
         if other is None:
             _used[account, endpoint] = key
@@ -239,38 +239,38 @@ def _printed_by(command: Sequence[str], name: str) -> str:
     try:
         code, printed = output_of(command, _KEY_TAKES, _PROGRAM_TAKES)
     except subprocess.TimeoutExpired:
-        said = _(
+        message = _(
             "The program {program} that prints the key of account “{account}” took more than "
             "{seconds} s.",
             seconds=_PROGRAM_TAKES,
             **what,
         )
-        raise UsageError(said, _("It must not wait for a person.")) from None
+        raise UsageError(message, _("It must not wait for a person.")) from None
     except OSError as error:
-        said = _(
+        message = _(
             "The program {program} that prints the key of account “{account}” could not be "
             "started: {error}.",
             error=error.strerror,
             **what,
         )
-        raise UsageError(said, _("Correct its name in the settings.")) from None
+        raise UsageError(message, _("Correct its name in the settings.")) from None
     if len(printed) > _KEY_TAKES:
-        said = _(
+        message = _(
             "The program {program} that should print the key of account “{account}” prints more "
             "than a key can be ({size}).",
             size=f"{_KEY_TAKES // 1000} kB",
             **what,
         )
-        raise UsageError(said, look)
+        raise UsageError(message, look)
     key = printed.decode("utf-8", "replace").strip()
     if code or not key:
-        said = _(
+        message = _(
             "The program {program} that prints the key of account “{account}” ended with {code}, "
             "or printed nothing.",
             code=code,
             **what,
         )
-        raise UsageError(said, look)
+        raise UsageError(message, look)
     return key
 
 
@@ -357,11 +357,11 @@ def _no_key(what: str, remedy: str) -> UsageError:
 
 def _whom_to_ask(remedy: str) -> str:
     """The remedy, followed by a note on which user profiles can see API keys in RD."""
-    who = _(
+    profiles = _(
         "In RD Station Marketing only the profiles Dono and Gestor see keys (Integrações > Chave "
         "de API): with another profile, ask one of them."
     )
-    return shown_lines([remedy, who])
+    return shown_lines([remedy, profiles])
 
 
 def _from_keyring(account: str) -> str | None:

@@ -36,6 +36,6 @@ def within(seconds: float, work: Callable[[], _T]) -> _T:
 
 def said_by(error: BaseException) -> str:
     """What an exception of a library says, in one line, after the name of its class."""
-    said = " ".join(str(error).split())[:200].rstrip(" .!")
+    message = " ".join(str(error).split())[:200].rstrip(" .!")
     name = type(error).__name__
-    return f"{name}: {said}" if said else name
+    return f"{name}: {message}" if message else name

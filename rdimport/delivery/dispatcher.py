@@ -147,9 +147,9 @@ class Delivery:
         while not self._waits.is_stopping():
             batch = await self._due(await self._room())
             if batch:
-                ours = await self._begin(batch)
-                at_capacity = len(self._open) + len(ours) >= self._concurrency.places
-                for pending in ours:
+                claimed_rows = await self._begin(batch)
+                at_capacity = len(self._open) + len(claimed_rows) >= self._concurrency.places
+                for pending in claimed_rows:
                     self._launch(pending, at_capacity=at_capacity)
             elif self._open:
                 await self._waits.until_open(len(self._open) - 1)
@@ -218,8 +218,8 @@ class Delivery:
             raise
         if self._run.is_lost:
             self.stop(StopReason.LEASE)
-        ours = self._doubted.keys() | claimed
-        return [pending for pending in batch if pending.outgoing.identity in ours]
+        sendable = self._doubted.keys() | claimed
+        return [pending for pending in batch if pending.outgoing.identity in sendable]
 
     def _launch(self, pending: PendingRow, *, at_capacity: bool) -> None:
         row = pending.outgoing

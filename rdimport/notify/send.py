@@ -17,7 +17,7 @@ from rdimport.core.shell import installing
 from rdimport.core.within import said_by, within
 from rdimport.notify.rules import Message
 
-_TAKES: Final = 20.0
+_PING_TIMEOUT: Final = 20.0
 """Timeout of a dead man's switch in seconds."""
 
 _CAUSE: Final = re.compile(r"\[(?:Errno -?\d+\] [\w ]+|SSL: \w+\])")
@@ -83,7 +83,7 @@ def _send(address: str, message: Message) -> str:
             "it needs a library that is not installed. Install it with: {command}",
             command=installing("notify"),
         )
-    with _heard() as lines:
+    with _collected() as lines:
         messenger = apprise.Apprise()
         added = messenger.add(address)
         if added and messenger.notify(title=message.title, body=message.body):
@@ -117,7 +117,7 @@ _LISTENING: Final = _Listening()
 
 
 @contextmanager
-def _heard() -> Iterator[list[str]]:
+def _collected() -> Iterator[list[str]]:
     """Collect what apprise logs in this context; it would log addresses elsewhere."""
     logger = logging.getLogger("apprise")
     logger.propagate = False
@@ -136,8 +136,8 @@ def _ping(address: str, *, fine: bool) -> str:
 
     parts = urlsplit(address)
     path = parts.path if fine else f"{parts.path.rstrip('/')}/fail"
-    where = urlunsplit(parts._replace(path=path))
-    with httpx.stream("GET", where, timeout=_TAKES) as answer:  # its body is not used
+    ping_address = urlunsplit(parts._replace(path=path))
+    with httpx.stream("GET", ping_address, timeout=_PING_TIMEOUT) as answer:  # its body is not used
         if answer.is_success:
             return ""
         return _("it answered with HTTP {status}", status=answer.status_code)

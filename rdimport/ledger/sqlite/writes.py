@@ -65,8 +65,8 @@ class Writes:
 
     def _begin(self, db: sqlite3.Connection, begun: Sequence[SendAttempt]) -> None:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
-        who = [row.identity for row in begun]
-        if set(map(len, who)) != {16}:
+        identities = [row.identity for row in begun]
+        if set(map(len, identities)) != {16}:
             raise Bug("an identity is not a hash of 16 bytes")
         db.execute(
             "INSERT INTO sending SELECT ?, value >> 32, value & 4294967295, ?,"
@@ -76,7 +76,7 @@ class Writes:
             (
                 self._run,
                 self._destination,
-                b"".join(who),
+                b"".join(identities),
                 b"".join(hashes),
                 _sources(begun),
                 str(list(map(_place, begun))),

@@ -122,7 +122,7 @@ def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> 
 def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
     notes = " ".join(opened(name).notes)
     assert "1 row is hidden" in notes
-    assert "1 cell contains an error" in notes
+    assert "1 cell contains an error such as #REF! or #N/D, in row 8, column “H”" in notes
 
 
 def patched(path: Path, *changes: tuple[bytes, bytes]) -> str:
@@ -150,7 +150,7 @@ def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None
     assert [row[7] for row in read(table)] == ["1.5", None]
     notes = " ".join(table.notes)
     assert "1 row is hidden or filtered out" in notes
-    assert "1 cell contains an error" in notes
+    assert "1 cell contains an error such as #REF! or #N/D, in row 3, column “F”" in notes
 
 
 def test_an_xlsb_with_a_cell_beyond_all_columns_is_refused_at_once(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_repeated_headers_totals_and_notes_are_left_out_and_named(tmp_path: Path
     notes = " ".join(table.notes)
     assert "row 3: not imported" in notes
     assert "6, 9, 10, 11: not imported" in notes
-    assert "1 cell contains an error" in notes
+    assert "1 cell contains an error such as #REF! or #N/D, in row 7, column “Valor”" in notes
 
 
 def test_the_header_of_a_second_file_that_was_put_behind_the_first_is_left_out(

@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 import openpyxl
 import pytest
 import xlsxwriter
+from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from support import hostile
+from support.command import Desk
+from support.lists import MAPPING
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
@@ -127,8 +130,34 @@ def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: P
     table = opened(tmp_path / "leads.xlsx", book)
     assert read(table) == [(2, None, "Ana", None, None), (3, None, "Bia", None, "x")]
     notes = " ".join(table.notes)
-    assert "1 cell contains an error" in notes
+    assert "1 cell contains an error such as #REF! or #N/D, in row 2, column “C”" in notes
     assert "2 formulas have no stored result" in notes
+
+
+ERRORS = "3 cells contain an error such as #REF! or #N/D, the first in row 4, column “"
+
+
+@pytest.mark.parametrize("first", ["text", "value"])
+@pytest.mark.parametrize("left", [1, 4])
+def test_error_values_and_texts_are_counted_together_and_the_first_is_named(
+    desk: Desk, first: str, left: int
+) -> None:
+    book = openpyxl.Workbook()
+    rows = [["Nome", "E-mail", "", "Tel"], ["Ana", "ana@exemplo.com.br"]]
+    rows += [
+        ["Bia", "bia@exemplo.com.br", "", "#N/A"],
+        ["#N/A", "caio@exemplo.com.br", "", "#REF!"],
+    ]
+    for down, row in enumerate(rows):
+        for across, value in enumerate(row):
+            cell = book.active.cell(2 + down, left + across, value or None)
+            if value.startswith("#"):
+                cell.data_type = "e" if (down == 2) == (first == "value") else "s"
+    book.save(desk.home / "list.xlsx")
+    desk.write("list.yaml", MAPPING)
+    said = " ".join(desk.do("check", "list.xlsx", "-m", "list.yaml").out.split())
+    column = get_column_letter(left + 3) if first == "value" else "Tel"
+    assert (f"{ERRORS}{column}”;" in said, said.count("#REF!")) == (True, 1), said
 
 
 def test_filtered_rows_are_imported_and_told(tmp_path: Path) -> None:
@@ -181,7 +210,7 @@ EDGE = (1 << 20) - 4096
         ('<c r="B3"><f>1+1</f><v></v></c>', "1 formula has no stored result"),
         ('<c r="B3"><f>1+1</f><v/></c>', "1 formula has no stored result"),
         ('<c r="B3"><f t="shared" si="0"/><v/></c>', "1 formula has no stored result"),
-        ('<c r="B3" t="e"><v>#N/A</v></c>', "1 cell contains an error"),
+        ('<c r="B3" t="e"><v>#N/A</v></c>', "#N/D, in row 3, column “"),
         ('</row><row r="4" hidden="1"><c r="B4"><v>1</v></c>', "1 row is hidden in the sheet"),
     ],
 )

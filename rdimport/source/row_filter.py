@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
@@ -43,6 +44,15 @@ _LISTED: Final = 10
 """Number of row numbers listed in a note."""
 
 
+class ErrorCells(NamedTuple):
+    """Cells that a sheet marks as errors: how many, and the first one's row and column, the latter
+    in letters as the program shows it, if the file says so.
+    """
+
+    cells: int = 0
+    first: tuple[int, str] | None = None
+
+
 class RowFilter:
     """Removes rows that are not data, repairs broken cells, and keeps notes about both.
 
@@ -51,13 +61,23 @@ class RowFilter:
     unless `repair` is false). A row that could be a person is always kept.
     """
 
-    def __init__(self, columns: Sequence[str], names: Sequence[str], *, repair: bool) -> None:
+    def __init__(
+        self,
+        columns: Sequence[str],
+        names: Sequence[str],
+        *,
+        repair: bool,
+        errors: int = 0,
+        first_error: tuple[int, str] | None = None,
+    ) -> None:
+        """`errors`: the cells that are empty already, and the row and column of their first."""
         self._columns = list(columns)
         self._names = [fold(name) for name in names]
         self._repair = repair
         self._headers: list[int] = []
         self._totals: list[int] = []
-        self._errors = 0
+        self._errors = errors
+        self._first_error = first_error
         self._broken = 0
         self._example = ("", "")
         first = next((visible(name).split() for name in names if name.strip()), [])
@@ -117,7 +137,11 @@ class RowFilter:
         if not columns:
             return frame
         is_error = pl.col(columns).str.strip_chars().is_in(_ERRORS)
-        self._errors += sum(frame.select(is_error.sum()).row(0))
+        hits = frame.select(ROW, is_error).filter(pl.any_horizontal(columns))
+        for row, *marks in hits.head(1).iter_rows():
+            here = (row, columns[marks.index(True)])
+            self._first_error = min(self._first_error or here, here, key=itemgetter(0))
+        self._errors += sum(hits.select(pl.col(columns).sum()).row(0))
         return frame.with_columns(pl.when(~is_error).then(pl.col(columns)))
 
     def _is_no_data(self, number: int, cells: Sequence[str | None]) -> bool:
@@ -139,7 +163,7 @@ class RowFilter:
         """Sentences about what was removed."""
         found = []
         if self._errors:
-            found.append(error_note(self._errors))
+            found.append(self._error_note())
         if self._broken:
             wrong, right = self._example
             found.append(
@@ -166,6 +190,24 @@ class RowFilter:
             )
         return tuple(found)
 
+    def _error_note(self) -> str:
+        if self._first_error is None:
+            return ngettext(
+                "{number} cell contains an error such as #REF! or #N/D; it counts as empty.",
+                "{number} cells contain an error such as #REF! or #N/D; they count as empty.",
+                self._errors,
+            )
+        row, column = self._first_error
+        return ngettext(
+            "{number} cell contains an error such as #REF! or #N/D, in row {row}, column "
+            "“{column}”; it counts as empty.",
+            "{number} cells contain an error such as #REF! or #N/D, the first in row {row}, column "
+            "“{column}”; they count as empty.",
+            self._errors,
+            row=row,
+            column=column,
+        )
+
 
 def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
     if any("@" in cell for cell in filled):
@@ -175,15 +217,6 @@ def _is_total_or_note(filled: Sequence[str], width: int) -> bool:
         return all(_NUMBER.fullmatch(cell) for cell in others)
     noted = re.search(rf"{_NOTE}|{_SECTION}", first, re.IGNORECASE)
     return width >= 3 and not others and bool(noted)
-
-
-def error_note(count: int) -> str:
-    """The sentence about cells with an error value."""
-    return ngettext(
-        "{number} cell contains an error such as #REF! or #N/D; it counts as empty.",
-        "{number} cells contain an error such as #REF! or #N/D; they count as empty.",
-        count,
-    )
 
 
 def listed(rows: Sequence[int]) -> str:

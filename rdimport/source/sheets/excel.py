@@ -13,9 +13,10 @@ from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, is_vast
 from rdimport.source.refusals import damaged_workbook, vast
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
-from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_notes
+from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_marks
 from rdimport.source.sheets.xlsb_flags import xlsb_marks
 from rdimport.source.sheets.xlsb_short import with_columns
 from rdimport.source.sheets.xlsx_cells import is_on_sheet
@@ -106,7 +107,9 @@ class CalamineBook:
             return loaded.to_polars()
 
     def marks(self, sheet: str) -> Marks:
-        """Flags in a sheet of xlsx or xlsb, cached."""
+        """Flags in a sheet, cached; of xls without the extent."""
+        if sheet not in self._marks and self.kind == "xls":
+            self._marks[sheet] = xls_marks(self._file.whole(), sheet)
         if sheet not in self._marks:
             marks = xlsb_marks if self.kind == "xlsb" else xlsx_marks
             self._marks[sheet] = marks(self._file, sheet)
@@ -123,15 +126,20 @@ class CalamineBook:
             raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Hidden rows, error cells, links to e-mail addresses, formulas without a value.
+        """Hidden rows, links to e-mail addresses, formulas without a value.
 
         For xlsb without links and formulas, for xls without formulas.
         """
         if self.kind == "xls":
-            notes = xls_notes(self._file.whole(), sheet)
-        else:
-            notes = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
+            self.marks(sheet)
+        notes = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
         return (*notes, *link_notes(self._linked.get(sheet, [])))
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """The cells that are empty because they contain an error value."""
+        if self.kind == "xls":
+            self.marks(sheet)
+        return self._marks[sheet].errors if sheet in self._marks else ErrorCells()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.source.encoding import Decoder, charset, guess_encoding
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, frame_of
 
 if TYPE_CHECKING:
@@ -61,6 +62,10 @@ class HtmlBook:
     def notes(self, sheet: str) -> Sequence[str]:
         """A note that the file is not what its name says."""
         return (_("The file is a web page (HTML), despite its name; its table is read."),)
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """None are marked."""
+        return ErrorCells()
 
 
 def _encoding(data: bytes) -> str:

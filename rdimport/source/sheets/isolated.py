@@ -24,6 +24,7 @@ from rdimport.core import child
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
+from rdimport.source.row_filter import ErrorCells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -65,17 +66,23 @@ class IsolatedBook:
         self.sheets: list[str] = opened["sheets"]
         self.hidden: list[str] = []
         self._notes: dict[str, list[str]] = {}
+        self._errors: dict[str, ErrorCells] = {}
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell as text."""
         parts: list[pl.DataFrame] = []
         answer = self._ask({"cells": sheet}, parts)
         self.hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
+        self._errors[sheet] = _error_cells(*answer["errors"])
         return pl.concat(parts)
 
     def notes(self, sheet: str) -> Sequence[str]:
         """Sentences about anything unusual in the sheet's cells."""
         return self._notes.get(sheet, ())
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """The cells that are empty because they contain an error value."""
+        return self._errors.get(sheet, ErrorCells())
 
     def _ask(
         self, question: dict[str, Any], parts: list[pl.DataFrame] | None = None
@@ -110,6 +117,10 @@ class IsolatedBook:
             if time.monotonic() >= until or _resident(self._process.pid) > self._memory:
                 self._process.kill()
                 return
+
+
+def _error_cells(cells: int, first: list[Any] | None) -> ErrorCells:
+    return ErrorCells(cells, (int(first[0]), str(first[1])) if first else None)
 
 
 def _started() -> subprocess.Popen[bytes]:

@@ -14,8 +14,10 @@ from xml.etree import ElementTree as ET
 from rdimport.core.messages import _
 from rdimport.source.limits import MOST_PART, is_vast
 from rdimport.source.refusals import damaged_workbook, protected_workbook, vast
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
+from rdimport.source.sheets.xlsx_cells import column_letters
 from rdimport.source.sheets.xlsx_flags import sentences
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class OdsBook:
         self._file = file
         self._cells: dict[str, pl.DataFrame] = {}
         self._notes: dict[str, list[str]] = defaultdict(list)
+        self._errors: dict[str, ErrorCells] = {}
         self.hidden: list[str] = []
         try:
             with file.package() as package:
@@ -64,8 +67,12 @@ class OdsBook:
         return self._cells[sheet]
 
     def notes(self, sheet: str) -> Sequence[str]:
-        """Notes about hidden rows and error cells."""
+        """Notes about hidden rows and links."""
         return self._notes[sheet]
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """The cells that are empty because they contain an error value."""
+        return self._errors.get(sheet, ErrorCells())
 
     def _refuse_encrypted(self, package: zipfile.ZipFile) -> None:
         with package.open("META-INF/manifest.xml") as manifest:
@@ -86,6 +93,7 @@ class OdsBook:
                 elif event == "end" and depth == 0:
                     self._cells[sheet.name] = frame_of(sheet.rows, sheet.where)
                     self._notes[sheet.name].extend(sheet.notes())
+                    self._errors[sheet.name] = sheet.errors
                     node.clear()
             elif event == "end" and node.tag == f"{_TABLE}table-row" and depth == 1:
                 sheet.add(node)
@@ -109,6 +117,7 @@ class _Sheet:
         self._written = 0
         self._number = 1
         self._found: Counter[str] = Counter()
+        self.errors = ErrorCells()
         self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
@@ -132,7 +141,10 @@ class _Sheet:
             if node.tag not in _CELLS:
                 continue
             columns = times(node.get(f"{_TABLE}number-columns-repeated"))
-            value = self._value(node)
+            is_error = node.get(f"{_CALC}value-type") == "error"
+            if is_error:
+                self._note_error(len(cells) + empty, columns)
+            value = None if is_error else self._value(node)
             if value is None:
                 empty += columns
                 continue
@@ -145,9 +157,6 @@ class _Sheet:
 
     def _value(self, cell: ET.Element) -> str | None:
         kind = cell.get(f"{_OFFICE}value-type")
-        if cell.get(f"{_CALC}value-type") == "error":
-            self._found["error"] += 1
-            return None
         if kind in ("float", "percentage", "currency"):
             return plain_number(cell.get(f"{_OFFICE}value", ""))
         if kind == "date":
@@ -160,6 +169,10 @@ class _Sheet:
         if text and "@" not in text and _links_to_mail(cell):
             self._linked.append((self._number, text))
         return text or cell.get(f"{_OFFICE}string-value") or None
+
+    def _note_error(self, column: int, columns: int) -> None:
+        first = self.errors.first or (self._number, column_letters(column + 1))
+        self.errors = ErrorCells(self.errors.cells + columns, first)
 
     def notes(self) -> Iterator[str]:
         yield from sentences(self._found)

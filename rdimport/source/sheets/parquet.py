@@ -11,6 +11,7 @@ from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, MOST_RATIO, UNPACKED_FREE, is_vast
 from rdimport.source.refusals import harmful, vast
+from rdimport.source.row_filter import ErrorCells
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,10 @@ class ParquetBook:
     def notes(self, sheet: str) -> Sequence[str]:
         """No notes."""
         return ()
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """None are marked."""
+        return ErrorCells()
 
 
 def _text(cells: pl.Series) -> pl.Series:

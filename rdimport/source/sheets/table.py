@@ -16,7 +16,7 @@ from rdimport.source.fingerprint import fingerprint
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.limits import MOST_SHEETS
 from rdimport.source.port import BATCH_ROWS, Facts
-from rdimport.source.row_filter import RowFilter
+from rdimport.source.row_filter import ErrorCells, RowFilter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,6 +53,9 @@ class Book(Protocol):
     def notes(self, sheet: str) -> Sequence[str]:
         """Sentences about anything unusual in the sheet's cells."""
 
+    def errors(self, sheet: str) -> ErrorCells:
+        """The cells that are empty because they contain an error value."""
+
 
 class _Found(NamedTuple):
     sheet: str
@@ -76,7 +79,14 @@ class GridTable:
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
-        row_filter = RowFilter(self.columns, found.header.names, repair=hints.repair)
+        errors = book.errors(found.sheet)
+        row_filter = RowFilter(
+            self.columns,
+            found.header.names,
+            repair=hints.repair,
+            errors=errors.cells,
+            first_error=errors.first,
+        )
         self._rows = row_filter.apply(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)

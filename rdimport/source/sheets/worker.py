@@ -83,7 +83,8 @@ def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     frame = book.cells(sheet)
     if frame.width > MOST_COLUMNS + 1:
         raise vast(_("Sheet “{sheet}”", sheet=sheet))
-    answer = {"hidden": list(book.hidden), "notes": list(book.notes(sheet))}
+    notes, errors = list(book.notes(sheet)), list(book.errors(sheet))
+    answer = {"hidden": list(book.hidden), "notes": notes, "errors": errors}
     rows = max(_CELLS // max(frame.width, 1), 1)
     return answer, list(frame.iter_slices(rows)) or [frame]
 

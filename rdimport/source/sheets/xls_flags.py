@@ -10,8 +10,10 @@ import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.mail_links import Linked
-from rdimport.source.sheets.xlsx_flags import sentences
+from rdimport.source.sheets.xlsx_cells import Extent, column_letters
+from rdimport.source.sheets.xlsx_flags import Marks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -77,21 +79,24 @@ def _ends(stream: bytes, start: int) -> bool:
     return kind == _EOF
 
 
-def xls_notes(data: bytes, sheet: str) -> tuple[str, ...]:
-    """Sentences about the sheet; none if the file has an unusual structure."""
+def xls_marks(data: bytes, sheet: str) -> Marks:
+    """How often `hidden`, `filter` and `error` occur in a sheet; nothing for an unusual file."""
     stream = workbook_stream(data)
     start = _sheet_start(stream, sheet)
-    if start is None:
-        return ()
     found: Counter[str] = Counter()
+    if start is None:
+        return Marks(found, Extent(0, 0, 0))
+    first = ErrorCells()
     for kind, at, size in _records(stream, start):
         if kind == _ROW and size >= 16 and stream[at + 12] & 0x20:
             found["hidden"] += 1
         elif _holds_error(kind, stream[at : at + size]):
             found["error"] += 1
+            row, column = struct.unpack_from("<HH", stream, at)
+            first = first if first.cells else ErrorCells(1, (row + 1, column_letters(column + 1)))
         elif kind == _FILTER:
             found["filter"] += 1
-    return tuple(sentences(found))
+    return Marks(found, Extent(0, 0, 0), first._replace(cells=found["error"]))
 
 
 def xls_mail_links(data: bytes, sheet: str) -> list[Linked]:

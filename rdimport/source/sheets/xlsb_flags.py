@@ -9,7 +9,8 @@ from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
-from rdimport.source.sheets.xlsx_cells import Extent
+from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.xlsx_cells import Extent, column_letters
 from rdimport.source.sheets.xlsx_flags import Marks, target_of
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
             return Marks(found, Extent(0, 0, 0))
     row = column = place = -1
     cells = 0
+    first = ErrorCells()
     for kind, at, size in records(data):
         if kind == _ROW:
             row, place = max(row, int.from_bytes(data[at : at + 4], "little")), -1
@@ -53,9 +55,11 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
             found["hidden"] += 1
         elif kind in _ERRORS:
             found["error"] += 1
+            first = first if first.cells else ErrorCells(1, (row + 1, column_letters(place + 1)))
         elif kind == _FILTER:
             found["filter"] += 1
-    return Marks(found, Extent(row + 1, column + 1, cells))
+    extent = Extent(row + 1, column + 1, cells)
+    return Marks(found, extent, first._replace(cells=found["error"]))
 
 
 def _link_of(book: bytes, sheet: str) -> str | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.source.limits import is_vast
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.excel import CalamineBook
 from rdimport.source.sheets.isolated import IsolatedBook
 from rdimport.source.sheets.xlsx_package import Texts, texts_of_plain
@@ -56,6 +57,11 @@ class XlsxBook:
         """Sentences about anything unusual in the sheet's cells."""
         books = [book for book in (self._isolated, self._in_process) if book]
         return next((notes for book in books if (notes := book.notes(sheet))), ())
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """The cells that are empty because they contain an error value."""
+        books = [book for book in (self._isolated, self._in_process) if book]
+        return next((found for book in books if (found := book.errors(sheet)).cells), ErrorCells())
 
     def _child(self) -> IsolatedBook:
         if self._isolated is None:

@@ -14,7 +14,7 @@ from rdimport.core.ahead import ahead
 from rdimport.core.messages import _, ngettext
 from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
 from rdimport.source.refusals import harmful
-from rdimport.source.row_filter import error_note
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.mail_links import Linked
 from rdimport.source.sheets.xlsx_cells import CellCount, Extent, column_number, extent_of
 
@@ -41,6 +41,7 @@ or contain, as the rest of a formula may be in the window before.
 _SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter)|:c'
 """One pre-check for all of these, and for a cell with a prefix."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
+_NAME: Final = re.compile(rb'<c\b[^<>]*\br="([A-Z]{1,3})(\d{1,7})"')
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
@@ -52,6 +53,7 @@ class Marks(NamedTuple):
 
     counts: Counter[str]
     extent: Extent
+    errors: ErrorCells = ErrorCells()
 
 
 def xlsx_marks(file: InputFile, sheet: str) -> Marks:
@@ -141,13 +143,17 @@ def unpacked(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]
 def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
     """Search the part window by window. A match counts where it begins, so never twice."""
     found: Counter[str] = Counter()
+    first = ErrorCells()
     cells = CellCount()
     for window, limit in ahead(_looks(package, part, name), "unpack"):
         is_odd = _is_odd(window)
         if is_odd:
-            found.update(_begun(window, limit))
+            for mark, at in _begun(window, limit):
+                found[mark] += 1
+                if mark == "error" and found[mark] == 1 and (cell := _NAME.match(window, at)):
+                    first = ErrorCells(1, (int(cell[2]), cell[1].decode()))
         cells.look(window[:limit], prefixed=is_odd)
-    return Marks(found, cells.found())
+    return Marks(found, cells.found(), first._replace(cells=found["error"]))
 
 
 def _is_odd(window: bytes) -> bool:
@@ -185,18 +191,18 @@ def _looks(package: zipfile.ZipFile, part: str, name: str) -> Iterator[tuple[byt
     yield held, len(held)
 
 
-def _begun(window: bytes, limit: int) -> Iterator[str]:
+def _begun(window: bytes, limit: int) -> Iterator[tuple[str, int]]:
     for mark, (hints, pattern) in _MARKS.items():
         if not any(hint in window for hint in hints):
             continue
         for match in pattern.finditer(window):
             if match.start() >= limit:
                 break
-            yield mark
+            yield mark, match.start()
 
 
 def sentences(found: Counter[str]) -> Iterator[str]:
-    """What the counts of `hidden`, `filter`, `error` and `formula` mean for the user."""
+    """What the counts of `hidden`, `filter` and `formula` mean for the user."""
     if found["hidden"]:
         if found["filter"]:
             yield ngettext(
@@ -210,8 +216,6 @@ def sentences(found: Counter[str]) -> Iterator[str]:
                 "{number} rows are hidden in the sheet; they are imported anyway.",
                 found["hidden"],
             )
-    if found["error"]:
-        yield error_note(found["error"])
     if found["formula"]:
         yield ngettext(
             "{number} formula has no stored result, so its cell is empty; to get it, open "

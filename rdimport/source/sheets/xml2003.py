@@ -9,6 +9,7 @@ from xml.etree import ElementTree as ET
 
 from rdimport.core.messages import _
 from rdimport.source.refusals import damaged_workbook
+from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.ods import plain_number
 from rdimport.source.sheets.xml2003_dates import DateStyles
@@ -56,6 +57,10 @@ class Xml2003Book:
     def notes(self, sheet: str) -> Sequence[str]:
         """A note that the file is not what its name says."""
         return (_("The file is Excel 2003 XML, despite its name."),)
+
+    def errors(self, sheet: str) -> ErrorCells:
+        """None are marked."""
+        return ErrorCells()
 
 
 def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:

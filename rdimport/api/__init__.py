@@ -17,6 +17,7 @@ from rdimport.core.errors import SourceError, UsageError
 from rdimport.core.events import Observer, best_effort, ignore_events
 from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, language_of, speaking
+from rdimport.core.own_folders import NoHomeError, own_folder
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
@@ -45,9 +46,7 @@ REPORT_DIR: Final = Path("rdimport-reports")
 
 def default_state_dir() -> Path:
     """The default folder of the ledger: where this system keeps the state of programs."""
-    from platformdirs import user_state_path  # noqa: PLC0415
-
-    return user_state_path("rdimport", appauthor=False)
+    return own_folder("state", "--state-dir (RDIMPORT_STATE_DIR)")
 
 
 @contextmanager
@@ -289,7 +288,7 @@ async def run_async(
             store=store,
             report_dir=Path(report_dir),
             quota=allowed,
-            quota_dir=_quota_dir() if share_quota else None,
+            quota_dir=_quota_dir(state_dir) if share_quota else None,
             wait=wait,
             settings=Settings(
                 concurrency=concurrency,
@@ -391,7 +390,8 @@ def _quota(quota: Quota | str | None) -> Quota | None:
         raise UsageError(_("quota: {error}.", error=error)) from None
 
 
-def _quota_dir() -> Path:
-    from platformdirs import user_cache_path  # noqa: PLC0415
-
-    return user_cache_path("rdimport", appauthor=False)
+def _quota_dir(state_dir: Path) -> Path:
+    try:
+        return own_folder("cache", "XDG_CACHE_HOME")
+    except NoHomeError:  # those who have the ledger in common can at least share it there
+        return state_dir / "quota"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 def execute(args: InitArguments) -> int:
     """Propose a mapping; an existing file is never overwritten."""
-    settings = resolve.settings_file(args.config)
+    settings = Path() if args.job is None else resolve.settings_file(args.config)
     output = args.output
     if args.job is not None and output is None:
         output = settings.parent / f"{args.job}.yaml"

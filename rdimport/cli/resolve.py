@@ -276,9 +276,9 @@ def named_state_dir(args: StateArguments) -> bool:
 
 def settings(named: Path | None) -> Settings | None:
     """The settings, if any: the given file, otherwise the user's."""
-    from rdimport.config import find, usual  # noqa: PLC0415
+    from rdimport.config import find, usual_folder  # noqa: PLC0415
 
-    path = find(named, os.environ, usual().parent)
+    path = find(named, os.environ, usual_folder())
     if path is None:
         return None
     from rdimport.config import load  # noqa: PLC0415
@@ -287,10 +287,10 @@ def settings(named: Path | None) -> Settings | None:
 
 
 def settings_file(named: Path | None) -> Path:
-    """The path of the settings, whether or not it exists."""
-    from rdimport.config import find, usual  # noqa: PLC0415
+    """The path of the settings, whether or not it exists. Raises NoHomeError."""
+    from rdimport.config import find, usual, usual_folder  # noqa: PLC0415
 
-    return find(named, os.environ, usual().parent) or usual()
+    return find(named, os.environ, usual_folder()) or usual()
 
 
 def needed_settings(named: Path | None) -> Settings:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from rdimport.config.place import find, usual
+from rdimport.config.place import find, usual, usual_folder
 
 if TYPE_CHECKING:
     from rdimport.config.model import Account, Address, ApiKey, Defaults, Job, Notify, Settings
@@ -31,6 +31,7 @@ __all__ = [
     "find",
     "load",
     "usual",
+    "usual_folder",
 ]
 
 _HOMES = {"NewJob": "new_job", "add_job": "new_job", "load": "reading"}

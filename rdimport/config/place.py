@@ -3,30 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from rdimport.core.looking import is_missing
+from rdimport.core.own_folders import NoHomeError, own_folder
 
 NAME: Final = "rdimport.toml"
 VARIABLE: Final = "RDIMPORT_CONFIG"
 
 
 def usual() -> Path:
-    """The settings file in the user's configuration folder."""
-    from platformdirs import user_config_path  # noqa: PLC0415
-
-    return user_config_path("rdimport", appauthor=False) / NAME
+    """The settings file in the user's configuration folder. Raises NoHomeError."""
+    return own_folder("config", f"--config ({VARIABLE})") / NAME
 
 
 def leads_to(path: Path, environment: Mapping[str, str]) -> str:
     """The environment variable that sets the usual file's location; empty for another file."""
     folders = ("XDG_CONFIG_HOME", "HOME", "APPDATA", "USERPROFILE")
     known = [name for name in folders if path.is_relative_to(environment.get(name) or path / "no")]
-    return known[0] if known and path == usual() else ""
+    return known[0] if known and path.parent == usual_folder() and path.name == NAME else ""
 
 
-def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Path | None:
+def usual_folder() -> Path | None:
+    """The user's configuration folder; None without a home directory."""
+    with suppress(NoHomeError):
+        return usual().parent
+    return None
+
+
+def find(named: Path | None, environment: Mapping[str, str], folder: Path | None) -> Path | None:
     """The settings file: the given one, that of the environment, or the one in the user's
     configuration `folder`, if it exists.
 
@@ -37,5 +44,5 @@ def find(named: Path | None, environment: Mapping[str, str], folder: Path) -> Pa
         return named
     if environment.get(VARIABLE):
         return Path(environment[VARIABLE])
-    known = folder / NAME
-    return None if is_missing(known) else known
+    known = folder and folder / NAME
+    return None if known is None or is_missing(known) else known

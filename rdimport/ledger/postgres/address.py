@@ -11,6 +11,7 @@ from urllib.parse import quote
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.key_file import read_key, write_key
 from rdimport.core.messages import _
+from rdimport.core.own_folders import own_folder
 
 SCHEMES: Final = ("postgresql://", "postgres://")
 KEY: Final = "RDIMPORT_LEDGER_KEY"
@@ -50,11 +51,9 @@ def parsed(url: str) -> Address:
 
 
 def key_file() -> Path:
-    """The file of the key, unless the environment contains it."""
-    from platformdirs import user_config_path  # noqa: PLC0415
-
+    """The file of the key, unless the environment contains it. Raises NoHomeError."""
     path = os.environ.get(KEY_FILE)
-    return Path(path) if path else user_config_path("rdimport", appauthor=False) / "ledger.key"
+    return Path(path) if path else own_folder("config", KEY_FILE) / "ledger.key"
 
 
 def is_specified(hex_key: str | None = None) -> bool:

@@ -1,0 +1,66 @@
+"""A user without a home directory, as in containers and services: a message, and never a bug."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from shutil import which
+
+import pytest
+from support.command import Desk, Done
+from support.lists import MAPPING, people
+
+HOMELESS = ("unshare", "--user", "--map-user=54321")
+"""A user without a name, in a namespace of users."""
+RUN = "run list.csv -m list.yaml"
+
+
+def is_possible() -> bool:
+    if sys.platform != "linux" or which("unshare") is None:
+        return False
+    return subprocess.run([*HOMELESS, "true"], check=False, capture_output=True).returncode == 0
+
+
+pytestmark = pytest.mark.skipif(not is_possible(), reason="no namespaces of users")
+
+
+@pytest.fixture
+def homeless(desk: Desk) -> Desk:
+    desk.write("list.csv", people(2))
+    desk.write("list.yaml", MAPPING)
+    return desk
+
+
+def typed(desk: Desk, words: str) -> Done:
+    start = [*HOMELESS, sys.executable, "-m", "rdimport"]
+    keep = "RDIMPORT_API_KEY RDIMPORT_BASE_URL PYTHONPATH PATH".split()
+    kept = " ".join(f'{name}="${name}"' for name in keep)
+    return desk.shell(f"env -i {kept} {' '.join(start)} {words}")
+
+
+@pytest.mark.parametrize(
+    "words", ["status", "check list.csv -m list.yaml", RUN, "purge --older-than 1d"]
+)
+@pytest.mark.parametrize(
+    ("lang", "said"), [("en", "has no home directory"), ("pt-BR", "não tem pasta pessoal")]
+)
+def test_without_a_home_the_state_directory_is_asked_for(
+    homeless: Desk, words: str, lang: str, said: str
+) -> None:
+    done = typed(homeless, f"{words} --lang {lang}")
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert "--state-dir (RDIMPORT_STATE_DIR)" in done.err
+
+
+@pytest.mark.parametrize("words", ["jobs list", "jobs run", "init list.csv --job fair -o new.yaml"])
+def test_without_a_home_the_settings_are_asked_for(homeless: Desk, words: str) -> None:
+    done = typed(homeless, words)
+    assert (done.code, "--config (RDIMPORT_CONFIG)" in done.err) == (2, True), done.err
+
+
+def test_with_a_state_directory_nothing_else_is_needed(homeless: Desk) -> None:
+    assert typed(homeless, f"{RUN} --state-dir state --quota 600/min").code == 0
+    assert (homeless.home / "state" / "quota").is_dir(), "shared by the runs of this ledger"
+    assert typed(homeless, f"{RUN} --state-dir state").code == 0
+    assert typed(homeless, "status --check --state-dir state").code == 0
+    assert typed(homeless, "init list.csv -o other.yaml").code == 0

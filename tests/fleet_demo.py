@@ -33,7 +33,7 @@ CLIENTS: Final = (
 ROWS: Final = 90
 QUOTA: Final = "3/s"
 WORKERS: Final = 3
-PATIENCE: Final = 300.0
+TIMEOUT: Final = 300.0
 
 
 class Demo:
@@ -81,7 +81,7 @@ class Demo:
 
     def do(self, *args: str) -> str:
         process = self.start(*args)
-        out, _nothing = process.communicate(timeout=PATIENCE)
+        out, _nothing = process.communicate(timeout=TIMEOUT)
         if process.returncode:
             sys.exit(f"{args} ended with {process.returncode}: {self.folder / 'workers.log'}")
         return out
@@ -102,7 +102,7 @@ def say(text: str) -> None:
 
 def looks(demo: Demo) -> Iterator[dict[str, Any]]:
     """Poll the fleet's status, and print a line for each."""
-    end = time.monotonic() + PATIENCE
+    end = time.monotonic() + TIMEOUT
     while time.monotonic() < end:
         found = demo.status()
         at_work = sum(one["at_work"] for one in found["queue"])
@@ -133,7 +133,7 @@ def act(demo: Demo) -> None:
     for worker in workers:
         worker.terminate()
     for worker in workers:
-        worker.wait(PATIENCE)
+        worker.wait(TIMEOUT)
     report(demo, demo.status())
 
 

@@ -383,7 +383,7 @@ follow_imports = skip
 
 
 @pytest.mark.long
-def test_types_are_there_for_whoever_uses_the_names(tmp_path: Path) -> None:
+def test_public_names_have_types(tmp_path: Path) -> None:
     uses = HERE / "typing_api.py"
     known = HERE.parent / ".mypy_cache" / uses.stem  # most modules are unchanged
     assert set(re.findall(r"rdimport\.(\w+)", uses.read_text())) == set(rdimport.__all__)

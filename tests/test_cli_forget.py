@@ -75,7 +75,7 @@ def found(desk: Desk) -> list[str]:
     return names
 
 
-def test_no_byte_knows_the_person_who_is_not_sent_again_and_the_others_are_known(
+def test_no_trace_of_the_person_is_left_who_is_not_sent_again_and_the_others_are_known(
     known: Desk, box: RunningSandbox
 ) -> None:
     before = len(box.conversions())
@@ -101,7 +101,7 @@ def test_without_the_hash_the_person_is_new(known: Desk, box: RunningSandbox) ->
     assert len(box.conversions()) == before + 1
 
 
-def test_who_was_accepted_at_once_is_found_by_the_hash_alone(
+def test_a_person_accepted_at_once_is_found_by_the_hash_alone(
     desk: Desk, box: RunningSandbox
 ) -> None:
     desk.write("a.yaml", MAPPING)
@@ -161,7 +161,7 @@ def test_a_file_of_somebody_else_is_named_and_left_alone(known: Desk) -> None:
     assert found(known) == ["notes.txt"]
 
 
-def test_beside_a_run_nothing_is_erased(known: Desk) -> None:
+def test_nothing_is_erased_while_a_run_is_active(known: Desk) -> None:
     before = sorted(found(known))
     with store_of(known.state).hold("default"):
         done = known.here("forget", EMAIL)
@@ -228,7 +228,7 @@ def test_an_empty_list_of_addresses_erases_nobody(given: str, desk: Desk, box: o
     assert "bia" in (desk.reports / done.summary["run_id"] / "failures.csv").read_text("utf-8-sig")
 
 
-def test_nobody_is_in_no_text() -> None:
+def test_an_empty_set_of_people_matches_no_text() -> None:
     assert not People([]).are_in("ana@exemplo.com.br")
     assert People([]).out_of("ana@exemplo.com.br") == "ana@exemplo.com.br"
 

@@ -146,7 +146,7 @@ def test_the_key_is_in_no_byte_of_what_is_kept_or_said(
         assert sign.lower() not in text
 
 
-def test_whoever_writes_to_a_standard_stream_the_key_is_masked(
+def test_the_key_is_masked_in_standard_streams_whatever_writes_to_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with speaking(Mask([KEY])):

@@ -119,7 +119,7 @@ def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
 
 
 @pytest.mark.parametrize("command", ["new", "accept"])
-def test_where_the_locks_of_runs_cannot_be_seen_nobody_is_taken_to_be_at_rest(
+def test_if_the_locks_of_runs_cannot_be_seen_no_account_counts_as_idle(
     command: str, outside: Desk
 ) -> None:
     assert outside.here(*RUN, "--quota", "none").code == 0
@@ -147,7 +147,7 @@ def test_where_the_witnesses_of_a_lost_ledger_cannot_be_seen_nothing_is_sent(
         assert "bug" not in done.err
 
 
-def test_what_may_not_be_listed_is_not_taken_for_free_of_people(
+def test_a_folder_that_may_not_be_listed_does_not_count_as_free_of_people(
     outside: Desk, box: RunningSandbox
 ) -> None:
     assert outside.here(*RUN, "--quota", "none", "--report-dir", "reports").code == 0
@@ -189,7 +189,7 @@ def test_an_inbox_that_may_not_be_listed_is_not_taken_for_an_empty_one(outside: 
         assert "bug" not in done.err
 
 
-def test_no_room_lists_a_folder_by_a_pattern() -> None:
+def test_no_module_lists_a_folder_by_a_pattern() -> None:
     """In a folder that may not be listed it silently finds nothing; `core.looking` does."""
     found = [
         f"{path.relative_to(ROOT)}: {ast.unparse(node)}"
@@ -202,7 +202,7 @@ def test_no_room_lists_a_folder_by_a_pattern() -> None:
 
 
 @READS_ALL
-def test_no_room_asks_pathlib_whether_a_file_of_the_users_is_there() -> None:
+def test_no_module_asks_pathlib_whether_a_users_file_exists() -> None:
     """Up to Python 3.13 that raises PermissionError if the folder may not be entered;
     `core.looking` reports that nothing is seen there.
     """

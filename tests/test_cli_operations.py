@@ -194,7 +194,7 @@ def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
     assert "keeps its size" not in desk.here("purge", "--older-than", "0s").out
 
 
-def test_purge_waits_for_nobody_who_reads_and_says_what_is_in_the_file_still(
+def test_purge_does_not_wait_for_readers_and_says_what_is_still_in_the_file(
     desk: Desk, list_of_six: list[str]
 ) -> None:
     desk.here(*list_of_six, "--quota", "none")
@@ -293,7 +293,7 @@ UNHEARD = {
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("how", [*UNHEARD, "all are closed"])
-def test_a_run_that_nobody_hears_ends_as_it_would(
+def test_a_run_whose_output_cannot_be_written_ends_as_it_would(
     desk: Desk,
     list_of_six: list[str],
     box: RunningSandbox,
@@ -390,7 +390,7 @@ def test_the_ledger_of_another_user_is_told_in_one_sentence(
             assert "sent" not in told
 
 
-def test_an_observer_that_cannot_write_any_more_falls_silent_alone() -> None:
+def test_an_observer_that_can_no_longer_write_stops_without_affecting_others() -> None:
     asked, heard = list[Event](), list[Event]()
 
     def full(event: Event) -> None:

@@ -159,7 +159,7 @@ def test_the_first_real_run_asks_and_the_next_does_not(away: Desk, far: Far) -> 
 
 
 @pytest.mark.parametrize("word", ["--yes", "--quiet", "--json"])
-def test_who_says_so_is_not_asked(away: Desk, far: Far, word: str) -> None:
+def test_an_option_that_confirms_skips_the_question(away: Desk, far: Far, word: str) -> None:
     person = Person(away, *WORDS, word)
     assert person.end() == 0, person.seen
     assert "[y/N]" not in person.seen

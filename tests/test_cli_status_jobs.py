@@ -109,7 +109,7 @@ def test_check_counts_a_job_that_did_not_run(office: Desk) -> None:
     assert (late.code, late.out.count("too long ago")) == (2, 6)
 
 
-def test_what_cannot_be_known_ends_with_3_for_who_monitors(office: Desk) -> None:
+def test_an_unknown_state_ends_with_3_for_monitoring(office: Desk) -> None:
     assert office.here("status", "--check").code == 3, "nothing ran"
     assert office.here("status", "--check", "--max-age", "soon").code == 3
     assert office.here("status", "--check", "--config", "none.toml").code == 3

@@ -144,9 +144,7 @@ def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: Runn
     assert 0 < told.index(why) < told.index("60 rows are left.")
 
 
-def test_status_says_why_a_run_stopped_and_no_twice_that_the_same_command_goes_on(
-    ready: Desk, box: RunningSandbox
-) -> None:
+def test_status_says_why_a_run_stopped(ready: Desk, box: RunningSandbox) -> None:
     assert ready.here(*command("--limit", 20)).code == 3
     told = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
     assert "Parou porque: enviou o número de linhas que --limit permite. Faltam 40 linhas." in told

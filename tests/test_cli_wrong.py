@@ -263,7 +263,7 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, 
         ("purge", ("--older-than", "rdimport purge --older-than 90d")),
     ],
 )
-def test_who_has_not_found_the_words_yet_is_told_them(
+def test_a_guessed_command_is_answered_with_the_right_one(
     typed: str, told: tuple[str, ...], desk: Desk
 ) -> None:
     desk.write("list.csv", people(1))
@@ -367,7 +367,7 @@ def test_a_sandbox_of_its_own_needs_no_key_and_no_address(desk: Desk) -> None:
     assert "40  accepted" in done.out
 
 
-def test_who_stops_reading_our_output_gets_no_traceback(desk: Desk) -> None:
+def test_a_reader_that_closes_the_pipe_gets_no_traceback(desk: Desk) -> None:
     run = desk.start("schema")
     assert run.stdout is not None
     assert run.stderr is not None
@@ -543,7 +543,7 @@ def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: 
         assert "[Errno" not in done.err
 
 
-def test_a_sheet_is_no_masculine_in_portuguese(desk: Desk) -> None:
+def test_a_sheet_is_feminine_in_portuguese(desk: Desk) -> None:
     book = Workbook()
     book.worksheets[0].title = "Contatos"
     book.save(desk.home / "list.xlsx")

@@ -84,7 +84,7 @@ def _values(text: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_no_sentence_of_the_catalogue_does_whatever_its_values(lang: Language) -> None:
+def test_no_sentence_of_the_catalogue_holds_what_steers_whatever_its_values(lang: Language) -> None:
     with (FOLDER / "pt_BR/LC_MESSAGES/rdimport.po").open("rb") as file:
         known = [message for message in read_po(file) if message.id and not message.context]
     assert len(known) > 200
@@ -99,7 +99,7 @@ def test_no_sentence_of_the_catalogue_does_whatever_its_values(lang: Language) -
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
-def test_no_sentence_about_a_row_does_on_a_screen_or_a_page(lang: Language) -> None:
+def test_no_sentence_about_a_row_holds_what_steers_on_a_screen_or_a_page(lang: Language) -> None:
     for code in Code:
         told = explain(Problem(code, *[HOSTILE] * 4), lang)
         assert not steering(shown(told), ours="")
@@ -197,7 +197,9 @@ def test_no_command_says_anything_that_steers(command: str, hostile: Desk) -> No
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
-def test_neither_do_logs_reports_and_what_is_said_of_them_later(form: str, hostile: Desk) -> None:
+def test_no_log_or_report_holds_what_steers_nor_what_is_said_of_them_later(
+    form: str, hostile: Desk
+) -> None:
     log = ["--log-file", "log", "--log-format", form]
     done = hostile.here("run", _named(hostile), "-m", "good.yaml", "--quota", "none", *log)
     assert done.code == 1, done.err
@@ -211,7 +213,7 @@ def test_neither_do_logs_reports_and_what_is_said_of_them_later(form: str, hosti
         assert not forged(text)
 
 
-def test_colours_of_ours_reach_a_terminal_and_nobody_elses() -> None:
+def test_only_our_own_colours_reach_a_terminal() -> None:
     out = io.StringIO()
     with contextlib.redirect_stdout(out), speaking(lambda text: text):
         sys.stdout.write("\x1b[32maccepted\x1b[0m \x1b]0;title\x07\r\n")

@@ -92,7 +92,7 @@ def test_every_second_row_in_doubt_stops_the_run() -> None:
 
 
 @pytest.mark.parametrize("between", [Evidence.NOT_CONNECTED, Evidence.ACCOUNT_QUOTA])
-def test_attempts_that_nobody_read_part_no_doubts(between: Evidence) -> None:
+def test_attempts_that_the_endpoint_did_not_read_do_not_separate_doubts(between: Evidence) -> None:
     circuit = CircuitBreaker(60)
     found = [
         record(circuit, e)[0] for e in [Evidence.SERVER_FAILED, *[between] * 9] * DOUBTS_IN_A_ROW

@@ -306,7 +306,7 @@ def test_a_limit_below_the_quota_slows_the_pace_down() -> None:
         max_size=30,
     )
 )
-def test_no_answer_stops_the_run_for_longer_than_its_word(
+def test_no_answer_stops_the_run_for_longer_than_it_says(
     answers: list[tuple[float, Limits, int, bool, float]],
 ) -> None:
     pace, now, longest = EvenPacer(RD), 0.0, 0.0

@@ -57,7 +57,7 @@ def test_runs_of_one_account_use_its_quota_and_no_more(
     assert min(parts) >= 0.95 * max(parts)
 
 
-def test_each_without_the_other_would_be_turned_away() -> None:
+def test_two_runs_that_do_not_share_would_be_refused() -> None:
     assert Windows(30, headers=False).play([EvenPacer(RD), EvenPacer(RD)]).turned_away > 0.001
 
 
@@ -107,7 +107,7 @@ def test_together_they_fill_what_another_client_leaves(machine: Machine, seed: i
     assert seen.others_turned_away <= 0.01
 
 
-def test_what_a_run_that_died_had_taken_is_free_a_moment_later(machine: Machine) -> None:
+def test_slots_of_a_run_that_died_are_free_a_moment_later(machine: Machine) -> None:
     alive, killed = machine.run(), machine.run()
     seen = Windows(30, missed=11).play([alive, killed], until=[float("inf"), 10 * WINDOW])
     assert seen.used >= 0.99
@@ -153,7 +153,7 @@ def test_what_keeps_one_run_from_the_endpoint_does_not_hold_the_other(machine: M
     assert other.wait(0) <= 2 * RD.interval * 1.01
 
 
-def test_a_hold_that_nobody_alive_was_told_does_not_outlast_a_window(machine: Machine) -> None:
+def test_a_hold_of_a_dead_run_does_not_outlast_a_window(machine: Machine) -> None:
     machine.run().on_quota_exceeded(0, 3000, blind=False)
     assert machine.run(1).wait(1) <= RD.seconds
     assert machine.run(3 * WINDOW).wait(3 * WINDOW) <= RD.interval * 1.01
@@ -200,7 +200,7 @@ def test_the_file_is_its_owners_and_its_name_tells_no_key(machine: Machine) -> N
     assert stat.S_IMODE(machine.place.stat().st_mode) == 0o700
 
 
-def test_a_run_that_ends_takes_itself_out(tmp_path: Path) -> None:
+def test_a_run_that_ends_removes_itself(tmp_path: Path) -> None:
     with ExitStack() as stack:
         Machine(tmp_path, stack).run().wait(0)
     with ExitStack() as stack:
@@ -238,7 +238,9 @@ def test_a_file_that_a_power_cut_has_torn_is_made_anew_and_shared(
     assert other.wait(1) == pytest.approx(19.1)
 
 
-def test_who_finds_the_file_busy_goes_on_alone_and_says_so_at_the_end(tmp_path: Path) -> None:
+def test_a_run_that_finds_the_file_busy_continues_alone_and_says_so_at_the_end(
+    tmp_path: Path,
+) -> None:
     with ExitStack() as stack:
         machine = Machine(tmp_path / "quota", stack)
         goes_on_alone(machine)

@@ -122,7 +122,7 @@ def test_the_direct_sender_uses_its_connections_again_and_httpx_never_does(kind:
 @pytest.mark.parametrize(
     ("per_second", "again"), [(2.0, False), (10.0, False), (10.1, True), (None, True)]
 )
-def test_the_pace_chooses_who_sends(per_second: float | None, again: bool) -> None:
+def test_the_pace_chooses_the_sender(per_second: float | None, again: bool) -> None:
     async def main() -> int:
         async with serving(peer_answering) as server:
             station = RDStation(KEY, base_url=server.base_url)

@@ -169,7 +169,7 @@ def test_a_reset_before_a_whole_answer_leaves_a_doubt(kind: Kind, said: bytes) -
 
 
 @both
-def test_a_surplus_answer_is_nobodys(kind: Kind) -> None:
+def test_a_surplus_answer_belongs_to_no_row(kind: Kind) -> None:
     """The server answers the first request twice, and closes the connection instead of answering
     the second.
     """
@@ -199,9 +199,7 @@ def test_a_surplus_answer_is_nobodys(kind: Kind) -> None:
     assert asyncio.run(both_ends()) == [RECEIPT.decode(), "doubt"]
 
 
-def test_a_surplus_answer_that_comes_late_is_nobodys_where_each_request_has_its_connection() -> (
-    None
-):
+def test_a_late_surplus_answer_belongs_to_no_row_if_each_request_has_its_connection() -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
         connection = server.connections

@@ -29,13 +29,13 @@ from rdimport.sandbox.embedded import RunningSandbox
 
 TESTS = {
     "a worker is killed, or its machine": "failures: a_worker_is_killed_and_its_list_changes",
-    "a worker is killed while it puts": "killed: whoever_is_killed_between_two_effects",
+    "a worker is killed while it puts": "killed: a_kill_between_two_effects",
     "a worker is paused": "failures: a_worker_that_is_frozen_and_comes_back_claims_nothing_more",
     "a worker loses its connection to RD": "failures: a_worker_that_loses_the_way_to_rd",
     "the database is away, or": "failures: while_the_database_is_away_nothing_is_sent",
     "the database is away when": "failures: a_worker_that_starts_while_the_database_is_away",
     "two workers put in": "schedule: schedulers_that_see_one_moment_together_put_each_job_in_once",
-    "a person runs a job": "failures: a_person_who_runs_what_a_worker_is_at_is_told_so",
+    "a person runs a job": "failures: a_person_who_runs_a_job_that_a_worker_runs_is_told_so",
     "clocks apart": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
     "no worker at the moment": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
     "`rdimport.toml` changes": "failures: workers_whose_settings_differ_leave_each_other_the_jobs",
@@ -334,7 +334,7 @@ def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_no
     assert (office.of_client("lua"), office.of_client("acme")) == (ROWS, 0)
 
 
-def test_a_job_in_the_queue_goes_by_the_account_that_it_has_now(office: Office) -> None:
+def test_a_queued_job_runs_for_the_account_that_it_has_now(office: Office) -> None:
     """It was enqueued when its account had another name."""
     office.due(quota="4/s", clients=())
     office.server.do(
@@ -352,7 +352,7 @@ def test_a_job_in_the_queue_goes_by_the_account_that_it_has_now(office: Office) 
 
 @pytest.mark.waits
 @pytest.mark.parametrize("within", [b"AS jobs, w.slots FROM", b"procrastinate_workers w"])
-def test_an_outage_is_told_alike_whatever_notices_it_first(
+def test_an_outage_is_reported_alike_whatever_notices_it_first(
     office: Office, postgres: Server, within: bytes
 ) -> None:
     """The connection breaks during a query of the queue, after the ledger has answered."""
@@ -430,7 +430,7 @@ def test_what_a_worker_had_that_lost_its_way_to_the_database_goes_to_the_others(
     office.see_all_accounted_for(most_in_doubt=64)
 
 
-def test_a_person_who_runs_what_a_worker_is_at_is_told_so(office: Office) -> None:
+def test_a_person_who_runs_a_job_that_a_worker_runs_is_told_so(office: Office) -> None:
     worker = started(office)
     person = office.here("jobs", "run", "acme-fair")
     assert (person.code, "is in use" in person.out + person.err) == (75, True)
@@ -438,7 +438,7 @@ def test_a_person_who_runs_what_a_worker_is_at_is_told_so(office: Office) -> Non
     office.see_all_accounted_for(most_in_doubt=0)
 
 
-def test_a_run_that_stands_still_while_it_begins_keeps_no_other_account_waiting(
+def test_a_run_that_hangs_while_it_begins_keeps_no_other_account_waiting(
     office: Office,
 ) -> None:
     office.write_lists(5)

@@ -70,7 +70,7 @@ def nothing_goes_in(office: Office) -> Iterator[None]:
         pytest.param("jobs", "todo", "infinity", ["fleet", "resume", *CLIENTS], id="resumed"),
     ],
 )
-def test_whoever_is_killed_between_two_effects_loses_no_job(
+def test_a_kill_between_two_effects_loses_no_job(
     office: Office, place: str | None, status: str | None, at: str | None, words: list[str]
 ) -> None:
     if place is not None:  # due jobs are in the queue already

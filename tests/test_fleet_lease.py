@@ -91,7 +91,7 @@ def shared(postgres: Server) -> Iterator[Shared]:
         yield one
 
 
-def test_whoever_comes_next_goes_on_at_the_same_pace_in_the_same_window(shared: Shared) -> None:
+def test_the_next_holder_continues_at_the_same_pace_in_the_same_window(shared: Shared) -> None:
     first, now = shared.pacer(), shared.clock.monotonic
     for second in range(1, 31):  # other clients make two thirds of the requests
         shared.clock.move(1.0)
@@ -107,7 +107,7 @@ def test_whoever_comes_next_goes_on_at_the_same_pace_in_the_same_window(shared: 
     assert successor.interval == first.interval
 
 
-def test_a_pause_counts_for_whoever_comes_next_however_the_first_one_ended(shared: Shared) -> None:
+def test_a_pause_counts_for_the_next_holder_however_the_first_one_ended(shared: Shared) -> None:
     first, now = shared.pacer(), shared.clock.monotonic
     before = shared.kept()
     first.on_quota_exceeded(now(), 40.0, blind=False)
@@ -136,7 +136,7 @@ def test_a_slot_of_which_nothing_is_known_counts_as_used(
         pytest.param("lua", 20.0, 10, id="of another account"),
     ],
 )
-def test_a_slot_that_the_one_before_did_not_use_is_used(
+def test_a_slot_that_the_previous_holder_did_not_use_is_used(
     shared: Shared, of: str, ago: float, next_: float
 ) -> None:
     slow, now = Quota(6, 60.0), shared.clock.monotonic()

@@ -44,7 +44,9 @@ STOPPED = ExitCode.STOPPED
         (JobEnd(ExitCode.NOTHING_SENT, error=LedgerDamagedError("bad")), Next.REST, None),
     ],
 )
-def test_what_follows_an_end(end: JobEnd, next_: Next, at: datetime | None) -> None:
+def test_how_a_job_ended_decides_what_follows(
+    end: JobEnd, next_: Next, at: datetime | None
+) -> None:
     assert following(end, NOW) == (next_, at)
 
 
@@ -54,7 +56,7 @@ def test_what_was_taken_from_a_worker_goes_on_at_once_elsewhere() -> None:
     assert following(JobEnd(ExitCode.DONE), NOW, taken_away=True).next is Next.NOBODY
 
 
-def test_a_moment_that_nobody_saw_counts_for_an_hour() -> None:
+def test_a_tick_that_no_worker_saw_counts_for_an_hour() -> None:
     here = NOW.astimezone()
     every = f"{(here - timedelta(minutes=10)).minute} {(here - timedelta(minutes=10)).hour} * * *"
     assert last_tick(every, NOW) == NOW - timedelta(minutes=10)

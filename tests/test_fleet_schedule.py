@@ -89,7 +89,7 @@ def test_schedulers_that_see_one_moment_together_put_each_job_in_once(
     play(story)
 
 
-def test_what_waited_for_its_time_comes_before_what_was_put_in_later(
+def test_a_scheduled_job_comes_before_jobs_enqueued_later(
     play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
 ) -> None:
     """A job that is always passed over would never begin if others are always waiting."""

@@ -9,7 +9,7 @@ from rdimport.core.stop import StopReason
 from rdimport.delivery.stopping import StopRequest
 from rdimport.fleet.starting import Place, Starts
 
-PATIENCE = 20.0
+TIMEOUT = 20.0
 
 
 class Run:
@@ -27,7 +27,7 @@ class Run:
             await self.over.wait()
 
     async def place(self) -> Place:
-        found = await asyncio.wait_for(self.has_place, PATIENCE)
+        found = await asyncio.wait_for(self.has_place, TIMEOUT)
         assert found is not None
         return found
 
@@ -64,7 +64,7 @@ def test_a_run_that_sends_takes_its_place_once_more_to_end() -> None:
         await asyncio.sleep(0)
         assert not ending.done()
         await two.end()
-        await asyncio.wait_for(ending, PATIENCE)
+        await asyncio.wait_for(ending, TIMEOUT)
         three = Run(starts)
         await asyncio.sleep(0)
         assert not three.has_place.done()
@@ -92,7 +92,7 @@ def test_a_place_that_lapsed_is_not_given_twice() -> None:
         free = asyncio.Semaphore(1)
         place = Place(free, 0.01)
         await place.taken()
-        await asyncio.wait_for(free.acquire(), PATIENCE)
+        await asyncio.wait_for(free.acquire(), TIMEOUT)
         place.left()
         assert free.locked()
 
@@ -105,7 +105,7 @@ def test_a_run_that_is_to_stop_before_it_has_a_place_gets_none_at_once() -> None
         one, two, three = (Run(starts) for _ in range(3))
         await one.place()
         two.stop.stop(StopReason.SIGNAL)
-        assert await asyncio.wait_for(two.has_place, PATIENCE) is None
+        assert await asyncio.wait_for(two.has_place, TIMEOUT) is None
         await two.end()
         await one.end()
         await three.place()

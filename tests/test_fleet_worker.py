@@ -109,7 +109,7 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
     assert at.box.counts()["throttled"] == 0
 
 
-def test_what_a_dead_worker_had_goes_to_whoever_has_least_and_nothing_else_moves(
+def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
     office: Callable[[str, int], Office],
 ) -> None:
     at = office("4/s", 400)

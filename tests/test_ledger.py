@@ -174,7 +174,7 @@ def test_no_more_rows_are_ever_noted_as_on_their_way_than_may_be_open(
     assert 1 <= max(noted) <= open_at_once
 
 
-def test_a_run_that_is_not_there_is_told(tmp_path: Path) -> None:
+def test_a_run_that_does_not_exist_is_reported(tmp_path: Path) -> None:
     with sqlite_ledger(tmp_path) as ledger, pytest.raises(UsageError, match="no run nowhere"):
         ledger.run("nowhere")
 
@@ -230,7 +230,7 @@ def test_the_lock_is_of_one_account_and_free_again_when_its_holder_is_done(tmp_p
 
 
 @pytest.mark.parametrize("spoilt", [False, True])
-def test_who_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_written(
+def test_a_run_that_meets_a_purge_is_told_to_come_later_though_the_ledger_cannot_be_written(
     tmp_path: Path, *, spoilt: bool
 ) -> None:
     with sqlite_ledger(tmp_path):
@@ -346,7 +346,7 @@ def test_the_last_result_that_comes_alone_is_written_before_the_journal_closes(
         assert on_its_way(tmp_path) == set()
 
 
-def test_who_is_cancelled_while_a_row_is_noted_is_told_so_once_it_is(
+def test_a_cancellation_while_a_row_is_noted_is_raised_once_it_is_noted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def scenario(run: Run) -> None:

@@ -87,7 +87,9 @@ def test_a_claim_that_was_committed_after_the_take_over_is_in_doubt_for_the_next
     assert states(url)[1] == schema.ACCEPTED
 
 
-def test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt(url: str) -> None:
+def test_a_run_that_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt(
+    url: str,
+) -> None:
     first = worker(url)
     first.claim(range(4))
     second = worker(url)
@@ -105,7 +107,7 @@ def test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt(url
     assert second.claim([2]) == [2]
 
 
-def test_another_run_of_the_same_turn_leaves_alone_what_is_on_its_way(url: str) -> None:
+def test_another_run_of_the_same_lease_leaves_alone_what_is_in_flight(url: str) -> None:
     first = worker(url)
     first.claim([1])
     worker(url, first.lease)
@@ -214,7 +216,7 @@ def test_a_write_that_comes_late_from_a_broken_connection_claims_and_counts_noth
     assert found == [(1, 2)]
 
 
-def test_a_server_that_says_nothing_is_not_waited_for_without_end(
+def test_an_unresponsive_server_is_not_waited_for_without_end(
     postgres: Server, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with cable(postgres.port) as line:

@@ -121,7 +121,7 @@ def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
 
 
 @pytest.mark.parametrize("facts", ["no facts", "7", "{}"])
-def test_no_command_calls_a_damaged_ledger_right(facts: str, ready: Desk) -> None:
+def test_every_command_reports_a_damaged_ledger(facts: str, ready: Desk) -> None:
     ready.here(*RUN)
     change(ready, f"UPDATE run SET facts = '{facts}'")  # noqa: S608
     for words in (("status",), ("report",)):

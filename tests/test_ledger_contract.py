@@ -211,7 +211,7 @@ def test_what_one_account_has_on_its_way_is_no_doubt_for_another(
         assert here.counts()[State.ACCEPTED] == 1
 
 
-def test_an_account_is_had_by_one_process_which_the_others_are_told(place: Place) -> None:
+def test_an_account_is_held_by_one_process_and_the_others_are_told_which(place: Place) -> None:
     store = place.store
     with store.open() as ledger, begun(place, ledger):
         assert store.is_held("ACME ")
@@ -228,7 +228,7 @@ def test_an_account_is_had_by_one_process_which_the_others_are_told(place: Place
 
 
 @pytest.mark.parametrize("account", ["acme", "an account that nobody has seen before"])
-def test_while_runs_are_kept_away_none_begins_not_even_of_a_new_account(
+def test_while_runs_are_blocked_none_begins_not_even_of_a_new_account(
     place: Place, account: str
 ) -> None:
     with place.store.open(), place.store.hold("acme"):
@@ -243,7 +243,7 @@ def test_while_runs_are_kept_away_none_begins_not_even_of_a_new_account(
         assert not free
 
 
-def test_runs_of_new_accounts_and_who_keeps_runs_away_are_never_at_work_together(
+def test_runs_of_new_accounts_and_a_block_of_runs_exclude_each_other(
     place: Place,
 ) -> None:
     with place.store.open():
@@ -451,7 +451,7 @@ def test_an_account_with_another_name_knows_its_conversions(place: Place, ledger
         assert states(ledger, run, [0, 5]) == {0: "accepted"}
 
 
-def test_doubt_becomes_knowledge(place: Place, ledger: Ledger) -> None:
+def test_doubt_is_settled_by_evidence(place: Place, ledger: Ledger) -> None:
     proof = Problem("proved.webhook", detail="2026-11-28T12:00:01+00:00 webhook")
     with begun(place, ledger) as run:
         run.note_names(Names(("email",), "Feira", {"Feira": 2}, {}))
@@ -521,7 +521,9 @@ def test_a_proof_is_one_for_later_runs_that_listed_the_row_and_for_no_other(
     assert ledger.looked_through().wrong == []
 
 
-def test_who_changes_how_conversions_are_told_apart_is_told(place: Place, ledger: Ledger) -> None:
+def test_a_change_of_how_conversions_are_told_apart_is_reported(
+    place: Place, ledger: Ledger
+) -> None:
     with begun(place, ledger) as run:
         run.note_names(Names(("email",), "Feira", {"Feira": 1}, {}))
         assert run.unrecognised() == []

@@ -167,7 +167,7 @@ def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
     assert len(arrived(box)) >= ROWS - last.summary["uncertain"]
 
 
-def test_a_run_that_stands_still_keeps_its_account_though_the_lock_file_is_gone(
+def test_a_stopped_run_keeps_its_account_though_the_lock_file_is_gone(
     ready: Desk, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
@@ -253,7 +253,7 @@ def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSand
     assert len(arrived(box)) >= ROWS - done.summary["uncertain"]
 
 
-def test_an_older_copy_is_told_what_it_does_not_know_before_anybody_is_sent_again(
+def test_an_older_copy_is_reported_with_what_it_lacks_before_anybody_is_sent_again(
     ready: Desk, box: RunningSandbox
 ) -> None:
     """Backup and restore, as in docs/ledger.md."""

@@ -49,7 +49,7 @@ MUTANTS = {
         "CLAIM",
         TURN,
         "CROSS JOIN (SELECT %(epoch)s::bigint AS epoch) l",
-        claims.test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
+        claims.test_a_run_that_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
     ),
     "an end that revives another attempt": Mutant(
         "WRITE REVERT",
@@ -61,13 +61,13 @@ MUTANTS = {
         "RECOVER",
         "AND c.epoch < %(epoch)s",
         "AND %(epoch)s > 0",
-        claims.test_another_run_of_the_same_turn_leaves_alone_what_is_on_its_way,
+        claims.test_another_run_of_the_same_lease_leaves_alone_what_is_in_flight,
     ),
     "rows in flight that are not noted": Mutant(
         "WRITE",
         "flying = %(flying)s,",
         "flying = '',",
-        claims.test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
+        claims.test_a_run_that_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
     ),
     "late claims that stay unseen": Mutant(
         "DOUBT_LATE",

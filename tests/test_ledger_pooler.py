@@ -60,7 +60,7 @@ def test_the_queue_says_that_a_pooler_is_not_enough_for_it(
         claims.test_of_four_that_want_the_same_rows_again_at_once_one_gets_each,
         claims.test_a_row_that_changed_since_the_plan_looked_is_not_sent,
         claims.test_a_claim_that_was_committed_after_the_take_over_is_in_doubt_for_the_next,
-        claims.test_who_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
+        claims.test_a_run_that_was_taken_over_claims_nothing_and_its_late_answers_settle_doubt,
         claims.test_evidence_of_an_earlier_attempt_says_nothing_of_a_later_one,
         claims.test_a_refusal_does_not_undo_that_a_conversion_arrived,
     ],

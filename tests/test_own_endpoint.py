@@ -148,7 +148,7 @@ def test_a_repeat_that_is_turned_away_leaves_its_row_in_doubt(tmp_path: Path) ->
     "address",
     [BASE_URL, "https://API.RD.services./", "https://rd.services", "https://x.rd.services"],
 )
-def test_of_rd_itself_nobody_knows_that(address: str, known: dict[str, object]) -> None:
+def test_rd_itself_takes_no_such_rules(address: str, known: dict[str, object]) -> None:
     with pytest.raises(UsageError, match="endpoint of your own"):
         RDStation(KEY, base_url=address, **known)  # type: ignore[arg-type]
     with suppress(UsageError):

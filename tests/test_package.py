@@ -129,7 +129,7 @@ def test_the_installed_wheel_works_without_the_checkout(installed: Path, tmp_pat
     assert "1 linha" in done.stdout + done.stderr
 
 
-def test_the_constraints_of_who_reads_no_hashes_are_those_of_the_lock_file() -> None:
+def test_the_constraints_without_hashes_are_those_of_the_lock_file() -> None:
     locked = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     named = [line.removesuffix("\\").rstrip() for line in locked if "==" in line]
     told = (ROOT / "constraints.txt").read_text("utf-8").splitlines()

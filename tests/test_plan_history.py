@@ -171,7 +171,7 @@ def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(de
     assert counts(desk.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
 
 
-def test_runs_between_do_not_make_a_wish_to_send_again_a_new_one(desk: Desk) -> None:
+def test_runs_in_between_do_not_make_a_resend_request_a_new_one(desk: Desk) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]
     desk.run(*rows)
     desk.arrived()
@@ -187,7 +187,7 @@ def test_runs_between_do_not_make_a_wish_to_send_again_a_new_one(desk: Desk) -> 
     assert len(desk.arrived()) == 6
 
 
-def test_who_was_refused_when_sent_again_is_not_tried_once_more_for_the_same_wish(
+def test_a_row_refused_when_resent_is_not_tried_again_for_the_same_request(
     desk: Desk,
 ) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(3)]

@@ -83,7 +83,7 @@ def test_what_every_row_needs_cannot_be_dropped(more: str, field: str) -> None:
         Mapping.parse(text)
 
 
-def test_row_is_what_happens_anyway() -> None:
+def test_the_value_row_is_the_default() -> None:
     mapping = Mapping.parse(MAPPING.replace("drop", "row"))
     assert (mapping.dropped, json.loads(mapping.model_dump_json())["invalid"]) == (
         frozenset(),

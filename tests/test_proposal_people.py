@@ -113,7 +113,7 @@ def test_a_list_of_one_person_a_row_is_read_as_one(headings: str) -> None:
 @pytest.mark.parametrize(
     "headings", ["Aluno;Responsável;E-mail;Telefone", "Filho;Mãe;E-mail", "Nome da mãe;E-mail;Nome"]
 )
-def test_a_name_that_is_not_surely_that_of_the_email_is_left_out_and_said(headings: str) -> None:
+def test_a_name_that_is_not_certainly_the_emails_is_left_out_and_reported(headings: str) -> None:
     proposal = proposed(headings)
     names = set(fields(proposal)) & {"Aluno", "Responsável", "Filho", "Mãe", "Nome da mãe"}
     assert names == set()

@@ -78,7 +78,7 @@ def test_an_error_type_that_rd_invents_later_is_told_in_its_own_words() -> None:
         assert remedy(new.code, lang)
 
 
-def test_a_code_of_nobody_speaks_for_itself() -> None:
+def test_an_unknown_code_is_shown_as_it_is() -> None:
     assert explain(Problem("odd.thing")) == "odd.thing"
     assert reason("odd.thing", "pt-BR") is None
     assert remedy("odd.thing") == ""
@@ -94,7 +94,7 @@ def test_values_from_the_file_are_text_and_no_format() -> None:
 
 
 @pytest.mark.parametrize("key", Detail)
-def test_what_befell_a_request_on_its_way_is_told_in_the_readers_language(key: str) -> None:
+def test_what_happened_to_a_request_is_told_in_the_readers_language(key: str) -> None:
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
     assert english.startswith("the row was sent and no response came")

@@ -41,7 +41,7 @@ def test_options_survive_the_way_to_the_other_process() -> None:
     assert SandboxOptions.from_json(options.to_json()) == options
 
 
-def test_without_arguments_the_command_has_the_options_of_nobody() -> None:
+def test_without_arguments_the_command_has_the_default_options() -> None:
     parser = ArgumentParser()
     add_arguments(parser)
     assert options_from(parser.parse_args([])) == SandboxOptions()

@@ -514,7 +514,7 @@ def test_calls_that_are_received_settle_the_rows_of_a_run(
     assert Path(done.summary["file"]).stat().st_mode & 0o77 == 0
 
 
-def test_only_who_knows_the_secret_is_heard_and_what_was_heard_is_on_the_disk(
+def test_only_callers_with_the_secret_are_accepted_and_accepted_calls_are_on_the_disk(
     doubtful: Desk,
 ) -> None:
     before = counts(doubtful)
@@ -567,7 +567,7 @@ def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful
 
 
 @pytest.mark.waits
-def test_clients_that_say_nothing_keep_no_call_out(desk: Desk) -> None:
+def test_silent_clients_keep_no_call_out(desk: Desk) -> None:
     with listening(desk) as (url, _), ExitStack() as silent:
         place = httpx.URL(url)
         for number in range(300):
@@ -616,7 +616,7 @@ def test_a_call_that_does_not_fit_on_the_disk_spoils_no_later_one(desk: Desk) ->
     assert len(heard) == answers.count(200) + 1
 
 
-def test_whom_forget_erases_is_gone_from_the_received_calls_too(doubtful: Desk) -> None:
+def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful: Desk) -> None:
     with listening(doubtful) as (url, process):
         assert posted(url, json.dumps(call(1)).encode()) == 200
         assert posted(url, json.dumps(call(2)).encode()) == 200

@@ -52,7 +52,7 @@ def test_a_killed_test_run_leaves_no_server_and_no_command_behind(tmp_path: Path
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="nobody can ask a pipe there")
-def test_nobody_waits_without_end_for_a_process_that_says_nothing_and_does_not_end(
+def test_waiting_for_a_silent_process_that_does_not_end_times_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     words = [sys.executable, "-c", "import threading; threading.Event().wait()  # idle"]
@@ -70,7 +70,7 @@ def test_nobody_waits_without_end_for_a_process_that_says_nothing_and_does_not_e
         silent.kill()
 
 
-def test_nobody_waits_without_end_for_a_thread_or_a_result(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_waiting_for_a_thread_or_a_result_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     over = threading.Event()
     thread = threading.Thread(target=over.wait, name="idle")
     thread.start()

@@ -36,7 +36,7 @@ from support.processes import ending_with_us
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
-PATIENCE: Final = 300.0
+TIMEOUT: Final = 300.0
 PERILS: Final = (
     "killed",
     "frozen",
@@ -191,7 +191,7 @@ class Fleet:
             )
 
     def do(self, *args: str) -> int:
-        return self._start(self.url, *args).wait(PATIENCE)
+        return self._start(self.url, *args).wait(TIMEOUT)
 
     def start_worker(self) -> None:
         line = self.stack.enter_context(cable(self.server.port))
@@ -228,7 +228,7 @@ class Fleet:
             one.line.unplug()
             one.back_at = now + chance.uniform(1, 40)
         if what in ("killed", "drained"):
-            one.process.wait(PATIENCE)
+            one.process.wait(TIMEOUT)
             self.workers.remove(one)
             self.start_worker()
 

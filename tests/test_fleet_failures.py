@@ -1,6 +1,6 @@
 """What fails, and what a person sees: a test for each line of the table in docs/fleet.md.
 
-The clocks (line "clocks apart") are the database's by construction: no statement of a lease has a
+The clocks (line "clocks differ") are the database's by construction: no statement of a lease has a
 time of the machine in it (tests/test_fleet_lease.py).
 """
 
@@ -32,12 +32,12 @@ TESTS = {
     "a worker is killed while it puts": "killed: a_kill_between_two_effects",
     "a worker is paused": "failures: a_worker_that_is_frozen_and_comes_back_claims_nothing_more",
     "a worker loses its connection to RD": "failures: a_worker_that_loses_the_way_to_rd",
-    "the database is away, or": "failures: while_the_database_is_away_nothing_is_sent",
-    "the database is away when": "failures: a_worker_that_starts_while_the_database_is_away",
-    "two workers put in": "schedule: schedulers_that_see_one_moment_together_put_each_job_in_once",
+    "the database is unreachable, for": "failures: while_the_database_is_away_nothing_is_sent",
+    "the database is unreachable when": "failures: a_worker_that_starts_while_the_database_is_away",
+    "two workers put due jobs": "schedule: schedulers_that_see_one_moment_together_put_each_job",
     "a person runs a job": "failures: a_person_who_runs_a_job_that_a_worker_runs_is_told_so",
-    "clocks apart": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
-    "no worker at the moment": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
+    "clocks differ": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
+    "no worker is running": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
     "`rdimport.toml` changes": "failures: workers_whose_settings_differ_leave_each_other_the_jobs",
     "the list changed": "failures: a_worker_is_killed_and_its_list_changes_before_another_one",
     "one account's key is revoked": "failures: one_accounts_key_is_revoked_and_the_others_go_on",

@@ -35,8 +35,8 @@ TESTS = {
         "claims: a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once"
     ),
     "the same, for longer": "failures: an_unresponsive_database_ends_the_run",
-    "a commit's answer is lost": "claims: a_lost_answer_or_a_lost_claim_leaves_each_row_sent_once",
-    "the database says nothing": "failures: an_unresponsive_database_ends_the_run",
+    "a commit's response is lost": "claims: a_lost_answer_or_a_lost_claim_leaves_each_row_sent",
+    "the database does not respond": "failures: an_unresponsive_database_ends_the_run",
     "a commit is cancelled": "claims: a_commit_that_a_standby_did_not_confirm_lets_no_row_leave",
     "the database's server is killed": (
         "claims: what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_on"

@@ -78,7 +78,7 @@ _SHORT: Final = 10 * LONG
 
 async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> RunResult:
     """Import lists according to `options`; raises what `api.run_async` documents."""
-    _see_what_can_be_known(lists, options)
+    _check_early(lists, options)
     stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
         _listen(options, stop_request, stack)
@@ -98,7 +98,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         sender = partial(load_ahead, *libraries(options.transport, options.to.base_url, per_second))
         spool = stack.enter_context(Spool(options.state_dir, begins=sender))
         index = stack.enter_context(Index(options.state_dir))
-        _see_that_nobody_comes_back(ledger, options)
+        _refuse_lost_run(ledger, options)
         run = _begin(ledger, lock, options, mapping, lists.names)
         corrections = Corrections(mapping, ledger, run.destination)
         planner = _planner(
@@ -118,7 +118,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
     )
 
 
-def _see_what_can_be_known(lists: Opened, options: RunOptions) -> None:
+def _check_early(lists: Opened, options: RunOptions) -> None:
     """Raise the errors that can be known before the ledger is opened."""
     refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
@@ -157,7 +157,7 @@ async def _import(
         plan = await _in_thread(make, stop_request)
         end = End(stop_request.reason, read=not stop_request.is_set())
         if end.read:
-            _see_that_it_may_send(plan, run, options)
+            _confirm_sending(plan, run, options)
             spent = options.clock.monotonic() - started
             end = await _send(plan, run, options, stop_request, spent)
         summary = await _in_thread(partial(finish, run, options, end), stop_request)
@@ -172,7 +172,7 @@ async def _import(
     return end, summary, seen
 
 
-def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
+def _refuse_lost_run(ledger: Ledger, options: RunOptions) -> None:
     """Raise LedgerBusyError if a process that was lost recently may still send the uncertain rows
     that are to be resent.
     """
@@ -199,7 +199,7 @@ def _see_that_nobody_comes_back(ledger: Ledger, options: RunOptions) -> None:
         )
 
 
-def _see_that_it_may_send(plan: Plan, run: Run, options: RunOptions) -> None:
+def _confirm_sending(plan: Plan, run: Run, options: RunOptions) -> None:
     """Raise UsageError if the user has to decide first."""
     refuse_unrecognised([] if options.new_identity else run.unrecognised())
     if not options.sandbox:

@@ -30,7 +30,7 @@ def agreed(args: RunArguments, key: str, leaving: Departure) -> bool:
     words = Words(args.lang)
     with suppress(OutputError):  # nobody is reading, so nobody can answer
         say(_lines(leaving, key, words), sys.stderr)
-    if not (leaving.first and leaving.rows and may_ask(args) and _person_is_there()):
+    if not (leaving.first and leaving.rows and may_ask(args) and _is_interactive()):
         return True
     return _yes(words("real.ask"))
 
@@ -58,7 +58,7 @@ def _lines(leaving: Departure, key: str, words: Words) -> Iterator[str]:
         yield from wrapped(words("real.first", ledger=leaving.ledger))
 
 
-def _person_is_there() -> bool:
+def _is_interactive() -> bool:
     """Whether standard input and error are a terminal with this process in the foreground."""
     try:
         if not (sys.stdin.isatty() and sys.stderr.isatty()):

@@ -80,7 +80,7 @@ def put_away(
     `name`, the run's name, is added to the file name. Returns the new path, None if it stayed.
     """
     folder = folders.done if code is ExitCode.DONE else None
-    if _is_its_fault(code, error):
+    if _is_list_at_fault(code, error):
         folder = folders.failed
     if folder is None or not taken.is_still_there():
         return None
@@ -96,7 +96,7 @@ def put_away(
     return target
 
 
-def _is_its_fault(code: ExitCode, error: RdimportError | None) -> bool:
+def _is_list_at_fault(code: ExitCode, error: RdimportError | None) -> bool:
     """Whether the list is at fault, not the key, the mapping or the server."""
     if code is ExitCode.FAILED_ROWS:
         return True

@@ -91,7 +91,7 @@ def _as_json(settings: Settings, job: str) -> dict[str, Any]:
 
 def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
     """Check each job as it would run tonight, without sending."""
-    looks = [_looked_at(settings, job) for job in chosen]
+    looks = [_check_job(settings, job) for job in chosen]
     if args.json:
         jobs = [_as_json(settings, look.job) | look.as_json() for look in looks]
         say_json({"jobs": jobs})
@@ -100,18 +100,20 @@ def _check(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> in
     return worst([look.code for look in looks])
 
 
-def _looked_at(settings: Settings, job: str) -> screen.Look:
+def _check_job(settings: Settings, job: str) -> screen.Look:
     """Check a job; the lists of an inbox one by one, as they are imported."""
     args, entry = arguments(settings, job), settings.jobs[job]
     if not (entry.move_done or entry.move_failed):
-        return _look(settings, job, args)
+        return _check_lists(settings, job, args)
     try:
         waiting = list(inbox.waiting([settings.path(file) for file in entry.files]))
     except SourceError:  # its folder may not be listed: a check of all its files reports that
-        return _look(settings, job, args)
-    looks = [_look(settings, job, values.replace(args, files=(str(one.path),))) for one in waiting]
+        return _check_lists(settings, job, args)
+    looks = [
+        _check_lists(settings, job, values.replace(args, files=(str(one.path),))) for one in waiting
+    ]
     if not looks:
-        return _look_without_list(settings, job, args)
+        return _check_without_list(settings, job, args)
     return replace(
         looks[0],
         code=worst([look.code for look in looks]),
@@ -132,7 +134,7 @@ def _ready(settings: Settings, job: str, args: RunArguments) -> RDStation:
     return station(settings, job, args)
 
 
-def _look_without_list(settings: Settings, job: str, args: RunArguments) -> screen.Look:
+def _check_without_list(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     """Check the key and the mapping of a job whose inbox is empty."""
     from rdimport.mapping import Mapping  # noqa: PLC0415  it costs polars
 
@@ -145,7 +147,7 @@ def _look_without_list(settings: Settings, job: str, args: RunArguments) -> scre
     return look(ExitCode.DONE, trouble=_("No list was waiting."))
 
 
-def _look(settings: Settings, job: str, args: RunArguments) -> screen.Look:
+def _check_lists(settings: Settings, job: str, args: RunArguments) -> screen.Look:
     look = partial(screen.Look, job, settings.account_of(job)[0], tuple(effective(settings, job)))
     try:
         done = one_run.check(args, args.mapping, _ready(settings, job, args))

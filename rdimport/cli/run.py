@@ -32,7 +32,7 @@ def execute(args: RunArguments) -> int:
         try:
             to = resolve.destination(args, stack)
             log = resolve.log_file(args, stack)
-            _see_what_is_there(args, to)
+            _check_inputs(args, to)
             return _import(args, to, stack, log)
         except RdimportError as error:
             note_attempt(args, error, started)
@@ -44,7 +44,7 @@ def execute(args: RunArguments) -> int:
             raise
 
 
-def _see_what_is_there(args: RunArguments, to: RDStation) -> None:
+def _check_inputs(args: RunArguments, to: RDStation) -> None:
     """Raise the first error: a missing list or mapping, no quota, a missing key."""
     try:
         to.credentials()

@@ -99,7 +99,7 @@ class SendHistory:
     @property
     def is_empty(self) -> bool:
         """Whether nothing was ever sent to the destination."""
-        return self.known is _nothing
+        return self.known is _no_matches
 
     def identities(self, texts: pl.Series) -> pl.Series:
         """The `IDENTITY` of rows, from the texts that make them the same conversion."""
@@ -258,7 +258,7 @@ def history_of(
     a complete list of conversions lacks it.
     """
     absent = Absence(ledger, destination) if not_proved else None
-    known = _nothing if ledger.is_new(destination) else partial(ledger.known, destination)
+    known = _no_matches if ledger.is_new(destination) else partial(ledger.known, destination)
     of_0_1 = ledger.knows_of_0_1(destination)
     changes = mapping.on_change == "send"
     return SendHistory(
@@ -330,14 +330,14 @@ def _key_of(to: Destination, ledger: Ledger) -> bytes | None:
 
 def no_history(resend: frozenset[State], mapping: Mapping) -> SendHistory:
     """The history before the first run."""
-    return EmptyHistory(_nobody, _nothing, resend, mapping.on_change == "send")
+    return EmptyHistory(_no_hashes, _no_matches, resend, mapping.on_change == "send")
 
 
-def _nothing(_: pl.Series) -> pl.DataFrame:
+def _no_matches(_: pl.Series) -> pl.DataFrame:
     """An empty lookup result."""
     return pl.DataFrame(schema=KNOWN)
 
 
-def _nobody(texts: Sequence[str], _: int) -> list[bytes]:
+def _no_hashes(texts: Sequence[str], _: int) -> list[bytes]:
     """No hashes: nothing was sent before."""
     return [b""] * len(texts)

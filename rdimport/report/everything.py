@@ -45,7 +45,7 @@ def write(
             ),
             _("Report files written before stay as they are."),
         )
-    _see_that_nobody_corrects_it(folder)
+    _refuse_corrected(folder)
     with run.snapshot():
         begin("counting", 0)
         data = load_report_data(run, folder)
@@ -54,11 +54,11 @@ def write(
         written = [
             failures_csv.write(run, folder / failures_csv.FILE_NAME, lang, advance, data.reread)
         ]
-        _note_that_it_is_ours(folder)
+        _touch_summary(folder)
         begin(sheets.FILE_NAME, failed)
         book = folder / sheets.FILE_NAME
         written += [sheets.write(run, book, data, lang, begin=begin, advance=advance)]
-        _note_that_it_is_ours(folder)
+        _touch_summary(folder)
     if any(rows != failed for rows in written):
         raise Bug(f"run {run.name}: {failed} failed rows counted, but {written} written")
     begin(page.FILE_NAME, 0)
@@ -67,7 +67,7 @@ def write(
     return data.summary
 
 
-def _note_that_it_is_ours(folder: Path) -> None:
+def _touch_summary(folder: Path) -> None:
     """Date an earlier summary like the file of failures that was just replaced: if this process is
     killed now, the file does not look corrected.
     """
@@ -75,7 +75,7 @@ def _note_that_it_is_ours(folder: Path) -> None:
         os.utime(folder / summary.FILE_NAME)
 
 
-def _see_that_nobody_corrects_it(folder: Path) -> None:
+def _refuse_corrected(folder: Path) -> None:
     """Raise ReportError if a file of failures was changed after the report was written."""
     try:
         written = (folder / summary.FILE_NAME).stat().st_mtime

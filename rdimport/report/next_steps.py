@@ -55,9 +55,9 @@ def steps(summary: RunEnd | RunSummary, words: Words, *, near: bool = False) -> 
     typed = _Typed(summary, near=near)
     if not summary.read_to_end:
         unread = words.counted("next.unread", sum(summary.counts.values()))
-        yield _go_on(unread, typed, words)
+        yield _continue(unread, typed, words)
     elif summary.counts[State.PENDING]:
-        yield _go_on(words("next.pending"), typed, words)
+        yield _continue(words("next.pending"), typed, words)
     if summary.counts[State.INVALID] or summary.counts[State.REFUSED]:
         yield Step(words("next.failures"), typed.failures())
     if summary.counts[State.UNCERTAIN] and summary.sandbox:
@@ -76,7 +76,7 @@ def _done(summary: RunEnd | RunSummary) -> str:
     return "next.sandbox_done" if summary.sandbox else "next.done"
 
 
-def _go_on(sentence: str, typed: _Typed, words: Words) -> Step:
+def _continue(sentence: str, typed: _Typed, words: Words) -> Step:
     """Import the rest of the same list."""
     if typed.summary.sandbox:
         return Step(words("next.sandbox"), joined(["rdimport", "sandbox", "--new-key", "test"]))

@@ -293,11 +293,11 @@ def matching(pattern: str) -> list[str]:
     """
     found = sorted(glob.glob(pattern, recursive=True))  # noqa: PTH207  ** and ~
     if not found:
-        _see_folders(pattern)
+        _refuse_unlisted(pattern)
     return [name for name in found if is_file(Path(name)) and not is_of_office(Path(name).name)]
 
 
-def _see_folders(pattern: str) -> None:
+def _refuse_unlisted(pattern: str) -> None:
     """Raise SourceError if a folder in which a pattern's files would be may not be listed."""
     while glob.has_magic(pattern):
         pattern = os.path.dirname(pattern)  # noqa: PTH120  as glob does

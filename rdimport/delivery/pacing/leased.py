@@ -35,8 +35,8 @@ class LeasedPacer(EvenPacer):
         super().__init__(quota)
         self._held = held
         if held.left is not None:
-            self._go_on(quota, held.left, clock())
-        held.keep(lambda: _kept(self.state, clock()), lost)
+            self._continue(quota, held.left, clock())
+        held.keep(lambda: _packed(self.state, clock()), lost)
 
     def hold(self, now: float, seconds: float) -> None:
         """Pause for `seconds`; the pause also binds the next holder."""
@@ -44,11 +44,11 @@ class LeasedPacer(EvenPacer):
         if seconds >= _WORTH_KEEPING:
             self._held.keep_now()
 
-    def _go_on(self, quota: Quota, left: LeftPace, now: float) -> None:
+    def _continue(self, quota: Quota, left: LeftPace, now: float) -> None:
         """Continue a stored pace, `left`. Unknown use counts as used; of an old pace, only the next
         slot counts.
         """
-        state = _found(left.kept, now - left.ago)
+        state = _unpacked(left.kept, now - left.ago)
         if left.ago > 2 * quota.seconds:
             ends = state.held_until if state else now
             self.state = QuotaState(held_until=min(ends, now + quota.seconds))
@@ -64,13 +64,13 @@ class LeasedPacer(EvenPacer):
             state.next = min(state.next, now + quota.seconds)
 
 
-def _kept(state: QuotaState, now: float) -> bytes:
+def _packed(state: QuotaState, now: float) -> bytes:
     """The state as bytes, with times relative to now."""
     values = zip(_NAMES, _VALUES(state), strict=True)
     return _FORM.pack(_KIND, *(value - now if name in _TIMES else value for name, value in values))
 
 
-def _found(kept: bytes, then: float) -> QuotaState | None:
+def _unpacked(kept: bytes, then: float) -> QuotaState | None:
     """The stored state; None if another release stored it."""
     if len(kept) != _FORM.size or not kept.startswith(_KIND):
         return None

@@ -205,9 +205,9 @@ class Connection(asyncio.Protocol):
         return step, TransportError("ReadTimeout", f"nothing came for {timeouts.read:g} seconds")
 
     def _look_at(self, when: float) -> None:
-        self._timer = self._loop.call_at(when, self._look)
+        self._timer = self._loop.call_at(when, self._on_timer)
 
-    def _look(self) -> None:
+    def _on_timer(self) -> None:
         """Timer callback. One timer serves many requests: it is set again unless the timeout has
         expired.
         """

@@ -94,7 +94,7 @@ class RDStation:
     ) -> None:
         given = {name: value for name, value in locals().items() if name != "self"}
         see(RDStation.__init__.__annotations__, given)
-        _see_key(api_key)
+        _check_key(api_key)
         self._api_key = api_key
         if api_key and len(api_key) >= SHORTEST and (api_key in account or api_key in base_url):
             raise UsageError(
@@ -159,7 +159,7 @@ class RDStation:
         return self._mask(text)
 
 
-def _see_key(api_key: str | None) -> None:
+def _check_key(api_key: str | None) -> None:
     """Raise UsageError for a string that cannot be a key."""
     if api_key is None:
         return

@@ -94,7 +94,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         """See `port.Ledger`. Raises LedgerBusyError if other processes write continuously: a purge
         does not lock accounts it has never seen.
         """
-        self._see_that_it_is_whole()
+        self._check_integrity()
         with busy_is_no_failure(self.path), self.transaction() as db:
             if held is not None and not held.is_held():
                 raise lock_lost(self.path)
@@ -120,7 +120,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
             run.watched(account, started_at)
         return run
 
-    def _see_that_it_is_whole(self) -> None:
+    def _check_integrity(self) -> None:
         """Check the B-trees: a damaged one may hide a row, which would be sent again (0.2 s per
         million rows).
         """

@@ -32,12 +32,12 @@ def see_that_it_is_ours(path: Path) -> None:
         return
     if folder is None:
         return
-    _see_owner(path.parent, folder)
+    _check_owner(path.parent, folder)
     if folder.st_mode & 0o022:
         text = _("Others on this machine can put files into {path}.", path=path.parent)
         raise LedgerError(text, _how_to_close(path.parent))
     if file is not None:
-        _see_owner(path, file)
+        _check_owner(path, file)
         if any(file.st_mode & may & 0o066 and folder.st_mode & may & 0o011 for may in (0o70, 0o7)):
             text = _("Others on this machine can read the ledger {path}.", path=path)
             raise LedgerError(text, _how_to_close(path))
@@ -52,7 +52,7 @@ def _rights(path: Path) -> os.stat_result | None:
         return None
 
 
-def _see_owner(path: Path, found: os.stat_result) -> None:
+def _check_owner(path: Path, found: os.stat_result) -> None:
     if sys.platform == "win32" or found.st_uid in (os.geteuid(), 0):
         return
     owner, me = name_of(found.st_uid), name_of(os.geteuid())

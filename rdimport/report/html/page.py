@@ -210,7 +210,7 @@ def remarks(summary: RunSummary, words: Words) -> Iterator[str]:
 
 def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:
     """Figures about the requests, in a few words each."""
-    if _nobody_met(summary):
+    if _never_connected(summary):
         yield words.counted("attempts", summary.requests)
         return
     yield words.counted("requests", summary.requests)
@@ -226,7 +226,7 @@ def pace_facts(summary: RunSummary, words: Words) -> Iterator[str]:
         yield words("quota_used", share=f"{summary.quota_used:.0%}")
 
 
-def _nobody_met(summary: RunSummary) -> bool:
+def _never_connected(summary: RunSummary) -> bool:
     """Whether no request of the run reached the endpoint."""
     trouble = (summary.stopped_by or "").partition(" ")[0]
     ended = sum(summary.counts[s] for s in (State.ACCEPTED, State.REFUSED, State.UNCERTAIN))

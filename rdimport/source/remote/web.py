@@ -129,7 +129,7 @@ class _Download:
 
     def _take(self, answer: httpx.Response) -> None:
         """Write the response body. Raises SourceError, or _CutError if it ends early."""
-        self._see(answer)
+        self._refuse_non_list(answer)
         if answer.status_code != httpx.codes.PARTIAL_CONTENT or not self._goes_on(answer):
             self._into.seek(0)
             self._into.truncate()
@@ -156,7 +156,7 @@ class _Download:
         content_range: str = answer.headers.get("content-range", "")
         return content_range.startswith(f"bytes {self._size}-")
 
-    def _see(self, answer: httpx.Response) -> None:
+    def _refuse_non_list(self, answer: httpx.Response) -> None:
         """Raise for a response that is not a list."""
         status = answer.status_code
         is_page = answer.headers.get("content-type", "").startswith("text/html")

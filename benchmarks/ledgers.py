@@ -66,14 +66,14 @@ def rows(first: int, count: int) -> list[SendAttempt]:
 
 
 @contextmanager
-def a_run(ledger: Ledger, name: str) -> Iterator[Run]:
+def running(ledger: Ledger, name: str) -> Iterator[Run]:
     run = ledger.start_run(name, "there", datetime.now(UTC), RunRecord(account="a"))
     run.apply((), (), Counters())
     yield run
     run.finish(datetime.now(UTC), 0, None)
 
 
-def written(run: Run, some: list[SendAttempt], group: int) -> None:
+def write_rows(run: Run, some: list[SendAttempt], group: int) -> None:
     open_rows: list[SendAttempt] = []
     for start in range(0, len(some), group):
         ends = [RowResult(one, Outcome(0, one.row, State.ACCEPTED), RECEIPT) for one in open_rows]
@@ -110,7 +110,7 @@ def cost(write: Callable[[], None], cpu: Callable[[], float], count: int) -> tup
     return (time.process_time() - mine) / count * 1e6, (cpu() - theirs) / count * 1e6
 
 
-def measured(kind: Kind, most: int, repeat: int) -> None:
+def measure(kind: Kind, most: int, repeat: int) -> None:
     kind.bare.execute("TRUNCATE bare")
     first = number = 0
     for group in (1, 16, 64, 256):
@@ -120,9 +120,9 @@ def measured(kind: Kind, most: int, repeat: int) -> None:
             some, name = rows(first, count), f"20261128-12{number:04}-aaaa"
             first, number = first + count, number + 1
             base = cost(lambda: bare(kind.bare, some, group), kind.bare_cpu, count)  # noqa: B023
-            with a_run(kind.ledger, name) as run:
+            with running(kind.ledger, name) as run:
                 at = time.perf_counter()
-                cpu = cost(lambda: written(run, some, group), kind.cpu, count)  # noqa: B023
+                cpu = cost(lambda: write_rows(run, some, group), kind.cpu, count)  # noqa: B023
                 found.append(Measured(*cpu, *base, count / (time.perf_counter() - at)))
         report(kind.name, group, found[1:])  # the first is a warm-up
     where = kind.ledger.destination("there")
@@ -147,7 +147,7 @@ VACUUM ANALYZE rdimport.conversion
 """
 
 
-def grown(most: int) -> None:
+def measure_grown(most: int) -> None:
     """Measure a shared ledger before and after it has grown."""
     quick = {"wal_level": "minimal", "max_wal_senders": "0", "max_wal_size": "8GB"}
     with serving(**quick, maintenance_work_mem="1GB") as server:
@@ -162,19 +162,19 @@ def grown(most: int) -> None:
                     server.do(*GROW.format(most=most).split(";"), database=name)
                     print(f"made in {time.perf_counter() - at:.0f} s")
                 some = rows(10_000 * number, 3_200)
-                with a_run(ledger, f"20261128-12000{number}-bbbb") as run:
+                with running(ledger, f"20261128-12000{number}-bbbb") as run:
                     ours, theirs = cost(
-                        lambda: written(run, some, 16),  # noqa: B023
+                        lambda: write_rows(run, some, 16),  # noqa: B023
                         server.cpu,
                         len(some),
                     )
                 print(f"{what}, groups of 16: {ours:.0f} + {theirs:.0f} µs")
-            looked_up(ledger, most)
+            measure_lookup(ledger, most)
         size = server.ask("SELECT pg_total_relation_size('rdimport.conversion')", database=name)
         print(f"{size / most:.0f} bytes a conversion")
 
 
-def looked_up(ledger: Ledger, most: int) -> None:
+def measure_lookup(ledger: Ledger, most: int) -> None:
     chosen = range(1, most, max(1, most // 65_536))
     some = [md5(str(number).encode(), usedforsecurity=False).digest() for number in chosen]
     mine, at = time.process_time(), time.perf_counter()
@@ -241,12 +241,12 @@ def main() -> None:
     parser.add_argument("--grown", type=int, default=0, help="conversions known before (0)")
     args = parser.parse_args()
     if args.grown:
-        grown(args.grown)
+        measure_grown(args.grown)
         return
     most = args.rows
     with ledgers() as kinds:
         for kind in kinds:
-            measured(kind, most, args.repeat)
+            measure(kind, most, args.repeat)
 
 
 if __name__ == "__main__":

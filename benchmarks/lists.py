@@ -35,7 +35,7 @@ legal_bases:
 
 def write(folder: Path, rows: int, bad: float = 0.0) -> tuple[Path, Path]:
     """Write a CSV with 12 columns, a share of whose rows is bad, and its mapping."""
-    chance = random.Random(rows)
+    rng = random.Random(rows)
     path, mapping = folder / f"list_{rows}_{bad}.csv", folder / "mapping.yaml"
     mapping.write_text(MAPPING, encoding="utf-8")
     if path.exists():
@@ -44,11 +44,11 @@ def write(folder: Path, rows: int, bad: float = 0.0) -> tuple[Path, Path]:
         to = csv.writer(file)
         to.writerow(COLUMNS)
         for number in range(rows):
-            first, last = chance.choice(FIRST), chance.choice(LAST)
-            at = chance.randrange(len(CITY))
+            first, last = rng.choice(FIRST), rng.choice(LAST)
+            at = rng.randrange(len(CITY))
             email = f"pessoa{number}@exemplo.com.br"
-            phone = f"({10 * chance.randrange(1, 10) + 1}) 99{chance.randrange(10**6, 10**7)}"
-            if chance.random() < bad:
+            phone = f"({10 * rng.randrange(1, 10) + 1}) 99{rng.randrange(10**6, 10**7)}"
+            if rng.random() < bad:
                 email, phone = ("pessoa sem arroba", phone) if number % 2 else (email, "123")
             person = (email, f"{first} {last}", phone, f"{last} & Filhos", "Compras", CITY[at])
             rest = (STATE[at], "feira;cliente", "Sim", "Franquia", "feira", "conversou bem")

@@ -62,9 +62,9 @@ class Endpoint:
         return allowed, LIMIT - self.taken[number], math.ceil(left / tick) * tick
 
     async def other_client(self) -> None:
-        chance = random.Random(3)
+        rng = random.Random(3)
         while self.others:
-            await asyncio.sleep(chance.expovariate(self.others * LIMIT / self.seconds))
+            await asyncio.sleep(rng.expovariate(self.others * LIMIT / self.seconds))
             self.take()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

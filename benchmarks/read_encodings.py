@@ -53,16 +53,16 @@ SIZES = (2, 10, 100, 2_000)
 
 def table(kind: str, size: int, seed: int) -> list[list[str]]:
     """A list of `size` people; in the kind `sparse`, hardly any name has an accent."""
-    chance = random.Random(seed)
+    rng = random.Random(seed)
     plain = kind == "sparse"
     rows = [["Nome", "E-mail", "Telefone", "Cidade", "Observação" if not plain else "Obs"]]
     for i in range(size):
-        name = f"{chance.choice(FIRST)} {chance.choice(LAST)}"
-        city = chance.choice(CITY)
+        name = f"{rng.choice(FIRST)} {rng.choice(LAST)}"
+        city = rng.choice(CITY)
         if plain:
             name, city = f"Ana Silva {i}", "Recife"
-        phone = f"(11) 9{chance.randrange(10**8):08d}"
-        note = chance.choice(NOTE[kind])
+        phone = f"(11) 9{rng.randrange(10**8):08d}"
+        note = rng.choice(NOTE[kind])
         rows.append(
             [name.upper() if kind == "upper" else name, f"p{i}@exemplo.com.br", phone, city, note]
         )

@@ -135,18 +135,18 @@ async def closing(
     with probability `after_body` also instead of an answer; `gap` is the pause in seconds between
     two rows.
     """
-    chance = random.Random(8)
+    rng = random.Random(8)
     read: set[int] = set()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             while True:
                 next_head = reader.readuntil(b"\r\n\r\n")
-                head = await asyncio.wait_for(next_head, chance.uniform(*idle))
+                head = await asyncio.wait_for(next_head, rng.uniform(*idle))
                 size = int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
                 body = await reader.readexactly(size)
                 read.add(int(body.partition(b'"n":')[2].rstrip(b"}")))
-                if chance.random() < after_body:
+                if rng.random() < after_body:
                     return
                 writer.write(b'HTTP/1.1 200 OK\r\nContent-Length: 18\r\n\r\n{"event_uuid":"u"}')
         except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
@@ -165,7 +165,7 @@ async def closing(
     async with way(base_url) as transport:  # type: ignore[attr-defined]
 
         async def post(number: int) -> None:
-            await asyncio.sleep(chance.uniform(*gap))
+            await asyncio.sleep(rng.uniform(*gap))
             try:
                 await exchange(transport, to.build(f'{{"n":{number}}}'))
                 counts["answered"] += 1

@@ -241,7 +241,7 @@ def start(
     )
 
 
-def measured(cases: Sequence[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
+def measure(cases: Sequence[Case]) -> Iterator[tuple[Case, dict[str, Any]]]:
     """Results in the order of the cases; cases without a quota run one at a time."""
     with folder_with_certificate() as folder:
         together = not any(case.quota == "none" for case in cases)
@@ -319,7 +319,7 @@ def main() -> None:
         rows = args.rows if quota == "none" else round(float(quota) * args.minutes)
         every = product(args.schemes, args.closes, args.distance, args.senders)
         cases = [Case(s, quota, c, d, sender, rows) for s, c, d, sender in every]
-        for case, found in measured(cases):
+        for case, found in measure(cases):
             print(line(case, found), flush=True)
 
 

@@ -19,7 +19,7 @@ from support.examples import register
 from support.folders import take_folder
 from support.forks import START, start_child
 from support.litter import entries, ledgers_behind, users_folders
-from support.waiting import PATIENCE, no_endless_waiting
+from support.waiting import PATIENCE, default_timeouts
 
 from rdimport.core import child
 from rdimport.sandbox import Faults, SandboxOptions, embedded, running
@@ -95,7 +95,7 @@ def pytest_collection() -> Iterator[None]:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Iterator[object]:
-    with no_endless_waiting():
+    with default_timeouts():
         return (yield)
 
 

@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -76,7 +76,7 @@ class Demo:
                 text=True,
                 stdout=subprocess.PIPE if args[0] == "fleet" else log,
                 stderr=log,
-                preexec_fn=ending_with_us(),
+                preexec_fn=dying_with_parent(),
             )
 
     def do(self, *args: str) -> str:

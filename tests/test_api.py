@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NoReturn
 
 import pytest
-from support.command import unmeasured
+from support.command import without_coverage
 from support.waiting import PATIENCE
 
 import rdimport
@@ -100,7 +100,9 @@ def test_every_public_name_is_there_and_listed_in_order() -> None:
 def printed_by(code: str) -> list[str]:
     """The words of the last line that this code prints in a separate interpreter."""
     command = [sys.executable, "-I", "-c", code]
-    found = subprocess.run(command, env=unmeasured(), capture_output=True, text=True, check=True)
+    found = subprocess.run(
+        command, env=without_coverage(), capture_output=True, text=True, check=True
+    )
     return found.stdout.splitlines()[-1].split()
 
 
@@ -122,7 +124,7 @@ def test_without_settings_their_model_is_not_loaded(tmp_path: Path) -> None:
     code = f"import sys; from rdimport.cli import main; {looks}; print(*sys.modules)"
     found = subprocess.run(
         [sys.executable, "-I", "-c", code],
-        env=unmeasured() | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
+        env=without_coverage() | {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
         check=True,

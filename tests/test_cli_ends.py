@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 from support.waiting import PATIENCE, until
 
 from rdimport.ledger import store_of
@@ -136,7 +136,7 @@ def test_ctrl_c_shows_no_stack_wherever_it_falls(when: str, code: int, said: str
         text=True,
         check=False,
         timeout=PATIENCE,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     )
     assert done.returncode == code
     assert done.stderr == said

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import KEY, Desk, unmeasured
+from support.command import KEY, Desk, without_coverage
 from support.lists import MAPPING, people
 from support.waiting import PATIENCE
 
@@ -43,7 +43,7 @@ def marks(desk: Desk) -> list[str]:
 
 def test_the_trap_works(trap: Desk) -> None:
     command = [sys.executable, "-c", "import json"]
-    subprocess.run(command, cwd=trap.home, env=unmeasured(), check=False)
+    subprocess.run(command, cwd=trap.home, env=without_coverage(), check=False)
     assert marks(trap) == ["RAN-json"]
 
 

@@ -106,8 +106,8 @@ def test_attempts_that_the_endpoint_did_not_read_do_not_separate_doubts(between:
 def test_scattered_losses_never_stop_a_run_whatever_the_order_in_which_they_are_noticed(
     share: float, lost: str, seed: int
 ) -> None:
-    chance = random.Random(seed)  # noqa: S311
-    rows = [(n, chance.random() < share) for n in range(5_000)]
+    rng = random.Random(seed)  # noqa: S311
+    rows = [(n, rng.random() < share) for n in range(5_000)]
     answers = {False: Evidence.ACCEPTED, True: Evidence.NOT_ANSWERED}
     circuit, late = CircuitBreaker(60), list[int]()
     for block in range(0, len(rows), 500):

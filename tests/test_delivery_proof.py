@@ -36,7 +36,7 @@ from proof.scenario import (
 )
 from proof.verdicts import Verdict, keep, kept, kind_of
 from proof.whole import parts
-from support.command import unmeasured
+from support.command import without_coverage
 
 from rdimport.core.row import State
 from rdimport.ledger import (
@@ -114,7 +114,7 @@ def test_each_part_of_the_proof_starts_as_make_starts_it(words: tuple[str, ...])
     done = subprocess.run(
         [sys.executable, "-m", *words],
         cwd=Path(__file__).parents[1],
-        env=unmeasured(),
+        env=without_coverage(),
         capture_output=True,
         text=True,
         check=False,

@@ -168,16 +168,16 @@ def test_where_the_environment_names_a_proxy_httpx_takes_over(
 
 def test_servers_that_close_at_random_moments_never_make_a_lost_row_look_unsent() -> None:
     """A row read by the server is never reported as not connected: that would send it twice."""
-    chance = random.Random(8)  # noqa: S311
+    rng = random.Random(8)  # noqa: S311
     arrived: list[bytes] = []
 
     async def script(peer: Peer) -> None:
         while request := await peer.request():
             arrived.append(request.rpartition(b'"email":"')[2].rstrip(b'"}'))
-            if chance.random() < 0.1:
+            if rng.random() < 0.1:
                 return
             await peer.say(ACCEPTED)
-            if chance.random() < 0.1:
+            if rng.random() < 0.1:
                 return
 
     async def main() -> dict[str, str]:

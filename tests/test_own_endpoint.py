@@ -55,12 +55,12 @@ async def deliver(
 
 def scattered(answer: bytes, heard: Counter[bytes]) -> Script:
     """Gives this answer, or none if it is empty, to one request in eight; all of them arrive."""
-    chance = random.Random(3)  # noqa: S311
+    rng = random.Random(3)  # noqa: S311
 
     async def script(peer: Peer) -> None:
         while request := await peer.request():
             heard[request.partition(b'"payload":')[2]] += 1
-            if chance.random() >= 1 / 8:
+            if rng.random() >= 1 / 8:
                 await peer.say(ACCEPTED)
             elif answer:
                 await peer.say(answer)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Desk
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 from support.waiting import PATIENCE, until
 
 from rdimport.report.leftovers import half_written, scratch_of, sweep
@@ -44,7 +44,7 @@ def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "written\n"

@@ -18,7 +18,7 @@ import openpyxl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 from support.reports import MAPPING, Office, csv_rows, xlsx_rows
 from support.waiting import until
 
@@ -183,7 +183,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> No
         [sys.executable, "-c", script, *words],
         cwd=Path(__file__).parent,
         stderr=subprocess.PIPE,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     )
     until(lambda: office.box.requests >= 5)
     child.send_signal(signal.SIGKILL)

@@ -14,7 +14,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.command import KEY, Desk, command_here, command_in
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 from support.waiting import PATIENCE, until
 
 from rdimport.sandbox import Faults
@@ -290,7 +290,7 @@ def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
             stderr=err,
             env=env,
             cwd=tmp_path,
-            preexec_fn=ending_with_us(),
+            preexec_fn=dying_with_parent(),
         )
     try:
         until(lambda: "Ctrl+C" in said.read_text())

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 from support.programs import working_browser
 from support.waiting import PATIENCE
 from support.web import NO_TLS
@@ -86,7 +86,7 @@ def start_import(folder: Path, sandbox: RunningSandbox, key: str) -> subprocess.
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     )
 
 

@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 from support.waiting import PATIENCE, until
 from support.web import NO_TLS
 
@@ -294,7 +294,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     ) as parent:
         assert parent.stdout is not None
         url = urlsplit(parent.stdout.readline().strip())
@@ -335,7 +335,7 @@ def test_the_command_prints_its_address_and_ends_in_good_order_at_ctrl_c(tmp_pat
         stderr=subprocess.PIPE,
         text=True,
         cwd=tmp_path,
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     ) as process:
         assert process.stderr is not None
         lines = [process.stderr.readline() for _ in range(5)]

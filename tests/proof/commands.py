@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from support.forks import ForkedProcess
-from support.processes import Process, ending_with_us, no_file_beyond
+from support.processes import Process, dying_with_parent, limit_file_size
 
 from .checker import Ended
 from .scenario import Interruption
@@ -51,7 +51,7 @@ def started(
                 stderr=err,
                 file_size=file_size,
             )
-        small = [] if file_size is None else [partial(no_file_beyond, file_size)]
+        small = [] if file_size is None else [partial(limit_file_size, file_size)]
         return Process(
             [sys.executable, "-m", "rdimport", *args],
             cwd=home,
@@ -60,7 +60,7 @@ def started(
             stdout=out,
             stderr=err,
             text=True,
-            preexec_fn=ending_with_us(*small),
+            preexec_fn=dying_with_parent(*small),
         )
 
 

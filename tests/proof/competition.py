@@ -61,17 +61,17 @@ class Competition(NamedTuple):
 
 def with_rivals(plan: Scenario) -> Scenario:
     """The same scenario with at least one round as a competition; the rest stays as it was."""
-    chance = Random(f"{plan.seed} rivals")  # noqa: S311
-    fails_over = chance.random() < 0.12
-    rounds = list(_rounds(chance, plan, fails_over=fails_over))
-    return replace(plan, rounds=rounds, pooled=not fails_over and chance.random() < 0.4)
+    rng = Random(f"{plan.seed} rivals")  # noqa: S311
+    fails_over = rng.random() < 0.12
+    rounds = list(_rounds(rng, plan, fails_over=fails_over))
+    return replace(plan, rounds=rounds, pooled=not fails_over and rng.random() < 0.4)
 
 
-def _rounds(chance: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Round]:
-    first = chance.randrange(min(2, len(plan.rounds)))
+def _rounds(rng: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Round]:
+    first = rng.randrange(min(2, len(plan.rounds)))
     for number, turn in enumerate(plan.rounds):
         calm = turn.calm and not (turn.beside or turn.second or turn.resend)
-        if number == first or (not calm and not turn.resend and chance.random() < 0.5):
+        if number == first or (not calm and not turn.resend and rng.random() < 0.5):
             yield replace(
                 turn,
                 ledger="state",
@@ -85,7 +85,7 @@ def _rounds(chance: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Rou
                 second=False,
                 way_back=False,
                 again=False,
-                competition=_competition(chance, fails_over=fails_over and number == first),
+                competition=_competition(rng, fails_over=fails_over and number == first),
             )
             if calm:  # the scenario still ends with an unhindered run
                 yield turn
@@ -93,27 +93,27 @@ def _rounds(chance: Random, plan: Scenario, *, fails_over: bool) -> Iterator[Rou
             yield turn
 
 
-def _competition(chance: Random, *, fails_over: bool) -> Competition:
-    machines = chance.randint(2, 4)
+def _competition(rng: Random, *, fails_over: bool) -> Competition:
+    machines = rng.randint(2, 4)
     return Competition(
-        waits=tuple(chance.choice(("0s", "1s", "4s", "10s")) for _ in range(machines)),
-        delays=tuple(chance.choice((0.0, chance.random() * 1.5)) for _ in range(machines)),
-        perils=tuple(_peril(chance, machines) for _ in range(chance.randint(1, 5))),
+        waits=tuple(rng.choice(("0s", "1s", "4s", "10s")) for _ in range(machines)),
+        delays=tuple(rng.choice((0.0, rng.random() * 1.5)) for _ in range(machines)),
+        perils=tuple(_peril(rng, machines) for _ in range(rng.randint(1, 5))),
         blows=tuple(
-            Blow(chance.choices(TO_ALL, (5, 2, 1))[0], 0.5 + chance.random() * 3)
-            for _ in range(chance.choice((0, 1, 1, 2)))
+            Blow(rng.choices(TO_ALL, (5, 2, 1))[0], 0.5 + rng.random() * 3)
+            for _ in range(rng.choice((0, 1, 1, 2)))
         ),
         fails_over=fails_over,
     )
 
 
-def _peril(chance: Random, machines: int) -> Peril:
-    ((act),) = chance.choices(list(ACTS), list(ACTS.values()))
+def _peril(rng: Random, machines: int) -> Peril:
+    ((act),) = rng.choices(list(ACTS), list(ACTS.values()))
     return Peril(
-        chance.randrange(machines),
-        chance.choices(MOMENTS, (3, 4, 2, 2, 2))[0],
-        chance.choice((1, 1, 2, 3, 5, 8)),
+        rng.randrange(machines),
+        rng.choices(MOMENTS, (3, 4, 2, 2, 2))[0],
+        rng.choice((1, 1, 2, 3, 5, 8)),
         act,
-        chance.choice((0.2, 0.5, 1.0, 2.5)),
-        chance.random() < 0.7,
+        rng.choice((0.2, 0.5, 1.0, 2.5)),
+        rng.random() < 0.7,
     )

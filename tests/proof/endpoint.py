@@ -86,7 +86,7 @@ class Endpoint:
     the usual ways. `refuses` says which rows are always refused.
     """
 
-    chance: Random
+    rng: Random
     accounts: dict[str, str]
     turns: dict[str, tuple[int, dict[Fault, float]]] = field(default_factory=dict)
     refuses: Callable[[Payload], bool] = lambda _: False
@@ -160,7 +160,7 @@ class Endpoint:
         payload = body["payload"]
         if self.refuses(payload) and fault in ACCEPTED:
             fault = Fault.REFUSE
-        token = str(uuid.UUID(int=self.chance.getrandbits(128)))
+        token = str(uuid.UUID(int=self.rng.getrandbits(128)))
         key = Key(account, payload["conversion_identifier"], payload["email"])
         receipt = Receipt(key, canonical(payload), turn, fault, fault in STORED, token)
         self.receipts.append(receipt)
@@ -173,12 +173,12 @@ class Endpoint:
         return await self._answer(receipt, writer)
 
     def _draw(self, rates: dict[Fault, float]) -> Fault:
-        point = self.chance.random()
+        point = self.rng.random()
         for fault, rate in rates.items():
             point -= rate
             if point < 0:
                 return fault
-        return self.chance.choice(sorted(ACCEPTED)) if self.chance.random() < 0.3 else Fault.ACCEPT
+        return self.rng.choice(sorted(ACCEPTED)) if self.rng.random() < 0.3 else Fault.ACCEPT
 
     def _account(self, head: str) -> str:
         """The account of the key. Every request must be RD's call, whatever happens to it."""
@@ -196,7 +196,7 @@ class Endpoint:
         return 0
 
     async def _answer(self, receipt: Receipt, writer: asyncio.StreamWriter) -> float:
-        raw = _raw(receipt, self.chance)
+        raw = _raw(receipt, self.rng)
         fault = receipt.fault
         if fault in (Fault.CUT_STORED, Fault.CUT_HEAD_STORED, Fault.ACCOUNT_CUT):
             end = raw.index(b"\r\n\r\n") + 4
@@ -204,7 +204,7 @@ class Endpoint:
             writer.write(raw[:half])
             await writer.drain()
             self.seen("half", receipt.key.account)
-            if self.chance.random() < 0.5:
+            if self.rng.random() < 0.5:
                 _reset(writer)
             return 0
         if fault in (Fault.ACCEPT_SLOWLY, Fault.DRIP_STORED):
@@ -216,7 +216,7 @@ class Endpoint:
         self.seen("answered", receipt.key.account)
         if fault is Fault.ACCEPT_IDLE:
             self.unread[receipt.round] += 1
-            return 0.001 + self.chance.random() * 0.02
+            return 0.001 + self.rng.random() * 0.02
         return 0 if fault in _CLOSING else HANG
 
     async def _drip(
@@ -236,15 +236,15 @@ _ODD = (201, 202, 300, 418) * 8 + (301, 302, 303)
 _GARBAGE = (b"", b"OK", b"<html></html>", b'{"event_uuid": null}', b'{"event_uuid": "', b"\xff\x00")
 
 
-def _raw(receipt: Receipt, chance: Random) -> bytes:
+def _raw(receipt: Receipt, rng: Random) -> bytes:
     """The bytes of the answer to a request with this fault."""
     good = json.dumps({"event_uuid": receipt.uuid}).encode()
     build = _ANSWERS.get(receipt.fault)
-    return build(good, chance) if build is not None else _http(200, good)
+    return build(good, rng) if build is not None else _http(200, good)
 
 
-def _account(_: bytes, chance: Random) -> bytes:
-    return _http(429, b'{"message": "API rate limit exceeded"}', chance.choice(_WAITS))
+def _account(_: bytes, rng: Random) -> bytes:
+    return _http(429, b'{"message": "API rate limit exceeded"}', rng.choice(_WAITS))
 
 
 def _lead(_: bytes, __: Random) -> bytes:
@@ -259,12 +259,12 @@ def _chunked(good: bytes, _: Random) -> bytes:
     return head + b"".join(b"%x\r\n%b\r\n" % (len(part), part) for part in parts)
 
 
-def _failed(_: bytes, chance: Random) -> bytes:
-    return _http(chance.choice((500, 502, 503, 504)), b"<html>oops</html>")
+def _failed(_: bytes, rng: Random) -> bytes:
+    return _http(rng.choice((500, 502, 503, 504)), b"<html>oops</html>")
 
 
-def _noise(good: bytes, chance: Random) -> bytes:
-    return chance.choice((b"HTTP/9 what\r\n\r\n", b"\x00" * 40, b"SSH-2.0\r\n", good))
+def _noise(good: bytes, rng: Random) -> bytes:
+    return rng.choice((b"HTTP/9 what\r\n\r\n", b"\x00" * 40, b"SSH-2.0\r\n", good))
 
 
 def _error(kind: str, path: str) -> bytes:
@@ -292,12 +292,12 @@ _ANSWERS: dict[Fault, Callable[[bytes, Random], bytes]] = {
     Fault.ACCOUNT_CUT: _account,
     Fault.LEAD: _lead,
     Fault.UNAVAILABLE: lambda _, __: _http(503, b"", "Retry-After: 0"),
-    Fault.KEY: lambda _, chance: _http(chance.choice((401, 403)), _error("UNAUTHORIZED", "")),
+    Fault.KEY: lambda _, rng: _http(rng.choice((401, 403)), _error("UNAUTHORIZED", "")),
     Fault.PATH: lambda _, __: _http(404, b"<html>"),
     Fault.REFUSE: lambda _, c: _http(c.choice((400, 422)), _error("INVALID", "$.payload.name")),
     Fault.FAIL_STORED: _failed,
     Fault.FAIL_UNSTORED: _failed,
-    Fault.GARBAGE_STORED: lambda _, chance: _http(200, chance.choice(_GARBAGE)),
+    Fault.GARBAGE_STORED: lambda _, rng: _http(200, rng.choice(_GARBAGE)),
     Fault.NOISE_STORED: _noise,
     Fault.ODD_STORED: lambda good, c: _http(c.choice(_ODD), good, "Location: /x"),
     Fault.FLOOD_STORED: lambda good, _: _http(200, b" " * 200_000 + good),

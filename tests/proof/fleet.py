@@ -31,7 +31,7 @@ from typing import Final, NamedTuple
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 
 from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
@@ -187,7 +187,7 @@ class Fleet:
                 stdin=DEVNULL,
                 stdout=log,
                 stderr=log,
-                preexec_fn=ending_with_us(),
+                preexec_fn=dying_with_parent(),
             )
 
     def do(self, *args: str) -> int:
@@ -201,16 +201,16 @@ class Fleet:
         self._started += 1
         self.workers.append(Worker(self._start(url, *args, way=way), line))
 
-    def harm(self, chance: Random, now: float) -> None:
+    def harm(self, rng: Random, now: float) -> None:
         """Do harm to one of the unharmed workers."""
         fine = [one for one in self.workers if one.back_at is None]
-        one = chance.choice(fine)
+        one = rng.choice(fine)
         what = "killed"
         if not self.options.kill_only:
-            what = chance.choice(PERILS)
+            what = rng.choice(PERILS)
         self.perils[what] += 1
         if what.endswith("RD"):
-            self._harm_way(chance, what, now)
+            self._harm_way(rng, what, now)
             return
         if what == "killed":
             one.process.kill()
@@ -220,28 +220,28 @@ class Fleet:
             one.process.terminate()
         elif what == "frozen":
             one.process.send_signal(signal.SIGSTOP)
-            one.back_at = now + chance.uniform(1, 60)
+            one.back_at = now + rng.uniform(1, 60)
         elif what == "held":
             one.line.hold(TO_SERVER, TO_CLIENT)
-            one.back_at = now + chance.uniform(1, 40)
+            one.back_at = now + rng.uniform(1, 40)
         else:
             one.line.unplug()
-            one.back_at = now + chance.uniform(1, 40)
+            one.back_at = now + rng.uniform(1, 40)
         if what in ("killed", "drained"):
             one.process.wait(TIMEOUT)
             self.workers.remove(one)
             self.start_worker()
 
-    def _harm_way(self, chance: Random, what: str, now: float) -> None:
+    def _harm_way(self, rng: Random, what: str, now: float) -> None:
         fine = [way for way in self.ways if way.back_at is None]
         if not fine:
             return
-        way = chance.choice(fine)
+        way = rng.choice(fine)
         if what.startswith("cut"):
             way.line.unplug()
         else:
             way.line.hold(TO_SERVER, TO_CLIENT)
-        way.back_at = now + chance.uniform(1, 40)
+        way.back_at = now + rng.uniform(1, 40)
 
     def look(self, now: float) -> None:
         """See who has taken over the leases of dead workers."""
@@ -300,7 +300,7 @@ class Fleet:
 
 def play(fleet: Fleet) -> tuple[float, float]:
     """Play the scenario; return when it began and ended by the sandbox's clock."""
-    options, chance = fleet.options, Random(fleet.options.seed)  # noqa: S311
+    options, rng = fleet.options, Random(fleet.options.seed)  # noqa: S311
     for _ in range(options.workers):
         fleet.start_worker()
     while len({one["account"] for one in fleet.box.timeline()}) < options.accounts:
@@ -314,7 +314,7 @@ def play(fleet: Fleet) -> tuple[float, float]:
         fleet.look(time.time())
         if next_harm <= time.time() < ending - options.every / 2:  # time to see what follows
             next_harm += options.every
-            fleet.harm(chance, time.time())
+            fleet.harm(rng, time.time())
     ended = time.time()
     fleet.used.append(fleet.cpu())
     fleet.end()

@@ -24,17 +24,16 @@ class Perils:
         endpoint: Endpoint,
         checker: Checker,
         command: Command,
-        chance: Random,
+        rng: Random,
     ) -> None:
         self.keeper = keeper
         self.endpoint = endpoint
         self.checker = checker
         self.command = command
-        self.chance = chance
+        self.rng = rng
         self.keys = {
             account: {
-                kind: f"proof-{kind}-key-{chance.getrandbits(64):016x}"
-                for kind in ("own", "second")
+                kind: f"proof-{kind}-key-{rng.getrandbits(64):016x}" for kind in ("own", "second")
             }
             for account in "ab"
         }
@@ -77,7 +76,7 @@ class Perils:
         if turn.wrong_key == "of another account":
             key = self.keys[other]["own"]
         elif turn.wrong_key == "of nobody":
-            key = f"proof-nobody-key-{self.chance.getrandbits(64):016x}"
+            key = f"proof-nobody-key-{self.rng.getrandbits(64):016x}"
         else:
             at = args.index("--account") + 1
             args = [*args[:at], "the same people", *args[at + 1 :]]
@@ -115,13 +114,13 @@ class Perils:
         """A ledger of 0.1.0 knows everybody; also if the first command is killed."""
         self.checker.at("a ledger of 0.1.0")
         before = self._requests()
-        key = f"proof-old-key-{self.chance.getrandbits(64):016x}"
+        key = f"proof-old-key-{self.rng.getrandbits(64):016x}"
         for args in self.keeper.old(self.endpoint.base_url):
             done = await self.command(args, key, "ana")
             self.checker.must(done.code == 0, f"{args} ended with {done.code}: {done.err[-900:]}")
         for number, (file, mapping, account) in enumerate(OLD_LISTS):
             args = ["run", file, "-m", mapping, "--account", account, "--json", "--quota", "none"]
-            killed = Interruption("kill", "", 1, self.chance.random() * 0.3)
+            killed = Interruption("kill", "", 1, self.rng.random() * 0.3)
             ended = await self.command(args, key, "ana", None if number else killed)
             self.checker.well_behaved(ended)
             fine = ended.code in (0, 1) or (not number and ended.code == -signal.SIGKILL)

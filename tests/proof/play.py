@@ -68,17 +68,17 @@ class _Play:
         self.home = home
         self.quick = quick
         self.commands = iter(range(1000))
-        self.chance = Random(plan.seed + 1)  # noqa: S311
+        self.rng = Random(plan.seed + 1)  # noqa: S311
         self.lists = dict(plan.lists)
-        self.endpoint = Endpoint(self.chance, {}, refuses=plan.refuses)
+        self.endpoint = Endpoint(self.rng, {}, refuses=plan.refuses)
         self.starts: dict[int, Start] = {}
         self.checkers = {
             ledger: Checker(plan, self.endpoint, home, self.starts, ledger=ledger, keeper=keeper)
             for ledger in ("state", "elsewhere")
         }
         self.checker = self.checkers["state"]
-        chance = Random(plan.seed + 2)  # noqa: S311
-        self.perils = Perils(keeper, self.endpoint, self.checker, self._plainly, chance)
+        rng = Random(plan.seed + 2)  # noqa: S311
+        self.perils = Perils(keeper, self.endpoint, self.checker, self._plainly, rng)
         for account, keys in self.perils.keys.items():
             self.endpoint.accounts |= dict.fromkeys(keys.values(), account)
         self.reports: dict[str, dict[str, Any]] = {}
@@ -96,8 +96,8 @@ class _Play:
                 await self._round(turn)
             await asyncio.to_thread(self.keeper.come_back)
             self.checker.at_the_end()
-            chance = Random(self.plan.seed + 3)  # noqa: S311
-            await settle(self.checker, self._plainly, self.perils.keys["a"]["own"], chance)
+            rng = Random(self.plan.seed + 3)  # noqa: S311
+            await settle(self.checker, self._plainly, self.perils.keys["a"]["own"], rng)
         elsewhere = self.checkers["elsewhere"]
         self.checker.untruths += elsewhere.untruths
         self.checker.counts["runs with another ledger"] = elsewhere.counts["runs"]
@@ -215,9 +215,9 @@ class _Play:
         before = tuple(Row(*(line[name] for name in COLUMNS)) for line in lines)
         for at, (line, was) in enumerate(zip(lines, before, strict=True)):
             row = was
-            if line["rdimport_state"] == "invalid" and self.chance.random() < 0.8:
+            if line["rdimport_state"] == "invalid" and self.rng.random() < 0.8:
                 row = row._replace(email=f"p{9000 + 100 * number + at}@exemplo.com.br")
-            elif line["rdimport_state"] == "refused" and self.chance.random() < 0.7:
+            elif line["rdimport_state"] == "refused" and self.rng.random() < 0.7:
                 row = row._replace(name=f"Certo {number_of(row.email)}")
             rows.append(row)
             line.update(zip(COLUMNS, row, strict=True))

@@ -179,43 +179,39 @@ def scenario(seed: int, *, shared: bool = False) -> Scenario:
 
 
 def _scenario(seed: int) -> Scenario:
-    chance = Random(seed)  # noqa: S311
-    traits = {name for name, share in _TRAITS.items() if chance.random() < share}
-    lists = _lists(chance, traits)
+    rng = Random(seed)  # noqa: S311
+    traits = {name for name, share in _TRAITS.items() if rng.random() < share}
+    lists = _lists(rng, traits)
     options = [
-        "--concurrency", str(chance.choice((1, 2, 3, 5, 8, 16, 40))),
-        "--quota", chance.choice(("none", "none", "none", "90/s", "400/s")),
+        "--concurrency", str(rng.choice((1, 2, 3, 5, 8, 16, 40))),
+        "--quota", rng.choice(("none", "none", "none", "90/s", "400/s")),
         "--patience", "1s",
     ]  # fmt: skip
-    rules = Rules(
-        chance.choice(("first", "last", "merge")), "send" if "changes" in traits else "skip"
-    )
+    rules = Rules(rng.choice(("first", "last", "merge")), "send" if "changes" in traits else "skip")
     rounds: list[Round] = []
-    for number in range(chance.choice((1, 2, 2, 3, 3, 4))):
-        if number and "mapping" in traits and chance.random() < 0.5:
-            rules = _other_rules(chance, rules)
-        rounds.append(_round(chance, traits, rules, number))
+    for number in range(rng.choice((1, 2, 2, 3, 3, 4))):
+        if number and "mapping" in traits and rng.random() < 0.5:
+            rules = _other_rules(rng, rules)
+        rounds.append(_round(rng, traits, rules, number))
     accounts = sorted({r.account for turn in rounds for r in (turn, turn.beside) if r})
     rounds += [Round({}, account=a, files=tuple(lists), rules=rules) for a in accounts]
     if "resend" in traits:
         last = rounds[-1]
-        rounds += [replace(last, resend=chance.choice(RESENDS)) for _ in range(2)][
-            : chance.randint(1, 2)
-        ]
-    plan = Scenario(seed, lists, options, rounds, chance.choice((0, 0, 7, 3)))
+        rounds += [replace(last, resend=rng.choice(RESENDS)) for _ in range(2)][: rng.randint(1, 2)]
+    plan = Scenario(seed, lists, options, rounds, rng.choice((0, 0, 7, 3)))
     return _with_ledgers(Random(f"{seed} ledgers"), plan)  # noqa: S311
 
 
-def _with_ledgers(chance: Random, plan: Scenario) -> Scenario:
+def _with_ledgers(rng: Random, plan: Scenario) -> Scenario:
     """The same scenario with several users, keys and ledgers, and what happens to those. It has its
     own random numbers, so that the rest of a seed's scenario stays as it was.
     """
-    traits = {name for name, share in _LEDGERS.items() if chance.random() < share}
+    traits = {name for name, share in _LEDGERS.items() if rng.random() < share}
     rounds: list[Round] = []
     for number, turn in enumerate(plan.rounds):
-        if "elsewhere" in traits and chance.random() < 0.4:
+        if "elsewhere" in traits and rng.random() < 0.4:
             rounds.append(Round({}, files=tuple(plan.lists), rules=turn.rules, ledger="elsewhere"))
-        rounds.append(_befallen(chance, traits, turn, number))
+        rounds.append(_befallen(rng, traits, turn, number))
     return replace(plan, rounds=rounds, upgraded="upgraded" in traits)
 
 
@@ -223,20 +219,20 @@ WRONG_KEYS = ("of another account", "of nobody", "under another name")
 _LEDGERS = {"users": 0.4, "keys": 0.35, "lost": 0.45, "elsewhere": 0.15, "upgraded": 0.15}
 
 
-def _befallen(chance: Random, traits: set[str], turn: Round, number: int) -> Round:
+def _befallen(rng: Random, traits: set[str], turn: Round, number: int) -> Round:
     if "users" in traits:
-        turn = replace(turn, user=chance.choice(("ana", "bia")))
+        turn = replace(turn, user=rng.choice(("ana", "bia")))
     if "keys" in traits:
-        wrong = chance.choice(("", *WRONG_KEYS))
-        turn = replace(turn, wrong_key=wrong, second_key=chance.random() < 0.4)
+        wrong = rng.choice(("", *WRONG_KEYS))
+        turn = replace(turn, wrong_key=wrong, second_key=rng.random() < 0.4)
     if "lost" not in traits:
         return turn
-    if number and chance.random() < 0.5:
-        turn = replace(turn, lost=chance.choice(BETWEEN))
+    if number and rng.random() < 0.5:
+        turn = replace(turn, lost=rng.choice(BETWEEN))
     alone = turn.beside is None and not turn.second and turn.file_size is None
-    if alone and not turn.calm and chance.random() < 0.5:
-        moment = chance.choice(STAGES), chance.choice((1, 1, 2, 3, 5, 8)), chance.random() * 0.02
-        turn = replace(turn, interruption=Interruption(chance.choice(tuple(LOSSES)), *moment))
+    if alone and not turn.calm and rng.random() < 0.5:
+        moment = rng.choice(STAGES), rng.choice((1, 1, 2, 3, 5, 8)), rng.random() * 0.02
+        turn = replace(turn, interruption=Interruption(rng.choice(tuple(LOSSES)), *moment))
     return turn
 
 
@@ -257,114 +253,114 @@ _TRAITS = {
 """What a seed's scenario may have besides faults and signals, and how often."""
 
 
-def _lists(chance: Random, traits: set[str]) -> dict[str, tuple[Row, ...]]:
-    people = range(1, chance.randint(10, 45))
-    lists = {LISTS[0]: _list(chance, [_person(chance, n) for n in people])}
+def _lists(rng: Random, traits: set[str]) -> dict[str, tuple[Row, ...]]:
+    people = range(1, rng.randint(10, 45))
+    lists = {LISTS[0]: _list(rng, [_person(rng, n) for n in people])}
     if "lists" in traits:
-        shared = chance.sample(people, chance.randint(1, len(people)))
-        others = [_person(chance, n, chance.choice(("Nome", "Nome", "Outro"))) for n in shared]
-        others += [_person(chance, n) for n in range(300, 300 + chance.randint(0, 9))]
-        lists[LISTS[1]] = _list(chance, others)
+        shared = rng.sample(people, rng.randint(1, len(people)))
+        others = [_person(rng, n, rng.choice(("Nome", "Nome", "Outro"))) for n in shared]
+        others += [_person(rng, n) for n in range(300, 300 + rng.randint(0, 9))]
+        lists[LISTS[1]] = _list(rng, others)
     return lists
 
 
-def _list(chance: Random, rows: list[Row]) -> tuple[Row, ...]:
+def _list(rng: Random, rows: list[Row]) -> tuple[Row, ...]:
     again = [
-        Row(row.email.upper(), f"Outra vez {row.name}", chance.choice(CITIES), chance.choice(TAGS))
-        for row in chance.sample(rows, chance.randint(0, min(4, len(rows))))
+        Row(row.email.upper(), f"Outra vez {row.name}", rng.choice(CITIES), rng.choice(TAGS))
+        for row in rng.sample(rows, rng.randint(0, min(4, len(rows))))
     ]
-    broken = [Row(f"sem arroba {n}", f"x{n}") for n in range(chance.randint(0, 3))]
+    broken = [Row(f"sem arroba {n}", f"x{n}") for n in range(rng.randint(0, 3))]
     for extra in again + broken:
-        rows.insert(chance.randrange(len(rows) + 1), extra)
+        rows.insert(rng.randrange(len(rows) + 1), extra)
     return tuple(rows)
 
 
-def _person(chance: Random, number: int, name: str = "Nome") -> Row:
+def _person(rng: Random, number: int, name: str = "Nome") -> Row:
     city, tags = CITIES[number % len(CITIES)], TAGS[number // 2 % len(TAGS)]
     return Row(f"p{number}@exemplo.com.br", f"{name} {number}", city, tags)
 
 
-def _other_rules(chance: Random, rules: Rules) -> Rules:
-    return chance.choice(
+def _other_rules(rng: Random, rules: Rules) -> Rules:
+    return rng.choice(
         (
-            rules._replace(on_duplicate=chance.choice(("first", "last", "merge"))),
+            rules._replace(on_duplicate=rng.choice(("first", "last", "merge"))),
             rules._replace(on_change="skip" if rules.on_change == "send" else "send"),
             rules._replace(identifier="Prova dois" if rules.identifier == "Prova" else "Prova"),
         )
     )
 
 
-def _round(chance: Random, traits: set[str], rules: Rules, number: int) -> Round:
+def _round(rng: Random, traits: set[str], rules: Rules, number: int) -> Round:
     def maybe(trait: str, share: float) -> bool:
-        return trait in traits and chance.random() < share
+        return trait in traits and rng.random() < share
 
     files: tuple[str, ...] = LISTS[:1]
     if "lists" in traits:
-        files = chance.choice((LISTS[:1], LISTS[1:], LISTS, LISTS[::-1]))
+        files = rng.choice((LISTS[:1], LISTS[1:], LISTS, LISTS[::-1]))
     turn = Round(
-        _rates(chance),
-        _interruption(chance),
-        resend=chance.choice(RESENDS) if number and maybe("resend", 0.6) else (),
-        account=chance.choice("ab") if "accounts" in traits else "a",
+        _rates(rng),
+        _interruption(rng),
+        resend=rng.choice(RESENDS) if number and maybe("resend", 0.6) else (),
+        account=rng.choice("ab") if "accounts" in traits else "a",
         files=files,
         rules=rules,
-        edits=_edits(chance, number, files) if number and "edits" in traits else (),
+        edits=_edits(rng, number, files) if number and "edits" in traits else (),
         purge=maybe("purge", 0.4),
         again=maybe("again", 0.6),
         way_back=number > 0 and maybe("back", 0.6),
     )
     if maybe("bounds", 0.6):
-        if chance.random() < 0.6:
-            limit, canary = chance.choice((1, 2, 5, 20)), chance.random() < 0.4
+        if rng.random() < 0.6:
+            limit, canary = rng.choice((1, 2, 5, 20)), rng.random() < 0.4
             turn = replace(turn, limit=limit, canary=canary)
         else:
-            turn = replace(turn, max_duration=chance.choice(("0s", "0.4s", "1s", "1.5s")))
+            turn = replace(turn, max_duration=rng.choice(("0s", "0.4s", "1s", "1.5s")))
     if maybe("full", 0.6):
         sizes = (4_096, 40_000, 75_000, 90_000, 110_000, 140_000, 200_000)
-        turn = replace(turn, file_size=chance.choice(sizes), interruption=None)
+        turn = replace(turn, file_size=rng.choice(sizes), interruption=None)
     elif maybe("second", 0.6):
         turn = replace(turn, second=True, interruption=None, rates={}, max_duration="")
     elif maybe("accounts", 0.5):
         other = "b" if turn.account == "a" else "a"
-        turn = replace(turn, beside=Round(_rates(chance), account=other, files=files, rules=rules))
+        turn = replace(turn, beside=Round(_rates(rng), account=other, files=files, rules=rules))
     return turn
 
 
-def _edits(chance: Random, number: int, files: tuple[str, ...]) -> tuple[Edit, ...]:
-    kinds = chance.choices(
+def _edits(rng: Random, number: int, files: tuple[str, ...]) -> tuple[Edit, ...]:
+    kinds = rng.choices(
         ("rename", "correct", "restore", "grow", "double", "drop"),
         (4, 2, 2, 4, 1, 1),
-        k=chance.choice((0, 1, 3, 8, 20)),
+        k=rng.choice((0, 1, 3, 8, 20)),
     )
     return tuple(
-        Edit(chance.choice(files), kind, chance.randrange(100), 1000 * number + at)
+        Edit(rng.choice(files), kind, rng.randrange(100), 1000 * number + at)
         for at, kind in enumerate(kinds)
     )
 
 
-def _interruption(chance: Random) -> Interruption | None:
-    if chance.random() >= 0.75:
+def _interruption(rng: Random) -> Interruption | None:
+    if rng.random() >= 0.75:
         return None
     return Interruption(
-        chance.choices(list(SIGNALS), list(SIGNALS.values()))[0],
-        chance.choice((*STAGES, *STAGES, "")),
-        chance.choice((1, 1, 2, 3, 5, 8, 13, 21)),
-        chance.choice((0.0, 0.0, chance.random() * 0.02, chance.random() * 0.4)),
+        rng.choices(list(SIGNALS), list(SIGNALS.values()))[0],
+        rng.choice((*STAGES, *STAGES, "")),
+        rng.choice((1, 1, 2, 3, 5, 8, 13, 21)),
+        rng.choice((0.0, 0.0, rng.random() * 0.02, rng.random() * 0.4)),
     )
 
 
-def _rates(chance: Random) -> dict[Fault, float]:
+def _rates(rng: Random) -> dict[Fault, float]:
     """A few kinds of faults, together from rare to nearly every request; a storm is one kind
     only.
     """
-    total = chance.choice((0.0, 0.03, 0.1, 0.1, 0.25, 0.5, 0.9))
-    sort = chance.random()
+    total = rng.choice((0.0, 0.03, 0.1, 0.1, 0.25, 0.5, 0.9))
+    sort = rng.random()
     if sort < 0.2:
-        kinds = [chance.choice([Fault.ACCOUNT, Fault.UNAVAILABLE, Fault.LEAD])]
+        kinds = [rng.choice([Fault.ACCOUNT, Fault.UNAVAILABLE, Fault.LEAD])]
     elif sort < 0.3:
         kinds = [Fault.ACCOUNT, Fault.LEAD, Fault.UNAVAILABLE]
     else:
         faults = sorted(set(Fault) - ACCEPTED)
-        kinds = chance.sample(faults, chance.randint(1, 8))
-    weights = [chance.random() * (0.1 if f in (Fault.KEY, Fault.PATH) else 1) for f in kinds]
+        kinds = rng.sample(faults, rng.randint(1, 8))
+    weights = [rng.random() * (0.1 if f in (Fault.KEY, Fault.PATH) else 1) for f in kinds]
     return {f: total * w / sum(weights) for f, w in zip(kinds, weights, strict=True)}

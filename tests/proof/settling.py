@@ -17,15 +17,15 @@ from .rows import Key
 Command = Callable[[list[str], str, str], Awaitable[Ended]]
 
 
-async def settle(checker: Checker, command: Command, key: str, chance: Random) -> None:
+async def settle(checker: Checker, command: Command, key: str, rng: Random) -> None:
     """Reported rows in doubt are accepted afterwards, and nothing else has changed."""
     before = checker.read().known
     stored = {receipt.key for receipt in checker.receipts() if receipt.stored}
     for account in sorted({known.account for known in before}):
         checker.at(f"webhooks of account {account}")
         mine = sorted(k for k in before if k.account == account)
-        reported = {k for k in mine if k in stored and chance.random() < 0.6}
-        _write(checker.home / "calls.jsonl", mine, reported, chance)
+        reported = {k for k in mine if k in stored and rng.random() < 0.6}
+        _write(checker.home / "calls.jsonl", mine, reported, rng)
         ended = await command(["settle", "calls.jsonl", "--account", account, "--json"], key, "ana")
         checker.well_behaved(ended)
         checker.must(ended.code == 0, f"settle ended with {ended.code}: {ended.err[-300:]}")
@@ -40,17 +40,17 @@ async def settle(checker: Checker, command: Command, key: str, chance: Random) -
         checker.counts["settled by webhook"] += len(reported & doubt)
 
 
-def _write(path: Path, mine: list[Key], reported: set[Key], chance: Random) -> None:
+def _write(path: Path, mine: list[Key], reported: set[Key], rng: Random) -> None:
     now = datetime.now(UTC)
     lines: list[str] = []
     for one in mine:
         if one in reported:
-            lines += [_call(one, now + timedelta(hours=chance.random()))] * chance.choice((1, 1, 2))
-        elif chance.random() < 0.5:
+            lines += [_call(one, now + timedelta(hours=rng.random()))] * rng.choice((1, 1, 2))
+        elif rng.random() < 0.5:
             lines.append(_call(one, now - timedelta(days=1)))
         lines.append(_call(one._replace(identifier=f"{one.identifier} de outros"), now))
     lines += ["", "no json", '{"event_type":']
-    chance.shuffle(lines)
+    rng.shuffle(lines)
     path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
 
 

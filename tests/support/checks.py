@@ -17,7 +17,7 @@ from typing import Final, NamedTuple
 from rdimport.core import child
 from support.command import command_here
 from support.forks import start_child
-from support.processes import Process, ending_with_us
+from support.processes import Process, dying_with_parent
 
 ENVIRONMENT: Final = {**os.environ, "LANG": "C.UTF-8"}
 
@@ -40,7 +40,7 @@ def costs_of(paths: Iterable[Path]) -> dict[str, Cost]:
         stdout=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     ) as checking:
         assert checking.stdout is not None
         found = (json.loads(line) for line in checking.stdout)

@@ -93,16 +93,16 @@ def ledger_at(url: str) -> str:
 
 def new_ledger(server: Server) -> str:
     """Create an empty ledger in its own database; return its address."""
-    return ledger_at(server.new_database(made_tables(server)))
+    return ledger_at(server.new_database(template_tables(server)))
 
 
 @cache
-def made_tables(server: Server) -> str:
+def template_tables(server: Server) -> str:
     """A template database with the tables: creating them costs more than all the rest."""
-    return as_model(server, ledger_at(server.new_database()))
+    return as_template(server, ledger_at(server.new_database()))
 
 
-def as_model(server: Server, url: str) -> str:
+def as_template(server: Server, url: str) -> str:
     """Let copies of this database be ledgers of their own; return its name."""
     name = url.rpartition("/")[2].replace("%20", " ")
     server.do("DELETE FROM rdimport.setting WHERE name = 'place'", database=name)

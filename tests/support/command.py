@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from rdimport import cli
 from support.forks import ForkedProcess, can_fork
-from support.processes import Process, ending_with_us, take_terminal
+from support.processes import Process, dying_with_parent, take_terminal
 from support.waiting import PATIENCE
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
@@ -24,7 +24,7 @@ KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 _STARTED: Final[list[subprocess.Popen[str]]] = []
 
 
-def unmeasured() -> dict[str, str]:
+def without_coverage() -> dict[str, str]:
     """The environment without coverage measurement, which loads many modules of its own."""
     return {name: value for name, value in os.environ.items() if "COVERAGE" not in name}
 
@@ -62,7 +62,7 @@ def command_in(
         text=True,
         encoding="utf-8",
         start_new_session=in_session,
-        preexec_fn=None if forked else ending_with_us(*[take_terminal] * in_session),
+        preexec_fn=None if forked else dying_with_parent(*[take_terminal] * in_session),
     )
 
 
@@ -154,7 +154,7 @@ class Desk:
             stderr=subprocess.PIPE,
             text=True,
             encoding="utf-8",
-            preexec_fn=ending_with_us(),
+            preexec_fn=dying_with_parent(),
         )
         _STARTED.append(process)
         return self.wait(process)

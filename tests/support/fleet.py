@@ -10,7 +10,7 @@ from pathlib import Path
 from subprocess import Popen
 
 from rdimport.sandbox.embedded import RunningSandbox
-from support.claims import as_model
+from support.claims import as_template
 from support.clients import Machine, set_up
 from support.lists import people
 from support.postgres import Server
@@ -142,4 +142,4 @@ def _tables(server: Server) -> str:
     at = Machine(Path.cwd())
     at.ledger = server.new_database()
     assert at.here("fleet", "init").code == 0
-    return as_model(server, at.ledger)
+    return as_template(server, at.ledger)

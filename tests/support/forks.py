@@ -29,7 +29,7 @@ from typing import Any, AnyStr, Final
 
 import rdimport
 from rdimport.core import child
-from support.processes import Process, dies_with_us, no_file_beyond, take_terminal
+from support.processes import Process, die_with_parent, limit_file_size, take_terminal
 from support.waiting import PATIENCE
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
@@ -181,13 +181,13 @@ class _Server:
         nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         request = [args, str(folder), dict(environment), os.getpid(), nohup, in_session, file_size]
         message = json.dumps(request).encode()
-        with self._lock, _adopting():
+        with self._lock, _as_subreaper():
             socket.send_fds(self._socket, [message], streams)
             return int(self._socket.recv(16))
 
 
 @contextmanager
-def _adopting() -> Iterator[None]:
+def _as_subreaper() -> Iterator[None]:
     """Be a subreaper within the block only: orphans of other commands are not ours."""
     prctl = ctypes.CDLL(None).prctl
     prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
@@ -227,7 +227,7 @@ def _serve(control: socket.socket) -> list[str] | None:
             args, folder, environment, parent, nohup, in_session, size = json.loads(message)
             while os.getppid() == middle:
                 os.sched_yield()
-            dies_with_us(parent)
+            die_with_parent(parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
             for number, stream in enumerate(streams):
                 os.dup2(stream, number)
@@ -241,7 +241,7 @@ def _serve(control: socket.socket) -> list[str] | None:
             os.environ.clear()
             os.environ.update(environment)
             if size is not None:
-                no_file_beyond(size)
+                limit_file_size(size)
             return list(args)
         for number in (*streams, write_end):
             os.close(number)

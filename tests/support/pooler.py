@@ -12,7 +12,7 @@ from typing import Any, Final
 import psycopg
 
 from support.postgres import Server, free_port, new_folder
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 from support.waiting import PATIENCE, until
 
 PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
@@ -40,7 +40,7 @@ def pooled(server: Server) -> Iterator[int]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd="/",
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
         **other,
     )
 

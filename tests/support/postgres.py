@@ -27,7 +27,7 @@ import psycopg
 import pytest
 
 from support.folders import in_memory
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 from support.waiting import PATIENCE, until
 
 _NUMBERS: Final = count(1)
@@ -192,7 +192,7 @@ class Server:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,  # Ctrl-C must not reach it
-                preexec_fn=ending_with_us(death_signal=signal.SIGQUIT),
+                preexec_fn=dying_with_parent(death_signal=signal.SIGQUIT),
                 **_user(),
             )
         atexit.register(self.kill)

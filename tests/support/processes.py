@@ -76,7 +76,7 @@ class _Pipe(io.FileIO):
             assert look.select(PATIENCE), f"{self._command}: nothing printed for {PATIENCE:g} s"
 
 
-def dies_with_us(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:
+def die_with_parent(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:
     """Called in a new process: the system sends it a signal as soon as its parent has ended."""
     if _LIBC is None:
         return
@@ -85,10 +85,10 @@ def dies_with_us(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> 
         os.kill(os.getpid(), death_signal)
 
 
-def ending_with_us(
+def dying_with_parent(
     first: Callable[[], object] = lambda: None, death_signal: signal.Signals = signal.SIGKILL
 ) -> Callable[[], object] | None:
-    """A `preexec_fn` that calls `first`, then `dies_with_us`.
+    """A `preexec_fn` that calls `first`, then `die_with_parent`.
 
     Linux takes the thread that starts the process for its parent: it has to live as long.
     """
@@ -98,7 +98,7 @@ def ending_with_us(
 
     def begin() -> None:
         first()
-        dies_with_us(us, death_signal)
+        die_with_parent(us, death_signal)
 
     return begin
 
@@ -112,7 +112,7 @@ def take_terminal() -> None:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 
-def no_file_beyond(size: int) -> None:
+def limit_file_size(size: int) -> None:
     """As on a full disk: writing a larger file fails in this process."""
     if sys.platform != "win32":
         import resource  # noqa: PLC0415  POSIX only

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from support.processes import ending_with_us
+from support.processes import dying_with_parent
 from support.waiting import PATIENCE, until
 
 CHROMIUM = next(
@@ -77,7 +77,7 @@ def _opened(profile: Path, book: Path) -> Iterator[None]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env=_environment(),
-        preexec_fn=ending_with_us(),
+        preexec_fn=dying_with_parent(),
     )
     lock = book.with_name(f".~lock.{book.name}#")
     try:

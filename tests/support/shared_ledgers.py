@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import closing
 
 from rdimport.ledger.postgres.store import PostgresStore
-from support.claims import KEY, made_tables
+from support.claims import KEY, template_tables
 from support.postgres import Server
 
 _TABLES = "SELECT array_agg(relid::regclass::text) FROM pg_stat_user_tables"
@@ -24,7 +24,7 @@ class PostgresPlace:
 
     def __init__(self, server: Server, *, made: bool = True) -> None:
         self._server = server
-        self.url = server.new_database(made_tables(server)) if made else server.new_database()
+        self.url = server.new_database(template_tables(server)) if made else server.new_database()
         self.store = _Store(self.url, KEY.hex())
 
     def crash(self) -> None:

@@ -30,7 +30,7 @@ def until(true: Callable[[], object], seconds: float = PATIENCE) -> None:
 
 
 @contextmanager
-def no_endless_waiting() -> Iterator[None]:
+def default_timeouts() -> Iterator[None]:
     """Within the block, waiting for a thread or a future without a timeout fails after PATIENCE.
     For processes: `support.processes`.
     """

@@ -46,8 +46,8 @@ class Windows:
     theirs_refused: Counter[int] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        self._chance = random.Random(self.seed)  # noqa: S311  reproducible
-        self._phase = self._chance.random() * self.length
+        self._rng = random.Random(self.seed)  # noqa: S311  reproducible
+        self._phase = self._rng.random() * self.length
         self._events: list[tuple[float, int, Callable[[float], None]]] = []
         self._order = count()
         self._open: Counter[int] = Counter()
@@ -109,7 +109,7 @@ class Windows:
             self.theirs[self._window(now)] += allowed
             self.theirs_refused[self._window(now)] += not allowed
             rate = self.others * self.limit / self.length
-            apart = 1 / rate if self.steady else self._chance.expovariate(rate)
+            apart = 1 / rate if self.steady else self._rng.expovariate(rate)
             self._at(now + apart, self._other)
 
     def _run(self, run: int, pace: RateLimiter, end: float) -> Callable[[float], None]:
@@ -118,11 +118,11 @@ class Windows:
                 return
             wait = pace.wait(now)
             if wait > 0:  # an event loop wakes a little late
-                self._at(now + wait + self._chance.uniform(1e-9, 0.002), ready)
+                self._at(now + wait + self._rng.uniform(1e-9, 0.002), ready)
                 return
             pace.acquire(now)
             self._open[run] += 1
-            travel = self.latency * self._chance.uniform(0.25, 0.75)
+            travel = self.latency * self._rng.uniform(0.25, 0.75)
             self._at(now + travel, arrives)
             self._at(now, ready)
 

@@ -56,12 +56,12 @@ may not have begun there, and a worker that died before may have left it.
 ANEW: Final = """
 DO $$ BEGIN DROP SCHEMA {0} CASCADE; CREATE SCHEMA {0}; END $$
 """
-"""Both or neither: not everybody may create one."""
+"""Both schemas or neither: not every user may create one."""
 
 IF_MISSING: Final = """
 DO $$ BEGIN IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {0}; END IF; END $$
 """
-"""Not `IF NOT EXISTS`: that is denied to whoever may create none, though it is there."""
+"""Not `IF NOT EXISTS`: it is denied to users who may not create one, even if it exists."""
 
 FUNCTIONS: Final = """
 SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace

@@ -35,13 +35,13 @@ _LOCK: Final = Lock()
 def keeping(address: Address) -> Iterator[None]:
     """Keep connections to a database until the block ends."""
     with _LOCK:
-        ours = address not in _KEPT
+        is_outermost = address not in _KEPT
         _KEPT.setdefault(address, [])
     try:
         yield
     finally:
         left: list[Idle] = []
-        if ours:
+        if is_outermost:
             with _LOCK:
                 left = _KEPT.pop(address)
         for one in left:
@@ -54,7 +54,7 @@ def take(address: Address) -> Idle | None:
         with _LOCK:
             kept = _KEPT.get(address)
             one = kept.pop() if kept else None
-        if one is None or _stands(one):
+        if one is None or _is_usable(one):
             return one
         _close(one)
 
@@ -71,7 +71,7 @@ def give(address: Address, one: Idle) -> bool:
     return True
 
 
-def _stands(one: Idle) -> bool:
+def _is_usable(one: Idle) -> bool:
     """Whether a kept connection still works: a server only writes to an idle one to close it."""
     try:
         return not one.db.closed and not _has_something_to_read(one.db.fileno())

@@ -62,12 +62,12 @@ class PeopleBooks(parts.PeopleBooks):
         theirs = dict(self._ledger.query(_THEIRS, all_runs, all_runs))
         forgotten = 0
         for destination, runs in old:
-            ours = {"destination": destination, "identities": theirs.get(destination, [])}
+            values = {"destination": destination, "identities": theirs.get(destination, [])}
             with self._ledger.transaction() as db:
-                db.execute(ACCOUNT_FIRST, ours)
-                db.execute(IN_ORDER, ours)
-                db.execute(_STRIP, {**ours, "runs": runs})
-                db.execute(_STRIP_BEFORE, {**ours, "runs": runs})
+                db.execute(ACCOUNT_FIRST, values)
+                db.execute(IN_ORDER, values)
+                db.execute(_STRIP, {**values, "runs": runs})
+                db.execute(_STRIP_BEFORE, {**values, "runs": runs})
                 db.execute("DELETE FROM rdimport.outcome WHERE run = ANY(%s)", (runs,))
                 db.execute("UPDATE rdimport.input SET columns = '[]' WHERE run = ANY(%s)", (runs,))
                 forgotten += db.execute(_FORGOTTEN, (now.isoformat(), runs)).rowcount

@@ -167,30 +167,33 @@ class Renewer:
     def _renew(self, some: Collection[Held]) -> None:
         with self._asking:
             with self._changing:  # leases released since are not renewed
-                ours = list(self._held.intersection(some))
+                leases = list(self._held.intersection(some))
             asked = boottime()
             try:
-                done, kept = self._renewed(ours)
+                done, kept = self._renewed(leases)
             except LedgerError:  # retried; until then the leases run down
                 self._session.close()
                 return
-        for held in ours:
+        for held in leases:
             if held.lease in done:
                 held.renewed(asked)
             elif held.lease not in kept:
                 held.lost()
 
-    def _renewed(self, ours: Sequence[Held]) -> tuple[set[Lease], set[Lease]]:
+    def _renewed(self, leases: Sequence[Held]) -> tuple[set[Lease], set[Lease]]:
         """Renew leases. Returns those that were renewed, and those not taken by another process
         since: this process may already hold a newer lease of the same quota.
         """
-        if not ours:
+        if not leases:
             return set(), set()
-        quotas, epochs = [held.lease.quota for held in ours], [held.lease.epoch for held in ours]
-        standings = [held.standing for held in ours]
+        quotas, epochs = (
+            [held.lease.quota for held in leases],
+            [held.lease.epoch for held in leases],
+        )
+        standings = [held.standing for held in leases]
         values = {"quotas": quotas, "epochs": epochs, "standings": standings, "seconds": SECONDS}
         done = {Lease(*found) for found in self._session.change(_RENEW, values)}
-        if len(done) == len(ours):
+        if len(done) == len(leases):
             return done, done
         kept = self._session.query(_STILL_OURS, (quotas, epochs))
         return done, {Lease(*found) for found in kept}

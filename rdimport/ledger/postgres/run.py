@@ -155,9 +155,9 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""
-        ours = {"destination": self.destination, "identities": list(identities)}
+        values = {"destination": self.destination, "identities": list(identities)}
         with self.ledger.transaction(SILENCE) as db:
-            db.execute(IN_ORDER, ours)
+            db.execute(IN_ORDER, values)
             db.execute(
                 "UPDATE rdimport.conversion c SET source = g.source"
                 " FROM unnest(%b::bytea[], %b::bigint[]) AS g(identity, source)"

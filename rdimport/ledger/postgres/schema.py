@@ -232,7 +232,9 @@ def make(session: Session, key: bytes) -> bool:
 
 
 def _create_schemas(db: Connection) -> None:
-    """Create those that are missing: whoever may create none may be given them."""
+    """Create missing schemas. A user without the right to create one may be given an
+    existing one.
+    """
     for name in _SCHEMAS:
         if db.execute("SELECT to_regnamespace(%s) IS NULL", (name,)).fetchone() == (True,):
             db.execute(f"CREATE SCHEMA {name}".encode())
@@ -335,8 +337,8 @@ def see_all(session: Session, noted: str) -> None:
 
 
 def _see_place(session: Session, was: str, now: str) -> None:
-    """Raise LedgerLostError if the tables are not those of the place that was stored. What a user
-    without the right to ask stored does not say of which server they are.
+    """Raise LedgerLostError if the tables are not those of the stored place. A place stored by a
+    user who may not query the server does not name it.
     """
     *tables, server = f"{was}/".split("/")[:3]
     if "/".join(tables) != now or (server and server != _system(session)):

@@ -1,4 +1,4 @@
-"""The settings of a session, whatever the server, the role or the environment says."""
+"""The settings of a session, independent of those of server, role and environment."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Final
 
 _ALWAYS: Final[dict[str, str]] = {
     "synchronous_commit": "on",
-    "plan_cache_mode": "force_custom_plan",  # one made for an empty table reads all of a full one
+    "plan_cache_mode": "force_custom_plan",  # a plan made for an empty table would scan a full one
     "client_min_messages": "warning",  # a commit that no standby confirmed raises a warning
     "search_path": "pg_catalog",
     "default_transaction_isolation": "read committed",
     "default_transaction_read_only": "off",
     "idle_in_transaction_session_timeout": "30s",
     "lock_timeout": "20s",
-    "statement_timeout": "0",  # whoever waits for an answer knows how long
+    "statement_timeout": "0",  # callers have their own time limits
     "row_security": "off",  # an error instead of answers that lack rows
     "DateStyle": "ISO",
     "IntervalStyle": "postgres",
@@ -27,29 +27,29 @@ _SINCE: Final[dict[int, dict[str, str]]] = {
     14_00_00: {"idle_session_timeout": "0"},
     17_00_00: {"transaction_timeout": "0"},
 }
-"""Settings that only releases of PostgreSQL from this one on have."""
+"""Settings that exist only from a release of PostgreSQL on."""
 
 PLANNED_ONCE: Final[dict[str, str]] = {
     "plan_cache_mode": "force_generic_plan",
     "enable_seqscan": "off",
     "enable_bitmapscan": "off",
-    "jit": "off",  # what a plan that is ruled out would cost must not have these compiled
+    "jit": "off",  # the cost estimate of an excluded plan must not trigger compilation
 }
-"""Settings for a connection whose statements find conversions by their primary key alone."""
+"""Settings for a connection whose statements find conversions by primary key only."""
 
 OF_ITS_OWN: Final[dict[str, str]] = {
     "tcp_keepalives_idle": "5",
     "tcp_keepalives_interval": "2",
     "tcp_keepalives_count": "3",
 }
-"""Settings for a server process of our own, not for one behind a pooler."""
+"""Settings for a dedicated server process, not for one behind a pooler."""
 
 
 def settings(
     version: int, more: Mapping[str, str] = MappingProxyType({}), *, local: bool
 ) -> tuple[str, list[object]]:
-    """The statement, and its values, that makes them on a server of that version, with some `more`;
-    `local`: for the transaction in progress.
+    """The statement that makes the settings on a server of that version, with some `more`, and its
+    values. `local`: only for the current transaction.
     """
     wanted = dict(_ALWAYS)
     for since, newer in _SINCE.items():

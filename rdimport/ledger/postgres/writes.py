@@ -52,7 +52,7 @@ class Writes:
     ) -> None:
         self._gathered = gathered
         self._name = name
-        self._ours = {"run": run, "destination": destination}
+        self._ids = {"run": run, "destination": destination}
         self._lease = lease
         self._timeline = timeline
         self._digests = digests
@@ -120,7 +120,7 @@ class Writes:
             ended = self._end(db, write)
             return [*ended, self._claim(db, write.begun)] if write.begun else ended
 
-        accepted, *others = self._gathered.write(send, self._ours["destination"])
+        accepted, *others = self._gathered.write(send, self._ids["destination"])
         claimed: dict[bytes, int] = dict(others.pop()) if write.begun else {}
         if accepted[0][0] + sum(map(len, others)) < len(write.ended):
             self._note_late(write.ended)
@@ -133,7 +133,7 @@ class Writes:
         Raises LedgerLostError if writes that were acknowledged before are missing.
         """
         with self._gathered.alone() as session:
-            address, run = session.address, self._ours["run"]
+            address, run = session.address, self._ids["run"]
             now = timeline(session)
             if now != self._timeline and not self.done:
                 raise timeline_changed(address, self._timeline, now)
@@ -148,7 +148,7 @@ class Writes:
             if writes != write.number:
                 return None
             identities = [row.identity for row in write.begun]
-            values = (self._ours["destination"], run, self._lease.epoch, identities)
+            values = (self._ids["destination"], run, self._lease.epoch, identities)
             claimed = session.query(sql.MINE, values)
             self._note_late(write.ended)
             return dict(claimed)
@@ -168,7 +168,7 @@ class Writes:
         }
         if len(accepted) < len(write.ended) > 1:
             self._lock(db, write.ended)
-        done = [db.execute(sql.WRITE, {**self._ours, **given, **write.counted, **guard})]
+        done = [db.execute(sql.WRITE, {**self._ids, **given, **write.counted, **guard})]
         if reverted:
             done.append(self._revert(db, reverted, ON_ITS_WAY))
         done += [
@@ -187,9 +187,9 @@ class Writes:
         answer to an earlier run may change what this one has listed.
         """
         if self.lists_doubts:
-            db.execute(sql.ACCOUNT_FIRST, self._ours)
+            db.execute(sql.ACCOUNT_FIRST, self._ids)
         identities = [_outgoing(end).identity for end in ended]
-        db.execute(sql.IN_ORDER, {**self._ours, "identities": identities})
+        db.execute(sql.IN_ORDER, {**self._ids, "identities": identities})
 
     def _flying(self, write: _Write) -> bytes:
         """The identities of all rows that may be in flight after a write."""
@@ -209,11 +209,11 @@ class Writes:
         }
 
     def _revert(self, db: Connection, ended: Ends, state: int) -> Answer:
-        return db.execute(sql.REVERT, {**self._ours, **self._given(ended), "states": [state]})
+        return db.execute(sql.REVERT, {**self._ids, **self._given(ended), "states": [state]})
 
     def _fail(self, db: Connection, end: RowResult, state: int) -> Answer:
         values = {
-            **self._ours,
+            **self._ids,
             **self._given([end]),
             **_listed(end.outcome),
             "states": [state],
@@ -229,16 +229,16 @@ class Writes:
         that listed them.
         """
         with self._gathered.alone() as session, session.transaction(SILENCE) as db:
-            db.execute(sql.ACCOUNT_FIRST, self._ours)
-            ours = dict(db.execute(sql.OURS, {**self._ours, **self._given(ended)}).fetchall())
+            db.execute(sql.ACCOUNT_FIRST, self._ids)
+            states = dict(db.execute(sql.OURS, {**self._ids, **self._given(ended)}).fetchall())
             late = [
                 end
                 for end in ended
-                if ours.get(_outgoing(end).identity) == UNCERTAIN
+                if states.get(_outgoing(end).identity) == UNCERTAIN
                 and _state(end) is not State.UNCERTAIN
             ]
             for end in late:
-                row, values = _outgoing(end), {**self._ours, **self._given([end])}
+                row, values = _outgoing(end), {**self._ids, **self._given([end])}
                 db.execute(sql.NO_LONGER_UNCERTAIN, {**values, "file": row.file, "row": row.row})
                 if isinstance(end, SendAttempt):
                     self._revert(db, [end], UNCERTAIN)
@@ -252,16 +252,16 @@ class Writes:
         """Correct rows that later runs listed as uncertain, and that no longer are."""
         if not identities:
             return
-        values = {**self._ours, "identities": identities}
-        found = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # plan anew
-        db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in found],))
-        db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in found if is_to_be_sent],))
-        db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in found],))
+        values = {**self._ids, "identities": identities}
+        runs = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # plan anew
+        db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in runs],))
+        db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in runs if is_to_be_sent],))
+        db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in runs],))
 
     def _claim(self, db: Connection, begun: Sequence[SendAttempt]) -> Answer:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
         values = {
-            **self._ours,
+            **self._ids,
             "identities": b"".join([row.identity for row in begun]),
             "versions": _numbers([self._again.get(row.identity, row.version) for row in begun]),
             "payloads": b"".join(hashes),
@@ -322,7 +322,7 @@ class Writes:
         """What is known about conversions, which are locked until the transaction ends. Rows that
         an earlier run left in flight become uncertain.
         """
-        values = {**self._ours, "epoch": self._lease.epoch, "identities": identities}
+        values = {**self._ids, "epoch": self._lease.epoch, "identities": identities}
         db.execute(sql.ACCOUNT_FIRST, values)
         db.execute(sql.IN_ORDER, values)
         db.execute(sql.DOUBT_LATE, values)
@@ -334,7 +334,7 @@ class Writes:
         """
         doubted = [end.identity for end in outcomes if end.identity is not None]
         if self.lists_doubts:
-            db.execute(sql.ACCOUNT_FIRST, self._ours)
+            db.execute(sql.ACCOUNT_FIRST, self._ids)
         if doubted:
             self.lists_doubts = True
             self._looked_up(db, doubted)
@@ -352,11 +352,11 @@ class Writes:
             for end in outcomes
         ]
         columns = [list(column) for column in zip(*lines, strict=True)]
-        db.execute(sql.LIST, (self._ours["run"], *columns))
+        db.execute(sql.LIST, (self._ids["run"], *columns))
 
     def tally(self, db: Connection, state: State, rows: int) -> None:
         """Count the results of rows."""
-        db.execute(sql.TALLY, (self._ours["run"], str(state), rows))
+        db.execute(sql.TALLY, (self._ids["run"], str(state), rows))
 
 
 def _outgoing(end: RowResult | SendAttempt) -> SendAttempt:

@@ -630,6 +630,23 @@ def test_what_was_known_of_a_row_before_its_last_request_is_gone_too(
     assert states(ledger, run, [1]) == {1: "uncertain"}
 
 
+@pytest.mark.parametrize("state", [State.REFUSED, State.UNCERTAIN])
+def test_what_was_known_of_a_row_before_its_last_request_is_forgotten_with_its_run(
+    place: Place, ledger: Ledger, state: State
+) -> None:
+    with begun(place, ledger) as run:
+        send(run, 1, state, TROUBLE)
+        run.finish(NOW, 1, None)
+    with begun(place, ledger, "20261128-130000-bbbb") as killed:
+        flying = seen_now(ledger, killed, 1)
+        assert list(killed.apply([flying], [], Counters(1))) == [flying]
+    ledger.people.forget(NOW + timedelta(days=1), NOW)
+    ledger.people.shrink()
+    assert ledger.people.empty_log()
+    assert not place.holds(b"Ana Maria")
+    assert not place.holds(TROUBLE.detail.encode())
+
+
 def test_a_correction_counts_while_its_conversion_is_accepted(place: Place, ledger: Ledger) -> None:
     origins = ledger.digests(["failed row 1", "failed row 2"])
     with begun(place, ledger) as run:

@@ -6,6 +6,7 @@ time of the machine in it (tests/test_fleet_lease.py).
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import subprocess
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from support.waiting import until
 
 from rdimport.cli import fleet_needs
 from rdimport.core.errors import LedgerError
+from rdimport.ledger.postgres import pool
+from rdimport.ledger.postgres.address import parsed
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -34,6 +37,9 @@ TESTS = {
     "a worker loses its connection to RD": "failures: a_worker_that_loses_the_way_to_rd",
     "the database is unreachable, for": "failures: while_the_database_is_away_nothing_is_sent",
     "the database is unreachable when": "failures: a_worker_that_starts_while_the_database_is_away",
+    "the database has too few connections": (
+        "failures: workers_leave_connections_to_the_ledger_where_there_are_few"
+    ),
     "two workers put due jobs": "schedule: schedulers_that_see_one_moment_together_put_each_job",
     "a person runs a job": "failures: a_person_who_runs_a_job_that_a_worker_runs_is_told_so",
     "clocks differ": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
@@ -284,6 +290,55 @@ def test_a_worker_uses_the_server_that_can_be_written_to_wherever_its_address_na
             two.kill()
 
 
+def test_a_queue_takes_few_connections_and_gives_them_back(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "_MAX_IDLE", 0.1)
+
+    def open_ones() -> int:
+        ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = %s"
+        return int(office.server.ask(ours, office.database, "rdimport queue"))
+
+    async def work() -> None:
+        async with pool.Pool(parsed(office.ledger), "rdimport_queue") as queue:
+            together = asyncio.Event()
+
+            async def one() -> None:
+                async with queue.connection() as db:
+                    await db.execute("SELECT")
+                    await together.wait()
+
+            working = [asyncio.ensure_future(one()) for _ in range(6)]
+            await asyncio.to_thread(until, lambda: open_ones() == 4)
+            together.set()
+            await asyncio.gather(*working)
+            await asyncio.to_thread(until, lambda: open_ones() == 1)
+
+    asyncio.run(work())
+
+
+def test_workers_leave_connections_to_the_ledger_where_there_are_few(
+    office: Office, postgres: Server
+) -> None:
+    postgres.do(
+        "CREATE ROLE few LOGIN CONNECTION LIMIT 14",
+        "GRANT USAGE ON SCHEMA rdimport, rdimport_queue TO few",
+        "GRANT pg_read_all_data, pg_write_all_data TO few",
+        database=office.database,
+    )
+    straight, office.ledger = office.ledger, office.ledger.replace("postgres@", "few@")
+    office.write_lists(30)
+    office.due(clients=CLIENTS[:1])
+    workers = [office.start("worker") for _ in range(2)]
+    try:
+        until(lambda: office.of_client(CLIENTS[0]) == office.rows)
+    finally:
+        office.ledger = straight
+    assert office.here("fleet", "drain").code == 0
+    assert [office.wait(worker).code for worker in workers] == [0, 0]
+    postgres.do("DROP OWNED BY few", "DROP ROLE few", database=office.database)
+
+
 def test_a_user_who_may_not_use_the_queue_is_told_so(office: Office, postgres: Server) -> None:
     postgres.do(
         "CREATE ROLE narrow LOGIN",
@@ -297,7 +352,7 @@ def test_a_user_who_may_not_use_the_queue_is_told_so(office: Office, postgres: S
         assert told.code == 2
         assert "was denied: permission denied for table procrastinate_jobs" in told.err
         assert "`rdimport_queue`" in told.err
-        assert "fleet init" not in told.err
+        assert "Type: rdimport fleet init" not in told.err
     finally:
         postgres.do("DROP OWNED BY narrow", "DROP ROLE narrow", database=office.database)
 

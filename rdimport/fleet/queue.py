@@ -218,6 +218,7 @@ class Queue:
             name=f"{name} schedule",
             queues=[_SCHEDULE],
             fetch_job_polling_interval=2.0,
+            listen_notify=False,  # it would keep a connection
             delete_jobs="always",
             install_signal_handlers=False,
             update_heartbeat_interval=HEARTBEAT_INTERVAL,

@@ -23,18 +23,23 @@ it, the delay doubles with each attempt, and is minutes after an outage.
 """
 
 
+_MAX_IDLE: Final = 10.0
+"""Seconds after which one of the idle connections is closed. A server that has none left may lack
+them for the ledger.
+"""
+
+
 class Pool(AsyncConnectionPool[_Connection]):
     """Connections that are shut down when an operation on one takes too long."""
 
     def __init__(self, address: Address, schema: str) -> None:
         self._address = address
-
         more = {"search_path": f"{schema}, pg_catalog", "plan_cache_mode": "auto"}
-
         super().__init__(
             address.url,
             min_size=1,
-            max_size=6,
+            max_size=4,
+            max_idle=_MAX_IDLE,
             open=False,
             check=_checked,
             configure=partial(_configure, more=more),

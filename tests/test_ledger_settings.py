@@ -101,7 +101,12 @@ def test_behind_a_pooler_no_setting_of_the_database_counts_in_a_transaction(
         with Session(parsed(url)) as session, session.transaction() as db:
             assert session.pooled
             ours = {name for (name,) in db.execute(_THEIRS).fetchall()}
-    assert ours <= HARMLESS | {"idle_session_timeout"}  # PgBouncer's own, between transactions
+        assert ours <= HARMLESS | {"idle_session_timeout"}  # PgBouncer's own, between transactions
+        office.ledger = url
+        orders = ("pause", "pause", "resume")
+        assert [office.here("fleet", one, "acme").code for one in orders] == [0, 0, 2]
+        with fleet_of(url) as fleet:
+            assert [one.account for one in fleet.paused()] == ["acme"]
 
 
 def test_workers_and_runs_work_whatever_the_settings_are(office: Office) -> None:

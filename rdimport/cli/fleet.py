@@ -79,6 +79,8 @@ def _order(args: FleetOrderArguments) -> None:
     if args.action == "drain":
         _drain(url, args.names)
         return
+    if args.action == "resume":
+        fleet_needs.refuse_pooler(url)
     with fleet_of(url) as fleet:
         for name in args.names:
             if args.action == "pause":

@@ -281,7 +281,6 @@ class WorkerState(NamedTuple):
 
     name: str
     slots: int
-    since: datetime
     seconds: float
     jobs: Sequence[str]
     drains: bool

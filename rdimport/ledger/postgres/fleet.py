@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from typing import Final, NamedTuple, Self
 
 import psycopg
@@ -177,7 +178,7 @@ class PostgresFleet:
     def workers(self) -> list[WorkerState]:
         """The states of all workers, sorted by name."""
         found = self._session.query(
-            "SELECT name, slots, since, extract(epoch FROM clock_timestamp() - seen)::float8, jobs,"
+            "SELECT name, slots, extract(epoch FROM clock_timestamp() - seen)::float8, jobs,"
             " drain, gone FROM rdimport.worker ORDER BY name"
         )
         return [WorkerState(*one) for one in found]
@@ -205,9 +206,11 @@ class PostgresFleet:
     def paused(self) -> list[Pause]:
         """All paused accounts, sorted by name."""
         found = self._session.query(
-            "SELECT account, since, why FROM rdimport.paused ORDER BY account"
+            # behind a pooler, a moment may be written in any DateStyle
+            "SELECT account, extract(epoch FROM since)::bigint, why"
+            " FROM rdimport.paused ORDER BY account"
         )
-        return [Pause(*one) for one in found]
+        return [Pause(name, datetime.fromtimestamp(since, UTC), why) for name, since, why in found]
 
     def forget_ticks(self) -> None:
         """Delete the times at which jobs were queued, after the queue was lost. The jobs that were

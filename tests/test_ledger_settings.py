@@ -121,8 +121,8 @@ def test_workers_and_runs_work_whatever_the_settings_are(office: Office) -> None
     copied = office.here("ledger", "copy", office.ledger, office.home / "copy")
     assert copied.code == 0
     assert office.here("ledger", "check", "--state-dir", office.home / "copy").code == 0
-    report = next(office.home.glob("reports/*/failures.csv")).read_text(encoding="utf-8-sig")
-    assert '"x@@y","Łukasz 😀"' in report
+    reports = office.home.glob("reports/*/failures.csv")
+    assert any('"x@@y","Łukasz 😀"' in one.read_text(encoding="utf-8-sig") for one in reports)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])

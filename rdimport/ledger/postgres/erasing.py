@@ -15,6 +15,8 @@ from rdimport.ledger.records import Erased, problems_of, text_of
 _MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"
 """Texts without these characters contain no address; the others are examined by `People`."""
 
+_AT_ONCE: Final = 1_000
+
 Place = tuple[int, int, int]
 
 
@@ -45,13 +47,14 @@ def _rows(db: Connection, people: People) -> list[Place]:
     found: dict[Place, None] = {}
     with db.cursor() as cursor:
         for run, file, row, *texts in cursor.stream(
-            "SELECT run, file, row, cells, problems, warnings FROM rdimport.outcome"
+            "SELECT run, file, row, cells, problems, warnings FROM rdimport.outcome", size=_AT_ONCE
         ):
             if any(map(people.are_in, texts)):
                 found[run, file, row] = None
         for run, file, row, *texts in cursor.stream(
             "SELECT run, file, row, problems, before ->> 'problems' FROM rdimport.conversion"
-            " WHERE problems IS NOT NULL OR before IS NOT NULL"
+            " WHERE problems IS NOT NULL OR before IS NOT NULL",
+            size=_AT_ONCE,
         ):
             if any(map(people.are_in, filter(None, texts))):
                 found[run, file, row] = None

@@ -22,8 +22,8 @@ SELECT identity, CASE state WHEN 1 THEN 'accepted' WHEN 3 THEN 'refused' ELSE 'u
 FROM rdimport.conversion WHERE destination = %s AND identity = ANY(%b::bytea[]) AND state <> 9
 """
 _SOURCES: Final = """
-COPY (SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 1
-    AND source IS NOT NULL AND identity < %b) TO STDOUT
+SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 1
+    AND source IS NOT NULL AND identity < %b
 """
 
 
@@ -46,12 +46,8 @@ def sources(session: Session, destination: int, below: int) -> pl.Series:
     """The source hashes of accepted conversions; see `port.Run`."""
     import polars as pl  # noqa: PLC0415  as in `known`
 
-    found = array("q")
-    with explained(session.address):
-        cursor = session.connection.cursor()
-        with cursor, cursor.copy(_SOURCES, (destination, first_from(below))) as copy:
-            left = b""
-            for block in copy:
-                *whole, left = (left + block).split(b"\n")
-                found.extend(map(int, whole))
-    return pl.Series(found, dtype=pl.Int64).sort()
+    wanted = (destination, first_from(below))
+    with explained(session.address), session.connection.cursor() as cursor:
+        found = cursor.stream(_SOURCES, wanted, binary=True, size=_AT_ONCE)
+        numbers = array("q", (number for (number,) in found))
+    return pl.Series(numbers, dtype=pl.Int64).sort()

@@ -10,6 +10,7 @@ import asyncio
 import signal
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
 from subprocess import Popen
@@ -17,7 +18,8 @@ from subprocess import Popen
 import psycopg
 import pytest
 from procrastinate.exceptions import ConnectorException
-from support.cable import Cable, cable
+from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.claims import hurried
 from support.fleet import CLIENTS, Office
 from support.postgres import Server, free_port, serving
 from support.tables import each_line_has_its_test
@@ -231,30 +233,58 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
 
 
 @pytest.mark.waits
-def test_a_queue_that_falls_silent_is_asked_again_on_another_connection(
-    office: Office, postgres: Server
+@pytest.mark.parametrize(
+    ("asked", "way", "all_else_too", "told"),
+    [
+        (b"fetch_job", TO_SERVER, False, False),
+        (b"fetch_job", TO_CLIENT, True, True),
+        (b"INSERT INTO rdimport.worker", TO_SERVER, False, True),
+        (b"FROM rdimport.paused", TO_CLIENT, False, True),
+        (b"pg_try_advisory_lock", TO_SERVER, False, True),
+        (b"LISTEN", TO_SERVER, False, False),
+    ],
+)
+def test_what_a_worker_asks_and_gets_no_answer_to_it_asks_again_on_another_connection(
+    office: Office,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    asked: bytes,
+    way: str,
+    all_else_too: bool,
+    told: bool,
 ) -> None:
-    """The query for the next job gets no answer; everything else goes through."""
-    straight, swallowed = office.ledger, []
-    with cable(postgres.port) as line:
+    """It alone gets none, or nothing does for a while."""
+    office.due(clients=())
+    straight = office.ledger
+    living = "SELECT count(*) FROM rdimport.worker WHERE queue IS NOT NULL"
+    hurried(monkeypatch, 2.0)
 
-        def swallow_one(way: str, data: bytes) -> None:
-            if b"fetch_job" in data and not swallowed:
+    def fall_silent() -> None:
+        """Whatever comes of it, the worker ends."""
+        try:
+            until(lambda: office.server.ask(living, database=office.database))
+            line.silence(asked, way)
+            if asked in (b"pg_try_advisory_lock", b"LISTEN"):  # said once on each connection
+                line.reset()
+            until(lambda: line.silenced)
+            if all_else_too:
                 line.cut(way)
-                swallowed.append(data)
+                until(lambda: line.swallowed > 5)
+                line.mend()
+            office.server.do(_QUEUE, _PUT_IN.format("acme"), database=office.database)
+            until(lambda: office.of_client("acme") == ROWS)
+        finally:
+            line.mend()
+            office.server.do("UPDATE rdimport.worker SET drain = true", database=office.database)
 
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        office.due(clients=())
-        worker = office.start("worker")
-        office.ledger = straight
-        until(lambda: office.states() == ["working"])
-        line.watch(swallow_one)
-        until(lambda: swallowed)
-        line.mend()
-        postgres.do(_QUEUE, _PUT_IN.format("acme"), database=office.database)
-        until(lambda: office.of_client("acme") == ROWS)
-        assert office.here("fleet", "drain").code == 0
-        assert office.wait(worker).code == 0
+    with cable(office.server.port) as line, ThreadPoolExecutor(1) as beside:
+        office.ledger = straight.replace(f":{office.server.port}/", f":{line.port}/")
+        falling = beside.submit(fall_silent)
+        worker = office.here("worker")
+        falling.result()
+    office.ledger = straight
+    assert (worker.code, told <= ("cannot be reached" in worker.err)) == (0, True)
+    assert (office.states(), set(office.arrived().values())) == ([], {1})
 
 
 @pytest.mark.waits

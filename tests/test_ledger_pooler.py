@@ -7,10 +7,14 @@ from pathlib import Path
 
 import pytest
 import test_ledger_claims as claims
-from support.claims import KEY, end_all, ledger_at, worker
+from support.claims import KEY, end_all, hurried, ledger_at, worker
 from support.command import Desk
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server, serving
+
+from rdimport.core.errors import LedgerError
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.session import Session
 
 pytestmark = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
 
@@ -41,6 +45,18 @@ def test_each_transaction_waits_for_the_disk_whatever_the_server_says(url: str) 
         assert db.execute("SHOW synchronous_commit").fetchone() == ("on",)
     assert one.session.query("SHOW synchronous_commit") == [("off",)]  # between transactions
     one.end([1, 2])
+
+
+def test_what_takes_long_is_waited_for_and_silence_is_not(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the number of a server process, the name of this one tells which is at work."""
+    with Session(parsed(url)) as session:
+        assert session.query("SELECT 1") == [(1,)]
+        hurried(monkeypatch, 0.5)
+        assert session.ask("SELECT pg_sleep(2)") == [("",)]
+        with pytest.raises(LedgerError, match="did not respond in time"):
+            session.query("SELECT pg_sleep(120)")
 
 
 def test_the_queue_says_that_a_pooler_is_not_enough_for_it(

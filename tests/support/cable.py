@@ -27,9 +27,13 @@ class Cable:
         self._changed = threading.Condition()
         self._cut: set[str] = set()
         self._held: set[str] = set()
+        self._silencing: tuple[bytes, str] | None = None
+        self._silent: set[tuple[str, tuple[socket.socket, socket.socket]]] = set()
         self._closed = self._unplugged = False
         self.refused = 0
         """How many connections it refused while unplugged."""
+        self.swallowed = 0
+        """How often it swallowed bytes."""
         self.waiting = False
         """Whether bytes are being held."""
         self._pairs: dict[tuple[socket.socket, socket.socket], int] = {}
@@ -47,6 +51,18 @@ class Cable:
         """Discard the bytes of these directions; connections stay open."""
         with self._changed:
             self._cut |= set(ways)
+
+    def silence(self, word: bytes, way: str = TO_SERVER) -> None:
+        """Swallow all that goes this way of one connection, once the server is told this word, and
+        that, too. The other way is carried; `mend` changes nothing.
+        """
+        with self._changed:
+            self._silencing = word, way
+
+    @property
+    def silenced(self) -> int:
+        """How many connections are."""
+        return len(self._silent)
 
     def hold(self, *ways: str) -> None:
         """Hold the bytes of these directions."""
@@ -122,18 +138,28 @@ class Cable:
             while data := source.recv(65_536):
                 self._seen(way, data)
                 with self._changed:
+                    self._see_silenced(way, data, pair)
                     self.waiting = way in self._held
                     self._changed.wait_for(lambda: way not in self._held)
-                    swallowed = way in self._cut
-                if not swallowed:
+                    swallowed = way in self._cut or (way, pair) in self._silent
+                if swallowed:
+                    self.swallowed += 1
+                else:
                     target.sendall(data)
         with self._changed:
             self._changed.wait_for(lambda: way not in self._held)
-            swallowed = way in self._cut
+            swallowed = way in self._cut or (way, pair) in self._silent
         if not swallowed:  # a cut direction carries no end of stream either
             with suppress(OSError):
                 target.shutdown(socket.SHUT_WR)
             self._end(pair)
+
+    def _see_silenced(
+        self, way: str, data: bytes, pair: tuple[socket.socket, socket.socket]
+    ) -> None:
+        if way == TO_SERVER and self._silencing and self._silencing[0] in data:
+            self._silent.add((self._silencing[1], pair))
+            self._silencing = None
 
     def _end(self, pair: tuple[socket.socket, socket.socket]) -> None:
         """Note that a direction has ended; once both have, close the connection."""

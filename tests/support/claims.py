@@ -12,8 +12,7 @@ import pytest
 
 from rdimport.core.row import State
 from rdimport.ledger.hashes import hashed
-from rdimport.ledger.postgres import schema
-from rdimport.ledger.postgres import session as sessions
+from rdimport.ledger.postgres import connection, schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.gathered import Gathered
@@ -41,7 +40,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch, seconds: float) -> None:
     """Set every database timeout of the ledger to `seconds`, and that of connecting to two seconds,
     libpq's minimum.
     """
-    monkeypatch.setitem(sessions.WAY, "connect_timeout", 2)
+    monkeypatch.setitem(connection.WAY, "connect_timeout", 2)
     for name, module in list(sys.modules.items()):
         if name.startswith("rdimport.ledger.postgres."):
             for wait in ("PATIENCE", "SILENCE"):

@@ -8,7 +8,8 @@ from typing import Final, LiteralString
 from rdimport.ledger import accounts as rules
 from rdimport.ledger import parts
 from rdimport.ledger.accounts import KeyClaim, Owner, spelt
-from rdimport.ledger.postgres.session import Connection, asking
+from rdimport.ledger.postgres.connection import Connection
+from rdimport.ledger.postgres.session import asking
 from rdimport.ledger.records import RunRecord
 
 ALONE: LiteralString = "LOCK TABLE rdimport.account_key IN SHARE ROW EXCLUSIVE MODE"

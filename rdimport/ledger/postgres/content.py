@@ -9,9 +9,10 @@ from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
 from rdimport.core.row import State
 from rdimport.ledger.content import TABLES, Content, Line
+from rdimport.ledger.postgres.connection import Connection
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.schema import ACCEPTED, FREE, REFUSED, UNCERTAIN
-from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import explained
 
 _AT_ONCE: Final = 10_000

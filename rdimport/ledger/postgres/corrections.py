@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from rdimport.ledger import parts
+from rdimport.ledger.postgres.connection import SILENCE
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.session import SILENCE
 from rdimport.ledger.records import Correction
 
 _FAILED: Final = """

@@ -8,8 +8,9 @@ from typing import Any, LiteralString
 
 from rdimport.core.errors import LedgerError
 from rdimport.ledger.port import Ledger
+from rdimport.ledger.postgres.connection import Connection
 from rdimport.ledger.postgres.gathered import Gathered, join, leave
-from rdimport.ledger.postgres.session import Connection, Session, asking
+from rdimport.ledger.postgres.session import LONGEST, Session, asking
 from rdimport.ledger.postgres.trouble import CutOffError, damaged
 from rdimport.ledger.sql import Ask
 
@@ -76,12 +77,12 @@ class Database(Ledger):
     ) -> list[tuple[Any, ...]]:
         """The same with named parameters."""
         try:
-            return self.session.query(sql, values)
+            return self.session.ask(sql, values, LONGEST)
         except CutOffError:
             self.session.close()
             if self._looking:
                 raise
-        return self.session.query(sql, values)
+        return self.session.ask(sql, values, LONGEST)
 
     def damaged(self, what: str) -> LedgerError:
         """See `StoredLedger`."""

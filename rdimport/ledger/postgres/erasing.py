@@ -9,7 +9,7 @@ from typing import Final
 from rdimport.core.people import People
 from rdimport.ledger.content import TEXTS
 from rdimport.ledger.naming import identity_texts
-from rdimport.ledger.postgres.session import Connection
+from rdimport.ledger.postgres.connection import Connection
 from rdimport.ledger.records import Erased, problems_of, text_of
 
 _MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"

@@ -9,8 +9,8 @@ from typing import Any, Final
 from rdimport.core.row import Problem
 from rdimport.ledger import parts
 from rdimport.ledger.postgres import statements
+from rdimport.ledger.postgres.connection import Connection
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.session import Connection
 from rdimport.ledger.postgres.writes import plain
 from rdimport.ledger.sql import Ask
 

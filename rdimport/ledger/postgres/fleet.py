@@ -15,9 +15,10 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.idle import keeping
 from rdimport.ledger.postgres.pool import Pool
-from rdimport.ledger.postgres.session import SILENCE, Connection, Session
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import NOT_THERE, as_ledger_error, explained, said
 from rdimport.ledger.records import Pause, WorkerState
 

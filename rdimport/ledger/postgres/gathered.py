@@ -14,7 +14,8 @@ import psycopg
 from psycopg.errors import DivisionByZero
 
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.session import Connection, Session, roll_back
+from rdimport.ledger.postgres.connection import Connection
+from rdimport.ledger.postgres.session import Session, roll_back
 from rdimport.ledger.postgres.settings import PLANNED_ONCE
 from rdimport.ledger.postgres.trouble import (
     CutOffError,

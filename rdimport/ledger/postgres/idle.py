@@ -9,12 +9,13 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 import psycopg
 from psycopg import pq
 
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.connection import Connection
 
 _MOST: Final = 8
 """Connections kept to one database."""
@@ -23,7 +24,7 @@ _MOST: Final = 8
 class Idle(NamedTuple):
     """A connection, and whether it leads to a pooler."""
 
-    db: psycopg.Connection[Any]
+    db: Connection
     pooled: bool
 
 

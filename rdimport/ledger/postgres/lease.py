@@ -13,8 +13,9 @@ from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
 from rdimport.ledger.holds import LeftPace
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.connection import SILENCE
 from rdimport.ledger.postgres.holder import Holder, is_gone, myself
-from rdimport.ledger.postgres.session import SILENCE, Session
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.records import Lost
 
 SECONDS: Final = 30.0

@@ -24,6 +24,7 @@ from rdimport.ledger.postgres.accounts import (
     claim_beside,
     destination_of,
 )
+from rdimport.ledger.postgres.connection import SILENCE
 from rdimport.ledger.postgres.content import PostgresContent
 from rdimport.ledger.postgres.corrections import CorrectionBooks
 from rdimport.ledger.postgres.database import Database
@@ -32,7 +33,7 @@ from rdimport.ledger.postgres.lookup import known
 from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.run import PostgresRun
-from rdimport.ledger.postgres.session import SILENCE, Session, asking
+from rdimport.ledger.postgres.session import Session, asking
 from rdimport.ledger.postgres.trouble import taken_over
 from rdimport.ledger.postgres.wholeness import looked_through
 from rdimport.ledger.records import Found, Lost, RunRecord

@@ -86,7 +86,7 @@ class PeopleBooks(parts.PeopleBooks):
     def shrink(self) -> None:
         """Return the space of deleted data, and overwrite it. Writers wait meanwhile."""
         for table in _TABLES:
-            self._ledger.query(f"VACUUM (FULL) rdimport.{table}")
+            self._ledger.session.ask(f"VACUUM (FULL) rdimport.{table}")
 
     def empty_log(self) -> bool:
         """Does nothing: log and backups of the database keep deleted data until replaced."""

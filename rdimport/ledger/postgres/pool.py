@@ -11,7 +11,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.session import SILENCE, WAY
+from rdimport.ledger.postgres.connection import SILENCE, WAY
 from rdimport.ledger.postgres.settings import settings
 from rdimport.ledger.postgres.trouble import explained
 

@@ -12,10 +12,11 @@ from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import settle
 from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
+from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.database import Database
 from rdimport.ledger.postgres.lookup import sources
 from rdimport.ledger.postgres.remembered import Remembered
-from rdimport.ledger.postgres.session import SILENCE, Connection, asking
+from rdimport.ledger.postgres.session import asking
 from rdimport.ledger.postgres.statements import IN_ORDER
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt

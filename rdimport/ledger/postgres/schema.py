@@ -10,8 +10,9 @@ from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.postgres.address import Address
+from rdimport.ledger.postgres.connection import Connection
 from rdimport.ledger.postgres.durability import DURABILITY, DurabilitySettings, refuse_weak
-from rdimport.ledger.postgres.session import Connection, Session
+from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import notes_lost, restored, timeline_changed
 
 VERSION: Final = 7

@@ -17,7 +17,7 @@ from psycopg import pq
 
 from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.holder import myself
+from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.settings import OF_ITS_OWN, settings
 from rdimport.ledger.postgres.trouble import explained, not_replicated
 from rdimport.ledger.sql import Ask
@@ -25,25 +25,11 @@ from rdimport.ledger.sql import Ask
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 # What it says of a connection that broke, whoever uses it is told by an error.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
-WAY: Final[dict[str, Any]] = {
-    "connect_timeout": 10,
-    "keepalives": 1,
-    "keepalives_idle": 5,
-    "keepalives_interval": 2,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 10_000,
-    "target_session_attrs": "read-write",
-    "client_encoding": "utf8",
-}
-"""Parameters of libpq, so that a vanished server is noticed within about ten seconds."""
-
-SILENCE: Final = 30.0
-"""Seconds within which the database must complete a small transaction."""
+LONGEST: Final = 60 * 60.0
+"""Seconds within which a query of a ledger of any size must be answered."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -95,9 +81,7 @@ class Session:
         return self._db
 
     def _connected(self) -> Connection:
-        db = psycopg.connect(
-            self.address.url, autocommit=True, application_name=myself().name, **WAY
-        )
+        db = Connection.to(self.address.url)
         try:
             with self.watched(db, SILENCE):
                 found = db.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
@@ -111,6 +95,7 @@ class Session:
         except BaseException:
             db.close()
             raise
+        db.url, db.pooled = self.address.url, self.pooled
         return db
 
     def _noticed(self, said: Diagnostic) -> None:
@@ -162,9 +147,23 @@ class Session:
     def query(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()
     ) -> list[tuple[Any, ...]]:
-        """All rows of a query. Raises LedgerError."""
-        with explained(self.address):
-            return rows_of(self.connection.execute(sql, values))
+        """All rows of a query. Raises LedgerError, also if it takes longer than `SILENCE`."""
+        return self.ask(sql, values, SILENCE)
+
+    def ask(
+        self,
+        sql: LiteralString,
+        values: Sequence[object] | Mapping[str, object] = (),
+        within: float | None = None,
+    ) -> list[tuple[Any, ...]]:
+        """The same for one that may take long: as long as the database says that it is at work, or
+        `within` seconds.
+        """
+        with explained(self.address), ExitStack() as stack:
+            db = self.connection
+            if within is not None:
+                stack.enter_context(self.watched(db, within))
+            return rows_of(db.execute(sql, values))
 
     def change(
         self, sql: LiteralString, values: Sequence[object] | Mapping[str, object] = ()

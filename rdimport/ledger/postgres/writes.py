@@ -13,10 +13,10 @@ from typing import Final, NamedTuple
 from rdimport.core.errors import Bug
 from rdimport.core.row import Problem, State
 from rdimport.ledger.postgres import statements as sql
+from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered, Rows
 from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
 from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
-from rdimport.ledger.postgres.session import SILENCE, Connection
 from rdimport.ledger.postgres.trouble import (
     CutOffError,
     notes_lost,

@@ -1,0 +1,152 @@
+"""A database that keeps its connections, and says nothing on one of them, keeps nobody waiting."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
+from support.claims import KEY, hurried, new_ledger
+from support.command import Desk
+from support.lists import MAPPING, people
+from support.postgres import Server, serving
+
+from rdimport.core.errors import LedgerError
+from rdimport.ledger.postgres.address import parsed
+from rdimport.ledger.postgres.session import Session
+from rdimport.sandbox.embedded import RunningSandbox
+
+pytestmark = pytest.mark.waits
+SAYS_NOTHING = "cannot be reached: it did not respond in time"
+RUN = "run list.csv -m m.yaml --json --quota none"
+
+
+class Shared(Desk):
+    """A desk whose ledger is in a database."""
+
+    server: Server
+    box: RunningSandbox
+
+    @property
+    def ledger(self) -> str:
+        return self.environment["RDIMPORT_LEDGER"]
+
+    @contextmanager
+    def by_cable(self) -> Iterator[Cable]:
+        """Meanwhile, commands reach it by way of a cable."""
+        straight = self.ledger
+        with cable(self.server.port) as line:
+            far = straight.replace(str(self.server.port), str(line.port))
+            self.environment["RDIMPORT_LEDGER"] = far
+            yield line
+        self.environment["RDIMPORT_LEDGER"] = straight
+
+    def lapse(self) -> None:
+        """Half a minute passes in which nobody says that a run goes on."""
+        name = self.ledger.rpartition("/")[2].replace("%20", " ")
+        self.server.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Shared:
+    told = {"RDIMPORT_LEDGER": new_ledger(postgres), "RDIMPORT_LEDGER_KEY": KEY.hex()}
+    desk = Shared(tmp_path, box.api_key, box.base_url, environment=told)
+    desk.server, desk.box = postgres, box
+    desk.write("m.yaml", MAPPING)
+    desk.write("list.csv", people(20))
+    assert desk.here(*RUN.split()).code == 0
+    desk.write("list.csv", people(40))
+    return desk
+
+
+@pytest.mark.parametrize("way", [TO_SERVER, TO_CLIENT])
+@pytest.mark.parametrize(
+    ("words", "asked", "code"),
+    [
+        ("status", b"pg_backend_pid", 3),
+        ("status", b"FROM rdimport.setting", 3),
+        ("status", b"FROM rdimport.tally", 0),
+        (RUN, b"INSERT INTO rdimport.lease", 3),
+        (RUN, b"COMMIT", 3),
+        (RUN, b"SELECT identity, CASE state", 0),
+        (RUN, b"ROLLBACK", 0),
+        ("forget p1@example.com", b"FROM rdimport.outcome", 3),
+        ("ledger check", b"ISOLATION LEVEL REPEATABLE READ", 0),
+        ("ledger check", b"length(identity)", 3),
+        ("ledger copy {ledger} copy", b"DECLARE", 3),
+        ("fleet init", b"pg_advisory_xact_lock", 3),
+    ],
+    ids=lambda value: value.decode() if isinstance(value, bytes) else None,
+)
+def test_a_command_asks_again_or_ends_and_no_row_is_lost_or_sent_twice(
+    desk: Shared,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    words: str,
+    asked: bytes,
+    code: int,
+    way: str,
+) -> None:
+    with desk.by_cable() as line, monkeypatch.context() as patch:
+        hurried(patch, 1.0)
+        line.silence(asked, way)
+        done = desk.here(*words.format(ledger=desk.ledger).split())
+        assert line.silenced == 1
+    assert (done.code, SAYS_NOTHING in " ".join(done.err.split())) == (code, code != 0)
+    desk.lapse()
+    rest = desk.here(*RUN.split()).summary
+    assert rest["accepted"] + rest["already_imported"] == 40
+    assert set(Counter(one["email"] for one in desk.box.conversions()).values()) == {1}
+
+
+@pytest.fixture
+def session(postgres: Server, monkeypatch: pytest.MonkeyPatch) -> Iterator[Session]:
+    with Session(parsed(postgres.new_database())) as one:
+        assert one.query("SELECT 1") == [(1,)]
+        hurried(monkeypatch, 0.5)
+        yield one
+
+
+def test_a_database_that_is_at_work_for_long_is_waited_for(session: Session) -> None:
+    """Within a transaction, too."""
+    assert session.ask("SELECT pg_sleep(2)") == [("",)]
+    with session.transaction() as db:
+        db.execute("SELECT pg_sleep(2)")
+    assert session.query("SELECT 1") == [(1,)]
+
+
+@pytest.mark.parametrize("all_of_it", [True, False])
+def test_who_is_frozen_is_not_waited_for(
+    postgres: Server, session: Session, *, all_of_it: bool
+) -> None:
+    """The server, or the one of its processes that should answer, while another one is at work on
+    what was asked before.
+    """
+    with pytest.raises(LedgerError, match=SAYS_NOTHING):
+        session.query("SELECT pg_sleep(120)")
+    ((process,),) = session.query("SELECT pg_backend_pid()")
+    frozen = [postgres.pid, process] if all_of_it else [process]
+    for one in frozen:
+        os.kill(one, signal.SIGSTOP)
+    try:
+        with pytest.raises(LedgerError, match=SAYS_NOTHING):
+            session.ask("SELECT 1")
+    finally:
+        for one in frozen:
+            os.kill(one, signal.SIGCONT)
+
+
+def test_a_commit_that_no_standby_confirms_is_not_waited_for_however_long_it_may_take(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with serving() as server, Session(parsed(new_ledger(server))) as session:
+        server.reload(synchronous_standby_names="nobody")
+        hurried(monkeypatch, 0.5)
+        with pytest.raises(LedgerError, match=SAYS_NOTHING), session.transaction() as db:
+            db.execute("CREATE TABLE public.another ()")
+        server.reload(synchronous_standby_names="")

@@ -38,6 +38,8 @@ if TYPE_CHECKING:
     from rdimport.mapping import Mapping
 
 _ADDRESS = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]+")
+_CONSENT = re.compile(r"aceit|autoriz|concord|consent|lgpd|\bopt\W?(?:in|out)\b|permi|quer|receb")
+"""In names of columns that say whether a person may be written to."""
 _BY_POSITION = re.compile(r"Coluna \d+")
 
 
@@ -315,13 +317,26 @@ def _missing(
 ) -> MappingError:
     lines, headings = [], [one for one in columns if not _ADDRESS.search(one)]
     for name in missing:
-        best = names.did_you_mean(name, headings)
+        best = names.did_you_mean(name, _of_its_kind(mapping, name, headings))
         hint = _("; did you mean “{name}”?", name=best) if best else ""
         missed = _("{table}: has no column “{name}”", table=table, name=name)
         lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
     is_none_there = len(missing) == len(mapping.columns())
     remedy = names.read_as_one(columns) or _remedy(columns, is_none_there=is_none_there)
     return MappingError(shown_lines(lines), remedy)
+
+
+def _of_its_kind(mapping: Mapping, name: str, headings: Sequence[str]) -> list[str]:
+    """The headings that may be meant: “Aceita e-mail” is no other spelling of “E-mail”."""
+    asks = [key for key, source in mapping.sources() if name in source.columns]
+    is_consent = bool(_CONSENT.search(names.fold(name))) or any(
+        key.startswith("legal_bases") for key in asks
+    )
+    return [
+        heading
+        for heading in headings
+        if bool(_CONSENT.search(names.fold(heading))) == is_consent or names.is_slip(name, heading)
+    ]
 
 
 def _remedy(columns: Sequence[str], *, is_none_there: bool) -> str:

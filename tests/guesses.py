@@ -98,8 +98,8 @@ def main() -> None:
         for field, verdict in found.items():
             if verdict != "right":
                 print(f"{name}: {field} {verdict}")
-    told = ", ".join(f"{total[one]} {one}" for one in ("right", "wrong", "missed"))
-    print(f"{lists} lists, {sum(total.values())} fields: {told}")
+    counts = ", ".join(f"{total[one]} {one}" for one in ("right", "wrong", "missed"))
+    print(f"{lists} lists, {sum(total.values())} fields: {counts}")
 
 
 if __name__ == "__main__":

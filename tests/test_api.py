@@ -270,9 +270,9 @@ def test_what_stops_a_run_is_an_error_of_its_kind(
     folder: Path, box: RunningSandbox, wrong: dict[str, str], error: type[rdimport.RdimportError]
 ) -> None:
     given = {"files": folder / "leads.csv", "mapping": folder / "leads.yaml", **wrong}
-    with pytest.raises(error) as told:
+    with pytest.raises(error) as caught:
         rdimport.run(**given, to=station(box, "wrong"), state_dir=folder / "state")
-    assert told.value.exit_code == rdimport.ExitCode.NOTHING_SENT
+    assert caught.value.exit_code == rdimport.ExitCode.NOTHING_SENT
 
 
 def test_a_bug_is_raised_as_it_is_and_recorded_as_one(folder: Path, box: RunningSandbox) -> None:

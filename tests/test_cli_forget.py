@@ -219,9 +219,9 @@ def test_an_empty_list_of_addresses_erases_nobody(given: str, desk: Desk, box: o
     desk.write("list.csv", "E-mail\nana@exemplo.com.br\nbia\n")
     done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
     before = {path: path.read_bytes() for path in desk.reports.rglob("*") if path.is_file()}
-    told = desk.feed(given, "forget", "-")
-    assert told.code == 2
-    assert "nothing was erased" in told.err
+    result = desk.feed(given, "forget", "-")
+    assert result.code == 2
+    assert "nothing was erased" in result.err
     assert {path: path.read_bytes() for path in before} == before
     again = desk.here("report", done.summary["run_id"])
     assert again.code == 0

@@ -62,10 +62,10 @@ def test_check_looks_at_an_inbox_as_a_run_does(office: Desk, box: RunningSandbox
     put(office, "~$a.csv", "of Office, which has the list open")
     put(office, "b.xlsx", "no workbook")
     put(office, "c.csv", people(3))
-    told = office.here(*check)
-    assert told.code == 2
-    assert "b.xlsx" in told.out
-    assert "  5 of 5 rows to send" in told.out
+    done = office.here(*check)
+    assert done.code == 2
+    assert "b.xlsx" in done.out
+    assert "  5 of 5 rows to send" in done.out
     office.write("list.yaml", "fields: 3\n")
     assert office.here(*check).code == 2
     assert box.requests == 0
@@ -80,8 +80,8 @@ def test_each_list_is_put_away_by_how_it_ended_and_none_holds_the_others_up(
     put(office, "d.csv", people(2, first=4))
     done = office.here(*RUN)
     assert done.code == 2, "the worst of them"
-    told = re.findall(r"^== fair \(account acme\), (\S+): .*code (\d)", done.out, re.MULTILINE)
-    assert told == [("a.csv", "0"), ("b.xlsx", "2"), ("c.csv", "1"), ("d.csv", "0")]
+    ends = re.findall(r"^== fair \(account acme\), (\S+): .*code (\d)", done.out, re.MULTILINE)
+    assert ends == [("a.csv", "0"), ("b.xlsx", "2"), ("c.csv", "1"), ("d.csv", "0")]
     assert names(office, "done") == ["a.csv", "d.csv"]
     assert names(office, "failed") == ["b.xlsx", "c.csv"]
     assert names(office, "in") == []

@@ -82,9 +82,9 @@ def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSan
     assert done.code == 2
     assert "== none (account acme): nothing was sent (exit code 2)\nNo file matches" in done.out
     assert "== lua-fair (account lua): nothing was sent" in done.out
-    told = office.here(*jobs("check"))
-    assert "== none (account acme)\n  No file matches" in told.out
-    assert "\\n" not in done.out + told.out
+    result = office.here(*jobs("check"))
+    assert "== none (account acme)\n  No file matches" in result.out
+    assert "\\n" not in done.out + result.out
     assert arrived(box) == {"acme": 5}
 
 
@@ -116,7 +116,7 @@ def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("[accounts.x]\napi_key = {env = “X”}\n", "retas"),
         ('[jobs."feira são paulo"]\naccount = "acme"\n', "letras sem acento"),
@@ -125,11 +125,11 @@ def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
     ],
 )
 def test_settings_typed_as_on_windows_or_in_a_word_processor_are_told_how_to_write_them(
-    text: str, told: str, office: Desk
+    text: str, message: str, office: Desk
 ) -> None:
     office.write("rdimport.toml", text)
     done = office.here(*jobs("list"), "--lang", "pt-BR")
-    assert (done.code, done.out, told in done.err) == (2, "", True), done.err
+    assert (done.code, done.out, message in done.err) == (2, "", True), done.err
 
 
 def test_jobs_are_chosen_by_name_or_pattern(office: Desk, box: RunningSandbox) -> None:
@@ -144,12 +144,12 @@ def test_check_tells_what_tonight_sends_how_long_it_takes_and_sends_nothing(
 ) -> None:
     settings = (office.home / "rdimport.toml").read_text("utf-8").replace('"none"', '"60/min"', 1)
     office.write("rdimport.toml", settings)
-    told = office.here(*jobs("check"))
-    assert told.code == 0
-    assert "== acme-fair (account acme)\n  5 of 5 rows to send, about 5" in told.out
-    assert "  quota = 60/min  [accounts.acme]\n" in told.out
-    assert f"  key: file {office.home / 'acme.key'}  [accounts.acme]\n" in told.out
-    assert "Account lua: 5 rows to send." in told.out
+    done = office.here(*jobs("check"))
+    assert done.code == 0
+    assert "== acme-fair (account acme)\n  5 of 5 rows to send, about 5" in done.out
+    assert "  quota = 60/min  [accounts.acme]\n" in done.out
+    assert f"  key: file {office.home / 'acme.key'}  [accounts.acme]\n" in done.out
+    assert "Account lua: 5 rows to send." in done.out
     assert office.here(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
     assert box.requests == 0
 

@@ -70,14 +70,14 @@ def all_answers(key: str) -> Iterator[bytes]:
     forms = [FORMS[name](key) for name in names] + [f"request {key[:-4]}", f"line {key[:14]}"]
     body = json.dumps({"errors": [{"error_type": key, "error_message": key}]})
     wait = b"Retry-After: 1\r\n"
-    told = [answer for form in forms for answer in answers(form)]
-    for answer in (whole(b"429 Slow", body, wait), whole(b"503 Wait", body, wait), *told):
+    found = [answer for form in forms for answer in answers(form)]
+    for answer in (whole(b"429 Slow", body, wait), whole(b"503 Wait", body, wait), *found):
         yield from (answer, ACCEPTED)
     yield whole(b"302 Found", "", pointing_at(key.encode()))
 
 
 @contextmanager
-def echoing(told: list[bytes]) -> Iterator[str]:
+def echoing(replies: list[bytes]) -> Iterator[str]:
     """An endpoint that gives these answers, one for each connection; yields its address."""
     listener = socket.create_server(("127.0.0.1", 0))
     listener.settimeout(0.2)
@@ -96,7 +96,7 @@ def echoing(told: list[bytes]) -> Iterator[str]:
                             break
                         received += data
                     if received:
-                        connection.sendall(told.pop(0) if told else ACCEPTED)
+                        connection.sendall(replies.pop(0) if replies else ACCEPTED)
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -122,17 +122,17 @@ def signs(key: str) -> Iterator[bytes]:
 def test_the_key_is_in_no_byte_of_what_is_kept_or_said(
     transport: str, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    told = list(all_answers(KEY))
-    rows = len(told)
+    found = list(all_answers(KEY))
+    rows = len(found)
     assert rows > 300
     words = f"run list.csv -m list.yaml --quota none --transport {transport} --concurrency 8"
     words += " --log-file run.log --log-format json --full-report --json"
-    with echoing(told) as address:
+    with echoing(found) as address:
         desk = Desk(tmp_path_factory.mktemp("desk"), KEY, address)
         desk.write("list.csv", people(rows + 40))
         desk.write("list.yaml", MAPPING)
         assert desk.here(*words.split()).code == 3
-    assert told == []
+    assert found == []
     desk.here("report")
     desk.here("status")
     kept = desk.artefacts()

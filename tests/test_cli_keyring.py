@@ -89,10 +89,10 @@ def test_a_keyring_that_fails_says_why_and_what_to_do(
     keyless: Desk, monkeypatch: pytest.MonkeyPatch, how: str, said: str, words: tuple[str, ...]
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Keyring", how)
-    told = keyless.do(*words)
-    assert (told.code, said in told.err) == (2, True), told.err
-    assert "This system's keyring cannot be used: " in told.err
-    assert "RDIMPORT_API_KEY" in told.err
+    done = keyless.do(*words)
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert "This system's keyring cannot be used: " in done.err
+    assert "RDIMPORT_API_KEY" in done.err
 
 
 @pytest.mark.parametrize(
@@ -109,9 +109,9 @@ def test_a_keyring_that_cannot_be_made_says_why(
     keyless: Desk, monkeypatch: pytest.MonkeyPatch, backend: str, said: str
 ) -> None:
     failing(monkeypatch, backend, "connect")
-    told = keyless.do(*RUN, "--lang", "pt-BR")
-    assert (told.code, said in told.err) == (2, True), told.err
-    assert "Não é possível usar o chaveiro" in told.err
+    done = keyless.do(*RUN, "--lang", "pt-BR")
+    assert (done.code, said in done.err) == (2, True), done.err
+    assert "Não é possível usar o chaveiro" in done.err
 
 
 @pytest.mark.parametrize("stored", ["{not json", "5", "[1]", '{"acme": 1}'])
@@ -120,16 +120,16 @@ def test_names_that_something_else_wrote_are_no_bug(
     keyless: Desk, monkeypatch: pytest.MonkeyPatch, stored: str, words: tuple[str, ...]
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Garbled", stored)
-    told = keyless.do(*words)
-    assert (told.code, "“rdimport account names” is not a list" in told.err) == (2, True), told.err
+    done = keyless.do(*words)
+    assert (done.code, "“rdimport account names” is not a list" in done.err) == (2, True), done.err
 
 
 def test_the_name_of_a_key_that_another_program_removed_can_be_removed(
     keyless: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Emptied", "disk")
-    told = keyless.do("key", "remove", "acme")
-    assert (told.code, told.out.splitlines()[0]) == (0, '["fair"]'), told.err
+    done = keyless.do("key", "remove", "acme")
+    assert (done.code, done.out.splitlines()[0]) == (0, '["fair"]'), done.err
 
 
 def test_a_key_elsewhere_needs_no_keyring(keyless: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -140,12 +140,12 @@ def test_a_known_problem_is_told_once_and_its_end_too(
     failed = office.here(*RUN)
     assert failed.code == 1
     assert f"--base-url {box.base_url} " in failed.out, "a command is whole, whoever is pinged"
-    (told,) = web.posted
-    assert told["title"] == "rdimport: fair (conta acme): algumas linhas precisam de atenção"
-    assert "- 1 linha: email." in told["message"]
-    assert f"rdimport status --job fair --state-dir {office.state}" in told["message"]
-    assert "ninguem" not in told["message"]
-    assert "Fulano" not in told["message"]
+    (message,) = web.posted
+    assert message["title"] == "rdimport: fair (conta acme): algumas linhas precisam de atenção"
+    assert "- 1 linha: email." in message["message"]
+    assert f"rdimport status --job fair --state-dir {office.state}" in message["message"]
+    assert "ninguem" not in message["message"]
+    assert "Fulano" not in message["message"]
     assert office.here(*RUN).code == 1
     assert len(web.posted) == 1, "known since the last night"
     office.write("list.csv", people(3) + "outro@exemplo.com.br,Fulano\n")
@@ -158,8 +158,8 @@ def test_a_job_that_cannot_begin_is_told_once_and_fails_the_switch(office: Desk,
     (office.home / "list.csv").unlink()
     for _ in range(2):
         assert office.here(*RUN).code == 2
-    (told,) = web.posted
-    assert "list.csv" in told["message"]
+    (message,) = web.posted
+    assert "list.csv" in message["message"]
     assert web.got == ["/beat/fail?a=1"] * 2
 
 

@@ -50,10 +50,10 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
 ) -> None:
     assert f"no runs in {desk.state} yet" in " ".join(desk.here("status").out.splitlines())
     desk.here(*list_of_six, "--quota", "none", "--limit", 2)
-    told = desk.here("status")
-    assert told.code == 0
-    assert "stopped" in told.out
-    assert "4 rows are left" in told.out
+    done = desk.here("status")
+    assert done.code == 0
+    assert "stopped" in done.out
+    assert "4 rows are left" in done.out
     desk.here(*list_of_six, "--quota", "none")
     newest, older = json.loads(desk.here("status", "--json").out)["runs"]
     assert (newest["where"], newest["counts"]["already_imported"]) == ("finished", 2)
@@ -76,11 +76,11 @@ def test_what_status_says_to_type_can_be_typed_as_it_stands(
 ) -> None:
     there = ["--state-dir", "my state"]
     desk.here(*list_of_six, "--quota", "none", "--report-dir", "a folder", *there)
-    told = desk.here("status", *there)
+    done = desk.here("status", *there)
     name = next((desk.home / "a folder").iterdir()).name
     kept = desk.home / "a folder" / name
-    assert "Correct failures.xlsx" in told.out
-    assert f"  rdimport run '{kept}/failures.xlsx' -m {desk.home}/m.yaml " in told.out
+    assert "Correct failures.xlsx" in done.out
+    assert f"  rdimport run '{kept}/failures.xlsx' -m {desk.home}/m.yaml " in done.out
     shutil.rmtree(kept)
     last = desk.here("status", *there).out.splitlines()
     typed = next(line for line in last if line.startswith("  rdimport report "))
@@ -137,9 +137,9 @@ def test_a_run_of_any_length_leaves_the_columns_of_status_apart(
         for n, seconds in enumerate((0.4, 143.0, 9_000_000.0))
     ]
     *_, short, longer, longest = table(runs, Path("state"))
-    told = [re.split(r"\s{2,}", line) for line in (short, longer, longest)]
-    assert [cells[2] for cells in told] == ["0.4 s", "2 min 23 s", "104 days 4 h"]
-    assert {len(cells) for cells in told} == {8}
+    found = [re.split(r"\s{2,}", line) for line in (short, longer, longest)]
+    assert [cells[2] for cells in found] == ["0.4 s", "2 min 23 s", "104 days 4 h"]
+    assert {len(cells) for cells in found} == {8}
 
 
 def test_purge_forgets_people_and_still_sends_nobody_twice(
@@ -187,8 +187,8 @@ def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
     ledger = desk.state / "ledger.sqlite3"
     before = ledger.stat().st_ino, ledger.stat().st_size
     with store_of(desk.state).hold("default"):
-        told = desk.here("purge", "--older-than", "0s")
-    assert "keeps its size" in told.out
+        done = desk.here("purge", "--older-than", "0s")
+    assert "keeps its size" in done.out
     assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
     assert (ledger.stat().st_ino, ledger.stat().st_size) == before
     assert "keeps its size" not in desk.here("purge", "--older-than", "0s").out
@@ -233,9 +233,9 @@ def test_a_run_that_sent_as_many_rows_as_asked_has_not_failed(
     desk: Desk, list_of_six: list[str], option: str, word: str, stopped: str
 ) -> None:
     desk.here(*list_of_six, "--quota", "none", option, 2)
-    told = desk.here("status", "--check")
-    assert (told.code, word in told.out) == (1, True)
-    assert "1 with rows that need attention, 0 failed" in told.out
+    done = desk.here("status", "--check")
+    assert (done.code, word in done.out) == (1, True)
+    assert "1 with rows that need attention, 0 failed" in done.out
     assert "It sent as many rows as asked." in desk.here("status").out
     desk.here("status", "--html", "status.html")
     page = (desk.home / "status.html").read_text(encoding="utf-8")
@@ -322,8 +322,8 @@ def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
     for words, code in looks:
         gone = desk.wait(desk.start(*words, out=unread, err=-1))
         assert (gone.code, gone.err.count("rdimport:")) == (code, 0), words
-        told = desk.wait(desk.start(*words, out=full, err=-1))
-        assert (told.code, "cannot be written: No space left" in told.err) == (2, True), words
+        done = desk.wait(desk.start(*words, out=full, err=-1))
+        assert (done.code, "cannot be written: No space left" in done.err) == (2, True), words
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
@@ -384,10 +384,10 @@ def test_the_ledger_of_another_user_is_told_in_one_sentence(
                     code = cli.main(command[1:])
             finally:
                 os.seteuid(0)
-            told = said.getvalue()
+            message = said.getvalue()
             assert code == 2
-            assert f"belongs to another user (root), and you cannot {may_not} it." in told, words
-            assert "sent" not in told
+            assert f"belongs to another user (root), and you cannot {may_not} it." in message, words
+            assert "sent" not in message
 
 
 def test_an_observer_that_can_no_longer_write_stops_without_affecting_others() -> None:
@@ -397,9 +397,9 @@ def test_an_observer_that_can_no_longer_write_stops_without_affecting_others() -
         asked.append(event)
         raise OSError("No space left on device")
 
-    told = both(full, heard.append)
-    told(SendingFinished())
-    told(SendingFinished())
+    notify = both(full, heard.append)
+    notify(SendingFinished())
+    notify(SendingFinished())
     assert (len(asked), len(heard)) == (1, 2)
 
 
@@ -412,21 +412,21 @@ def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSa
     done = desk.here("run", bad, "-m", "m.yaml", "--quota", "none", "--quiet")
     assert (done.code, done.out) == (1, "")
     assert "1  invalid" in done.err
-    told = re.search(r"^Failure report: (.*)$", done.err, re.MULTILINE)
-    assert told, "a mail has no directory from which a path could start"
-    assert Path(told[1]).is_absolute()
-    assert Path(told[1]).is_file()
-    assert f"rdimport run {told[1]} -m {desk.home / 'm.yaml'}" in done.err
+    report = re.search(r"^Failure report: (.*)$", done.err, re.MULTILINE)
+    assert report, "a mail has no directory from which a path could start"
+    assert Path(report[1]).is_absolute()
+    assert Path(report[1]).is_file()
+    assert f"rdimport run {report[1]} -m {desk.home / 'm.yaml'}" in done.err
 
 
 def test_a_mail_says_whose_list_it_was_and_shows_no_person_whole(desk: Desk) -> None:
     desk.write("m.yaml", MAPPING)
     bad = desk.write("bad.csv", LIST + "maria.souza.exemplo.com.br,Maria\n")
     words = ("--account", "loja", "--lang", "pt-BR", "--quota", "none", "--quiet")
-    told = desk.here("run", bad, "-m", "m.yaml", *words).err
-    assert f"{desk.home / 'bad.csv'}, para conta loja" in " ".join(told.split())
-    assert "maria.souza" not in told
-    assert "m***" in told
+    output = desk.here("run", bad, "-m", "m.yaml", *words).err
+    assert f"{desk.home / 'bad.csv'}, para conta loja" in " ".join(output.split())
+    assert "maria.souza" not in output
+    assert "m***" in output
 
 
 def test_plain_http_is_sent_where_it_was_asked_for(
@@ -513,8 +513,8 @@ def test_a_machine_without_a_keyring_says_what_to_do_instead(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    told = desk.do("key", "list")
-    assert (told.code, "RDIMPORT_API_KEY" in told.err) == (2, True)
+    done = desk.do("key", "list")
+    assert (done.code, "RDIMPORT_API_KEY" in done.err) == (2, True)
 
 
 def test_a_key_in_the_keyring_is_used_by_its_account(

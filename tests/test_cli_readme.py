@@ -45,8 +45,8 @@ def test_there_is_something_to_hold_the_readme_to() -> None:
 
 @pytest.mark.parametrize("line", typed())
 def test_a_command_of_the_readme_is_understood(line: str) -> None:
-    told = options.parser().parse_args(shlex.split(line))
-    assert told.command == line.split(maxsplit=1)[0]
+    args = options.parser().parse_args(shlex.split(line))
+    assert args.command == line.split(maxsplit=1)[0]
 
 
 @pytest.mark.parametrize("option", in_code())

@@ -66,14 +66,14 @@ def failures(story: Story, encoding: str, delimiter: str) -> Iterator[dict[str, 
 def test_every_row_ends_where_an_independent_count_says(
     story: Story, expected: dict[str, Counter[str]]
 ) -> None:
-    counts, told = expected[story.name], story.run.summary
-    assert told["rows"] == counts["rows"]
-    assert told["accepted"] == counts["to send"] == told["requests"]
-    assert told["duplicate"] == counts["duplicate"]
-    assert told["invalid"] == counts["invalid"]
+    counts, summary = expected[story.name], story.run.summary
+    assert summary["rows"] == counts["rows"]
+    assert summary["accepted"] == counts["to send"] == summary["requests"]
+    assert summary["duplicate"] == counts["duplicate"]
+    assert summary["invalid"] == counts["invalid"]
     others = ("already_imported", "refused", "uncertain", "pending", "retries", "throttled")
-    assert [told[name] for name in others] == [0] * len(others)
-    assert story.run.code == told["exit_code"] == (1 if counts["invalid"] else 0)
+    assert [summary[name] for name in others] == [0] * len(others)
+    assert story.run.code == summary["exit_code"] == (1 if counts["invalid"] else 0)
 
 
 def test_what_the_summary_calls_accepted_is_what_arrived(story: Story) -> None:
@@ -85,11 +85,14 @@ def test_what_the_summary_calls_accepted_is_what_arrived(story: Story) -> None:
 def test_running_again_sends_nothing_and_still_accounts_for_every_row(
     story: Story, expected: dict[str, Counter[str]]
 ) -> None:
-    told, counts = story.again.summary, expected[story.name]
+    summary, counts = story.again.summary, expected[story.name]
     assert story.requests == counts["to send"]
-    assert told["requests"] == told["accepted"] == told["pending"] == 0
-    assert told["already_imported"] + told["duplicate"] == counts["to send"] + counts["duplicate"]
-    assert told["rows"] == counts["rows"]
+    assert summary["requests"] == summary["accepted"] == summary["pending"] == 0
+    assert (
+        summary["already_imported"] + summary["duplicate"]
+        == counts["to send"] + counts["duplicate"]
+    )
+    assert summary["rows"] == counts["rows"]
     assert story.again.code == story.run.code
 
 
@@ -98,28 +101,28 @@ def test_a_check_fits_a_terminal_of_80_columns_in_the_readers_language(
     desk: Desk, lang: str
 ) -> None:
     words = ("check", sample("feira_abf_2026.xlsx"), "-m", mapping("feira_abf_2026"))
-    told = desk.here(*words, "--lang", lang).out
+    output = desk.here(*words, "--lang", lang).out
     # a path cannot be broken
-    assert [line for line in told.splitlines() if len(line) > 79 and "/" not in line] == []
-    assert ("Before you send:" in told) == (lang == "en")
-    assert ("o que uma importação enviaria" in told) == (lang == "pt-BR")
+    assert [line for line in output.splitlines() if len(line) > 79 and "/" not in line] == []
+    assert ("Before you send:" in output) == (lang == "en")
+    assert ("o que uma importação enviaria" in output) == (lang == "pt-BR")
 
 
 def test_a_check_says_what_the_run_then_does_and_sends_nothing(story: Story) -> None:
-    plan, told = story.check.summary, story.run.summary
+    plan, summary = story.check.summary, story.run.summary
     assert story.arrived_by_check == 0
-    assert plan["to_send"] == plan["pending"] == told["accepted"]
+    assert plan["to_send"] == plan["pending"] == summary["accepted"]
     same = ("rows", "invalid", "duplicate", "left_out", "problems", "files", "exit_code")
-    assert {name: plan[name] for name in same} == {name: told[name] for name in same}
+    assert {name: plan[name] for name in same} == {name: summary[name] for name in same}
     assert story.check.code == story.run.code
     assert plan["quota"] == "120/min"
     assert plan["seconds"] == pytest.approx(plan["to_send"] / 2)
 
 
 def test_the_summary_on_disk_is_the_one_that_was_printed(story: Story) -> None:
-    told = story.run.summary
-    written = (story.home / told["summary_json"]).read_text(encoding="utf-8")
-    assert json.loads(written) == told
+    summary = story.run.summary
+    written = (story.home / summary["summary_json"]).read_text(encoding="utf-8")
+    assert json.loads(written) == summary
 
 
 def test_payloads_of_the_fair_are_what_the_list_and_its_mapping_say(
@@ -163,8 +166,8 @@ def test_codes_and_booleans_of_the_erp_keep_their_form(stories: dict[str, Story]
 def test_each_failure_is_the_row_as_it_was_and_beside_it_what_is_wrong(
     stories: dict[str, Story], expected: dict[str, Counter[str]]
 ) -> None:
-    told = list(failures(stories["erp_clientes.csv"], "cp1252", ";"))
-    assert len(told) == expected["erp_clientes.csv"]["invalid"]
+    found = list(failures(stories["erp_clientes.csv"], "cp1252", ";"))
+    assert len(found) == expected["erp_clientes.csv"]["invalid"]
     with sample("erp_clientes.csv").open(encoding="cp1252", newline="") as file:
         reader = csv.DictReader(file, delimiter=";")
         columns = list(reader.fieldnames or ())
@@ -173,8 +176,8 @@ def test_each_failure_is_the_row_as_it_was_and_beside_it_what_is_wrong(
             by_line[line] = row
             line = reader.line_num + 1
     ours = "row file state field column value code reason".split()
-    assert list(told[0]) == [*columns, *(f"rdimport_{name}" for name in ours)]
-    for failure in told:
+    assert list(found[0]) == [*columns, *(f"rdimport_{name}" for name in ours)]
+    for failure in found:
         original = by_line[int(failure["rdimport_row"])]
         assert {name: failure[name] for name in columns} == original
         assert failure["rdimport_state"] == "invalid"

@@ -41,18 +41,18 @@ def test_one_screen_says_whose_job_failed_and_why(office: Desk) -> None:
     (office.home / "lua.key").unlink()
     office.write("sol.csv", people(5) + "nobody,Ninguém\n")
     assert office.here("jobs", "run", "--config", "rdimport.toml").code == 2
-    told = office.here("status", "--check")
-    assert told.code == 2
-    lines = told.out.splitlines()
+    done = office.here("status", "--check")
+    assert done.code == 2
+    lines = done.out.splitlines()
     assert lines[0] == "3 jobs: 1 worked, 1 with rows that need attention, 1 failed."
     assert [line.split()[:2] for line in lines[3:6]] == [
         ["lua", "lua-fair"],
         ["sol", "sol-fair"],
         ["acme", "acme-fair"],
     ]
-    assert "lua lua-fair: nothing sent" in told.out
-    assert f"The key file {office.home}/lua.key does not exist." in " ".join(told.out.split())
-    assert "rdimport run" in told.out.split("sol sol-fair: some rows failed")[1]
+    assert "lua lua-fair: nothing sent" in done.out
+    assert f"The key file {office.home}/lua.key does not exist." in " ".join(done.out.split())
+    assert "rdimport run" in done.out.split("sol sol-fair: some rows failed")[1]
     by_job = nights(office)
     assert {name: one["verdict"] for name, one in by_job.items()} == {
         "lua lua-fair": 2,
@@ -101,8 +101,8 @@ def test_check_counts_a_job_that_did_not_run(office: Desk) -> None:
     there = ("status", "--check", "--config", "rdimport.toml", "--max-age")
     assert office.here(*there, "26h").code == 2
     office.here("jobs", "run", "acme-*", "lua-*", "--config", "rdimport.toml")
-    told = office.here(*there, "26h")
-    assert (told.code, "sol sol-fair: never ran" in told.out) == (2, True)
+    done = office.here(*there, "26h")
+    assert (done.code, "sol sol-fair: never ran" in done.out) == (2, True)
     office.here("jobs", "run", "sol-*", "--config", "rdimport.toml")
     assert office.here(*there, "26h").code == 0
     late = office.here(*there, "0s")

@@ -112,10 +112,10 @@ def test_an_empty_ledger_makes_a_page_too(desk: Desk) -> None:
 @pytest.mark.parametrize("way", ["--json", "--check"])
 def test_the_page_is_written_beside_what_else_is_asked_for(desk: Desk, way: str) -> None:
     ended(desk, night_ago(1), ExitCode.NOTHING_SENT)
-    told = desk.here("status", way, "--html", "status.html")
-    assert told.code == (2 if way == "--check" else 0)
+    done = desk.here("status", way, "--html", "status.html")
+    assert done.code == (2 if way == "--check" else 0)
     assert (desk.home / "status.html").exists()
-    assert way != "--json" or told.summary["jobs"][0]["account"] == "acme"
+    assert way != "--json" or done.summary["jobs"][0]["account"] == "acme"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
@@ -124,9 +124,9 @@ def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[s
     desk.write("list.yaml", MAPPING)
     desk.write("list.csv", people(1))
     os.mkfifo(desk.home / "pipe")
-    told = desk.here(*words, "pipe")
-    assert told.code == (2 if words[0] == "status" else 0)
-    assert "it is not a file, but a device or a socket" in told.err
+    done = desk.here(*words, "pipe")
+    assert done.code == (2 if words[0] == "status" else 0)
+    assert "it is not a file, but a device or a socket" in done.err
     assert (desk.home / "pipe").is_fifo()
 
 
@@ -146,9 +146,9 @@ def test_what_a_command_reads_is_not_what_it_writes(
     for file, text in texts.items():
         desk.write(file, text)
     for verb in ("check", "run"):
-        told = desk.here(verb, given, "-m", "list.yaml", option, name)
-        assert told.code == 2
-        assert f"{option} names" in told.err
+        done = desk.here(verb, given, "-m", "list.yaml", option, name)
+        assert done.code == 2
+        assert f"{option} names" in done.err
     for file, text in texts.items():
         assert (desk.home / file).read_text("utf-8") == text
 
@@ -160,8 +160,8 @@ def test_a_file_of_somebody_else_is_not_replaced(
     desk.write("list.yaml", MAPPING)
     desk.write("list.csv", people(1))
     desk.write("other.csv", "E-mail\n")
-    told = desk.here(*words, "other.csv")
-    assert "was not created by rdimport" in told.err
+    done = desk.here(*words, "other.csv")
+    assert "was not created by rdimport" in done.err
     assert (desk.home / "other.csv").read_text("utf-8") == "E-mail\n"
     for name in ("new", "new"):
         assert "was not created by rdimport" not in desk.here(*words, name).err
@@ -169,6 +169,6 @@ def test_a_file_of_somebody_else_is_not_replaced(
 
 def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:
     desk.write("file", "")
-    told = desk.here("status", "--html", "file/status.html")
-    assert told.code == 2
-    assert "file/status.html" in told.err
+    done = desk.here("status", "--html", "file/status.html")
+    assert done.code == 2
+    assert "file/status.html" in done.err

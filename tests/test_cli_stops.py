@@ -35,8 +35,8 @@ def command(*words: object) -> tuple[object, ...]:
 
 
 def adds_up(done: Done, rows: int) -> bool:
-    told = done.summary
-    return sum(told[state] for state in STATES) == told["rows"] == rows
+    summary = done.summary
+    return sum(summary[state] for state in STATES) == summary["rows"] == rows
 
 
 def arrived(box: RunningSandbox) -> Counter[str]:
@@ -53,17 +53,17 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     run.communicate()
     box.set_faults(Faults())
     done = ready.here(*command())
-    told = done.summary
+    summary = done.summary
     assert adds_up(done, 60)
-    assert 1 <= told["uncertain"] <= 14
-    assert 11 <= told["already_imported"] + told["uncertain"] <= 14
-    assert told["pending"] == 0
-    assert (done.code, told["problems"]) == (1, {"uncertain.interrupted": told["uncertain"]})
+    assert 1 <= summary["uncertain"] <= 14
+    assert 11 <= summary["already_imported"] + summary["uncertain"] <= 14
+    assert summary["pending"] == 0
+    assert (done.code, summary["problems"]) == (1, {"uncertain.interrupted": summary["uncertain"]})
     emails = arrived(box)
     assert max(emails.values()) == 1
-    assert len(emails) >= told["accepted"] + told["already_imported"]
+    assert len(emails) >= summary["accepted"] + summary["already_imported"]
     missing = {address(n) for n in range(60)} - set(emails)
-    assert len(missing) <= told["uncertain"]
+    assert len(missing) <= summary["uncertain"]
 
 
 def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningSandbox) -> None:
@@ -90,15 +90,15 @@ def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told
     assert f"process {run.pid}" in second.err
     run.send_signal(signal.SIGTERM)
     stopped = ready.wait(run)
-    told = stopped.summary
-    assert (stopped.code, told["stopped_because"]) == (3, "signal")
+    summary = stopped.summary
+    assert (stopped.code, summary["stopped_because"]) == (3, "signal")
     assert adds_up(stopped, 60)
-    assert (told["uncertain"], told["accepted"]) == (0, box.counts()["accepted"])
-    assert told["pending"] == 60 - told["accepted"] > 0
-    assert json.loads((ready.home / told["summary_json"]).read_text("utf-8")) == told
+    assert (summary["uncertain"], summary["accepted"]) == (0, box.counts()["accepted"])
+    assert summary["pending"] == 60 - summary["accepted"] > 0
+    assert json.loads((ready.home / summary["summary_json"]).read_text("utf-8")) == summary
     box.set_faults(Faults())
     rest = ready.here(*command())
-    assert (rest.code, rest.summary["accepted"]) == (0, told["pending"])
+    assert (rest.code, rest.summary["accepted"]) == (0, summary["pending"])
     assert set(arrived(box).values()) == {1}
 
 
@@ -125,9 +125,9 @@ def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(
 ) -> None:
     right, ready.key = ready.key, KEY
     done = ready.here(*command())
-    told = done.summary
-    assert (done.code, told["stopped_because"]) == (3, "key_refused")
-    assert (told["pending"], told["rows"]) == (60, 60)
+    summary = done.summary
+    assert (done.code, summary["stopped_because"]) == (3, "key_refused")
+    assert (summary["pending"], summary["rows"]) == (60, 60)
     assert "Chave de API" in done.err
     ready.key = right
     assert ready.here(*command()).summary["accepted"] == 60
@@ -139,16 +139,18 @@ def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: Runn
     assert (done.code, done.summary["stopped_because"]) == (3, "key_of_crm")
     assert done.summary["pending"] == 60
     assert "RD Station CRM" in done.err
-    told = " ".join(ready.here("status").out.split())
+    output = " ".join(ready.here("status").out.split())
     why = "It stopped because the API key belongs to RD Station CRM. Create a key in RD Station"
-    assert 0 < told.index(why) < told.index("60 rows are left.")
+    assert 0 < output.index(why) < output.index("60 rows are left.")
 
 
 def test_status_says_why_a_run_stopped(ready: Desk, box: RunningSandbox) -> None:
     assert ready.here(*command("--limit", 20)).code == 3
-    told = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
-    assert "Parou porque: enviou o número de linhas que --limit permite. Faltam 40 linhas." in told
-    assert "parada" in told
+    output = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
+    assert (
+        "Parou porque: enviou o número de linhas que --limit permite. Faltam 40 linhas." in output
+    )
+    assert "parada" in output
     assert len(box.conversions()) == 20
 
 
@@ -159,14 +161,14 @@ def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pendin
         free.bind(("127.0.0.1", 0))
         down = f"http://127.0.0.1:{free.getsockname()[1]}"
         done = ready.here(*command("--base-url", down, "--patience", "0.5s", "--quiet"))
-    told = done.summary
-    assert (done.code, told["stopped_because"]) == (3, "endpoint_down")
-    assert told["stopped_by"] == "net.refused"
+    summary = done.summary
+    assert (done.code, summary["stopped_because"]) == (3, "endpoint_down")
+    assert summary["stopped_by"] == "net.refused"
     cause = "cannot be reached: nothing is listening at the endpoint's address."
     assert cause in " ".join(done.err.split()), "what cron mails names the cause"
-    assert cause in (ready.home / told["report_html"]).read_text("utf-8").replace("&#x27;", "'")
-    assert told["requests"] > 1
-    assert (told["pending"], told["uncertain"]) == (60, 0)
+    assert cause in (ready.home / summary["report_html"]).read_text("utf-8").replace("&#x27;", "'")
+    assert summary["requests"] > 1
+    assert (summary["pending"], summary["uncertain"]) == (60, 0)
     assert "cannot be reached" in done.err
 
 
@@ -209,10 +211,10 @@ def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) 
     with running(SandboxOptions(plan="5/s", lead_limit=0)) as box:
         ready.key, ready.base_url = box.api_key, box.base_url
         done = ready.here(*command("--concurrency", 12))
-        told = done.summary
-        assert (done.code, told["accepted"]) == (0, 12)
-        assert told["throttled"] == told["retries"] == box.counts()["throttled"] > 0
-        assert told["requests"] == box.requests == 12 + told["retries"]
+        summary = done.summary
+        assert (done.code, summary["accepted"]) == (0, 12)
+        assert summary["throttled"] == summary["retries"] == box.counts()["throttled"] > 0
+        assert summary["requests"] == box.requests == 12 + summary["retries"]
         assert set(arrived(box).values()) == {1}
 
 

@@ -31,12 +31,12 @@ class Case(NamedTuple):
     """argparse reports it, and says where all options are."""
 
 
-def mapped(text: str, *told: str) -> Case:
-    return Case(("list.yaml", *told), files=(("list.yaml", text),))
+def mapped(text: str, *messages: str) -> Case:
+    return Case(("list.yaml", *messages), files=(("list.yaml", text),))
 
 
-def listed(content: str | bytes, *told: str, name: str = "list.csv") -> Case:
-    return Case((name, *told), (name,) * (name != "list.csv"), ((name, content),))
+def listed(content: str | bytes, *messages: str, name: str = "list.csv") -> Case:
+    return Case((name, *messages), (name,) * (name != "list.csv"), ((name, content),))
 
 
 FIELDS = "version: 1\nconversion_identifier: x\nfields:\n"
@@ -249,7 +249,7 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, 
 
 
 @pytest.mark.parametrize(
-    ("typed", "told"),
+    ("typed", "message"),
     [
         ("import", ("run, check", "did you mean run?")),
         ("importar", ("did you mean run?",)),
@@ -264,13 +264,13 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, 
     ],
 )
 def test_a_guessed_command_is_answered_with_the_right_one(
-    typed: str, told: tuple[str, ...], desk: Desk
+    typed: str, message: tuple[str, ...], desk: Desk
 ) -> None:
     desk.write("list.csv", people(1))
     done = desk.here(*typed.split())
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) <= 3
-    for words in told:
+    for words in message:
         assert words in done.err
 
 
@@ -347,15 +347,15 @@ def test_standard_input_and_several_files_are_one_input(desk: Desk, box: Running
 def test_a_report_is_written_again_from_the_ledger(desk: Desk, box: RunningSandbox) -> None:
     desk.write("list.csv", people(2) + "ninguem,x\n")
     desk.write("list.yaml", MAPPING)
-    told = desk.here("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
-    again = desk.here("report", told["run_id"], "--json", "--report-dir", "elsewhere").summary
+    summary = desk.here("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
+    again = desk.here("report", summary["run_id"], "--json", "--report-dir", "elsewhere").summary
     moved = {
         name: path.replace("rdimport-reports", "elsewhere")
-        for name, path in told.items()
+        for name, path in summary.items()
         if name in ("summary_json", "failures_csv", "failures_xlsx", "report_html")
     }
-    assert again == told | moved
-    csv = [(desk.home / t["failures_csv"]).read_bytes() for t in (told, again)]
+    assert again == summary | moved
+    csv = [(desk.home / t["failures_csv"]).read_bytes() for t in (summary, again)]
     assert csv[0] == csv[1]
 
 
@@ -436,24 +436,24 @@ def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
     ],
 )
 @pytest.mark.parametrize(
-    ("lang", "told"), [("en", "read as a single column"), ("pt-BR", "lido como uma coluna só")]
+    ("lang", "message"), [("en", "read as a single column"), ("pt-BR", "lido como uma coluna só")]
 )
 def test_a_list_that_is_read_as_one_column_is_told_and_how_to_split_it(
-    lang: str, told: str, content: str, words: tuple[str, ...], desk: Desk
+    lang: str, message: str, content: str, words: tuple[str, ...], desk: Desk
 ) -> None:
     desk.write("list.csv", content)
     desk.write("list.yaml", MAPPING)
     for command in (("check", "list.csv", "-m", "list.yaml"), ("init", "list.csv")):
-        assert told in desk.here(*command, *words, "--lang", lang).err
+        assert message in desk.here(*command, *words, "--lang", lang).err
     desk.write("list.csv", "Pessoas\na@exemplo.com.br\n")
-    assert told not in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+    assert message not in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
 
 
 PERSON = "Ana;ana@exemplo.com.br;(11) 98765-4321;1.234,50;sim"
 
 
 @pytest.mark.parametrize(
-    ("content", "words", "told"),
+    ("content", "words", "message"),
     [
         (f"{PERSON}\n{PERSON.replace('ana', 'bia')}\n", (), ("no header", "“Coluna 5”")),
         (f"{PERSON}\n{PERSON}\n", ("--delimiter", ","), ("a person's row", "delimiter")),
@@ -463,13 +463,13 @@ PERSON = "Ana;ana@exemplo.com.br;(11) 98765-4321;1.234,50;sim"
     ],
 )
 def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
-    content: str, words: tuple[str, ...], told: tuple[str, ...], desk: Desk
+    content: str, words: tuple[str, ...], message: tuple[str, ...], desk: Desk
 ) -> None:
     desk.write("list.csv", content)
     desk.write("list.yaml", MAPPING)
     done = desk.here("check", "list.csv", "-m", "list.yaml", *words)
     assert (done.code, done.out) == (2, "")
-    assert [words for words in told if words not in done.err] == []
+    assert [words for words in message if words not in done.err] == []
     assert "@" not in done.err
 
 

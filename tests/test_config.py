@@ -272,9 +272,9 @@ def test_what_an_account_cannot_know_is_refused(tmp_path: Path, line: str) -> No
 def test_an_address_of_a_ledger_has_no_password_and_is_not_repeated(
     tmp_path: Path, url: str
 ) -> None:
-    (told,) = refusal(tmp_path, RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"'))
-    assert "a password belongs in ~/.pgpass" in told
-    assert "s3cret" not in told
+    (message,) = refusal(tmp_path, RIGHT.replace("[defaults]", f'[defaults]\nledger = "{url}"'))
+    assert "a password belongs in ~/.pgpass" in message
+    assert "s3cret" not in message
 
 
 def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
@@ -285,20 +285,20 @@ def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
 
 def test_a_database_is_no_state_directory(tmp_path: Path) -> None:
     text = RIGHT.replace("[defaults]", '[defaults]\nstate_dir = "postgresql://me:s3cret@db/leads"')
-    (told,) = refusal(tmp_path, text)
-    assert "belongs in `ledger`" in told
-    assert "s3cret" not in told
+    (message,) = refusal(tmp_path, text)
+    assert "belongs in `ledger`" in message
+    assert "s3cret" not in message
 
 
 @pytest.mark.parametrize("text", ["a = " + "9" * 5000, RIGHT + "limit = " + "9" * 5000])
 def test_a_number_of_thousands_of_digits_is_no_bug(tmp_path: Path, text: str) -> None:
-    (told,) = refusal(tmp_path, text)
-    assert "not TOML" in told
+    (message,) = refusal(tmp_path, text)
+    assert "not TOML" in message
 
 
 def test_a_time_of_thousands_of_years_is_none(tmp_path: Path) -> None:
-    (told,) = refusal(tmp_path, RIGHT + 'max_duration = "999999d"\n')
-    assert "not a duration" in told
+    (message,) = refusal(tmp_path, RIGHT + 'max_duration = "999999d"\n')
+    assert "not a duration" in message
 
 
 def test_a_week_in_seconds_is_a_time(tmp_path: Path) -> None:

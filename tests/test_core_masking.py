@@ -155,9 +155,9 @@ def test_a_value_that_stands_as_a_key_is_masked_whoever_it_belongs_to() -> None:
 @given(st.dictionaries(around, around), st.sampled_from(["{}", "x{}y", "api_key={}&b", '"{}"']))
 def test_json_stays_json(found: dict[str, str], form: str) -> None:
     text = json.dumps({**found, "said": form.format(KEY)}, ensure_ascii=False)
-    told = json.loads(Mask([KEY])(text))
-    assert KEY not in repr(told)
-    assert {name: told[name] for name in found if name != "said"} == {
+    data = json.loads(Mask([KEY])(text))
+    assert KEY not in repr(data)
+    assert {name: data[name] for name in found if name != "said"} == {
         name: value for name, value in found.items() if name != "said"
     }
 

@@ -71,9 +71,9 @@ def _kinds(kind: type[errors.RdimportError]) -> Iterable[type[errors.RdimportErr
 
 @pytest.mark.parametrize("kind", [*_kinds(errors.RdimportError)])
 def test_no_error_holds_what_steers(kind: type[errors.RdimportError]) -> None:
-    told = kind(f"{HOSTILE} is not there.", f"Look at {HOSTILE}.")
-    assert not steering(f"{told}{told.message}{told.remedy}")
-    assert str(told).count("\n") == 1
+    error = kind(f"{HOSTILE} is not there.", f"Look at {HOSTILE}.")
+    assert not steering(f"{error}{error.message}{error.remedy}")
+    assert str(error).count("\n") == 1
 
 
 def _values(text: str) -> dict[str, object]:
@@ -93,17 +93,17 @@ def test_no_sentence_of_the_catalogue_holds_what_steers_whatever_its_values(lang
             one, *many = message.id if isinstance(message.id, tuple) else (message.id,)
             values = {**_values(one), **_values(many[0] if many else one)}
             values.pop("number", None) if many else None
-            told = ngettext(one, many[0], 2, **values) if many else gettext(one, **values)
-            assert not steering(told), one
-            assert told.count("\n") == one.count("\n")
+            sentence = ngettext(one, many[0], 2, **values) if many else gettext(one, **values)
+            assert not steering(sentence), one
+            assert sentence.count("\n") == one.count("\n")
 
 
 @pytest.mark.parametrize("lang", LANGUAGES)
 def test_no_sentence_about_a_row_holds_what_steers_on_a_screen_or_a_page(lang: Language) -> None:
     for code in Code:
-        told = explain(Problem(code, *[HOSTILE] * 4), lang)
-        assert not steering(shown(told), ours="")
-        assert not steering(escape(told))
+        sentence = explain(Problem(code, *[HOSTILE] * 4), lang)
+        assert not steering(shown(sentence), ours="")
+        assert not steering(escape(sentence))
 
 
 @pytest.fixture

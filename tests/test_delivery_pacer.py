@@ -146,8 +146,8 @@ def test_alone_a_run_uses_the_quota_and_is_never_turned_away() -> None:
 def test_headers_let_it_fill_what_another_client_leaves_and_leave_it_that(
     share: float, steady: bool
 ) -> None:
-    told = [Windows(40, others=share, steady=steady, seed=seed, missed=3) for seed in range(3)]
-    seen = [windows.play([EvenPacer(RD)]) for windows in told]
+    found = [Windows(40, others=share, steady=steady, seed=seed, missed=3) for seed in range(3)]
+    seen = [windows.play([EvenPacer(RD)]) for windows in found]
     assert sum(w.used for w in seen) / 3 >= 0.98
     assert sum(w.turned_away for w in seen) / 3 <= 0.008
     assert sum(w.others_turned_away for w in seen) / 3 <= (0.004 if steady else 0.025)
@@ -214,8 +214,8 @@ def test_without_headers_few_requests_are_turned_away_after_the_first_minute(
 ) -> None:
     refused = sent = 0
     for seed in range(24):
-        told = Windows(8, others=share, steady=steady, headers=False, seed=seed, missed=2)
-        seen = told.play([EvenPacer(RD)])
+        windows = Windows(8, others=share, steady=steady, headers=False, seed=seed, missed=2)
+        seen = windows.play([EvenPacer(RD)])
         refused += sum(seen.refused[w] for w in seen.counted)
         sent += seen.of(0)
     assert refused / (refused + sent) <= 0.01
@@ -223,8 +223,8 @@ def test_without_headers_few_requests_are_turned_away_after_the_first_minute(
 
 @pytest.mark.parametrize("seed", range(3))
 def test_without_headers_a_steady_client_is_learnt_from_429s(seed: int) -> None:
-    told = Windows(300, others=0.3, steady=True, headers=False, seed=seed, missed=20)
-    seen = told.play([EvenPacer(RD)])
+    windows = Windows(300, others=0.3, steady=True, headers=False, seed=seed, missed=20)
+    seen = windows.play([EvenPacer(RD)])
     assert seen.used >= 0.985
     assert seen.turned_away <= 0.002
 
@@ -237,8 +237,8 @@ def test_without_headers_a_random_client_costs_quota_rather_than_429s(seed: int)
 
 
 def test_without_headers_the_pace_comes_back_when_the_other_client_has_gone() -> None:
-    told = Windows(80, others=0.3, headers=False, gone=15, missed=55)
-    assert told.play([EvenPacer(RD)]).used >= 0.98
+    windows = Windows(80, others=0.3, headers=False, gone=15, missed=55)
+    assert windows.play([EvenPacer(RD)]).used >= 0.98
 
 
 def test_a_quota_that_is_smaller_than_we_were_told_is_found() -> None:

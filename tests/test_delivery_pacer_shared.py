@@ -100,8 +100,8 @@ def sent_by(run: EvenPacer | SharedPacer, now: float, rows: int) -> list[float]:
 
 @pytest.mark.parametrize("seed", range(2))
 def test_together_they_fill_what_another_client_leaves(machine: Machine, seed: int) -> None:
-    told = Windows(60, others=0.3, seed=seed)
-    seen = told.play([machine.run(), machine.run()])
+    windows = Windows(60, others=0.3, seed=seed)
+    seen = windows.play([machine.run(), machine.run()])
     assert seen.used >= 0.98
     assert seen.turned_away <= 0.002
     assert seen.others_turned_away <= 0.01
@@ -245,9 +245,9 @@ def test_a_run_that_finds_the_file_busy_continues_alone_and_says_so_at_the_end(
         machine = Machine(tmp_path / "quota", stack)
         goes_on_alone(machine)
         assert machine.notes == []
-    (told,) = machine.notes
-    assert "by itself for 1 s" in told
-    assert "database is locked" in told
+    (message,) = machine.notes
+    assert "by itself for 1 s" in message
+    assert "database is locked" in message
 
 
 def goes_on_alone(machine: Machine) -> None:

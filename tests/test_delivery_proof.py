@@ -130,13 +130,13 @@ def test_a_seed_always_makes_the_same_scenario() -> None:
 
 def test_the_seeds_of_the_full_proof_let_everything_befall_machines_that_compete() -> None:
     plans = [scenario(seed, shared=True) for seed in range(300)]
-    told = [turn.competition for plan in plans for turn in plan.rounds if turn.competition]
-    assert len(told) >= len(plans)
-    assert {len(one.waits) for one in told} == {2, 3, 4}
-    perils = {(peril.act, peril.moment) for one in told for peril in one.perils}
+    found = [turn.competition for plan in plans for turn in plan.rounds if turn.competition]
+    assert len(found) >= len(plans)
+    assert {len(one.waits) for one in found} == {2, 3, 4}
+    perils = {(peril.act, peril.moment) for one in found for peril in one.perils}
     assert perils == {(act, moment) for act in ACTS for moment in MOMENTS}
-    assert {blow.kind for one in told for blow in one.blows} == set(TO_ALL)
-    assert sum(one.fails_over for one in told) >= 20
+    assert {blow.kind for one in found for blow in one.blows} == set(TO_ALL)
+    assert sum(one.fails_over for one in found) >= 20
     assert sum(plan.pooled for plan in plans) >= 60
     assert all(plan.rounds[-1].competition is None for plan in plans)
 
@@ -270,16 +270,16 @@ LIES: dict[str, tuple[list[Receipt], dict[Key, State], str]] = {
 
 @pytest.mark.parametrize("lie", LIES)
 def test_the_checker_finds_the_lie(lie: str, tmp_path: Path) -> None:
-    receipts, ends, told = LIES[lie]
+    receipts, ends, expected = LIES[lie]
     untruths = found(tmp_path, receipts, ends)
-    assert any(told in untruth for untruth in untruths), untruths
+    assert any(expected in untruth for untruth in untruths), untruths
 
 
 def test_the_checker_says_after_which_run_it_found_one_that_it_does_not_know(
     tmp_path: Path,
 ) -> None:
-    told = found(tmp_path, [], {}, process=0)
-    assert "seed 0, run 0: run r was at work, though another one was" in told
+    untruths = found(tmp_path, [], {}, process=0)
+    assert "seed 0, run 0: run r was at work, though another one was" in untruths
 
 
 def test_the_checker_misses_rows_that_went_beyond_the_limit_or_were_left_on_their_way(
@@ -287,10 +287,10 @@ def test_the_checker_misses_rows_that_went_beyond_the_limit_or_were_left_on_thei
 ) -> None:
     met = [receipt(key, Fault.ACCEPT, stored=True) for key in (ANA, BIA)]
     ends = dict.fromkeys((ANA, BIA), State.ACCEPTED)
-    told = found(tmp_path / "limit", met, ends, replace(KILLED, limit=1))
-    assert any("2 rows were sent, not 1" in untruth for untruth in told)
-    told = found(tmp_path / "left", met, {ANA: State.ACCEPTED}, Round({}), flying=(BIA,))
-    assert any("1 rows are left on their way" in untruth for untruth in told)
+    untruths = found(tmp_path / "limit", met, ends, replace(KILLED, limit=1))
+    assert any("2 rows were sent, not 1" in untruth for untruth in untruths)
+    untruths = found(tmp_path / "left", met, {ANA: State.ACCEPTED}, Round({}), flying=(BIA,))
+    assert any("1 rows are left on their way" in untruth for untruth in untruths)
 
 
 WAS = {

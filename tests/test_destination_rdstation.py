@@ -277,9 +277,9 @@ headers = st.dictionaries(
 @example(429, {}, HOSTILE[0])
 @example(503, {"retry-after": DATES[0], "date": DATES[1]}, b"")
 def test_any_answer_is_read_without_an_error_and_means_a_line_of_the_table(
-    status: int, told: dict[str, str], body: bytes
+    status: int, sent: dict[str, str], body: bytes
 ) -> None:
-    answer = STATION.read(status, told, body)
+    answer = STATION.read(status, sent, body)
     assert answer.evidence in VERDICTS
     assert answer.wait is None or answer.wait >= 0
     assert len(answer.problems) <= 50

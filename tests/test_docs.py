@@ -25,8 +25,8 @@ def commands() -> list[str]:
     blocks = re.findall(r"```(?:console|sh|crontab)\n(.*?)```", README, re.DOTALL)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     found = (re.search(r"(?:^|[\s$/])rdimport (?!&&)([a-z]\w* .*)", line) for line in lines)
-    told = [match[1] for match in found if match and "clone" not in match.string]
-    return [re.split("  #| >/", command)[0] for command in told]
+    listed = [match[1] for match in found if match and "clone" not in match.string]
+    return [re.split("  #| >/", command)[0] for command in listed]
 
 
 def test_delivery_md_prints_the_decision_table() -> None:
@@ -52,9 +52,9 @@ def test_the_portuguese_page_has_the_same_decision_table() -> None:
     page = (ROOT / "docs" / "pt" / "entrega.md").read_text(encoding="utf-8")
     (table,) = re.findall(r"^\| o que se vê .*\n\|-.*\n((?:\|.*\n)+)", page, re.MULTILINE)
     cells = [[cell.strip() for cell in line.split("|")[1:-1]] for line in table.splitlines()]
-    told = {"no": "não", "yes": "sim", "cannot be known": "não há como saber"}
+    translated = {"no": "não", "yes": "sim", "cannot be known": "não há como saber"}
     assert [(arrived, then) for _seen, arrived, then, _why in cells] == [
-        (told[line.arrived], ACTIONS[line.then]) for line in VERDICTS.values()
+        (translated[line.arrived], ACTIONS[line.then]) for line in VERDICTS.values()
     ]
     for line, (seen, *_) in zip(VERDICTS.values(), cells, strict=True):
         assert re.findall(r"\d{3}", line.seen) == re.findall(r"\d{3}", seen)
@@ -63,8 +63,8 @@ def test_the_portuguese_page_has_the_same_decision_table() -> None:
 @pytest.mark.parametrize("command", commands())
 def test_every_command_of_the_readme_is_one(command: str) -> None:
     words = [word for word in shlex.split(command) if word not in ("…", "&&")]
-    told = options.parser().parse_args(words)
-    assert told.command == words[0]
+    args = options.parser().parse_args(words)
+    assert args.command == words[0]
 
 
 def test_the_readme_has_commands() -> None:
@@ -92,9 +92,9 @@ def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -
     service = unit("rdimport.service")
     program, *words = shlex.split(service["ExecStart"])
     assert program.endswith("/rdimport")
-    told = options.parser().parse_args(words)
-    assert told.quiet
-    assert told.api_key_file == Path("${CREDENTIALS_DIRECTORY}/key")
+    args = options.parser().parse_args(words)
+    assert args.quiet
+    assert args.api_key_file == Path("${CREDENTIALS_DIRECTORY}/key")
     codes = {ExitCode(int(code)) for code in service["SuccessExitStatus"].split()}
     assert codes == {ExitCode.FAILED_ROWS}
     assert service["OnFailure"] == "rdimport-failed@%n.service"

@@ -176,9 +176,9 @@ def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
     desk.write("leads.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
     printed = desk.here("run", "leads.csv", "-m", "leads.yaml", "--json").summary
     write_all(tmp_path, "en")
-    told = re.findall(r"(?m)^\| `(\w+)` \|", (tmp_path / "summary.md").read_text("utf-8"))
-    assert [key for key in told if key != "report_failed"] == list(printed)
-    assert list(MEANINGS) == told, "each key's meaning, and no other"
+    documented = re.findall(r"(?m)^\| `(\w+)` \|", (tmp_path / "summary.md").read_text("utf-8"))
+    assert [key for key in documented if key != "report_failed"] == list(printed)
+    assert list(MEANINGS) == documented, "each key's meaning, and no other"
 
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)

@@ -180,9 +180,11 @@ def test_a_run_that_does_not_exist_is_reported(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [(99, "later release"), (1, "before the first release")]
+    ("version", "message"), [(99, "later release"), (1, "before the first release")]
 )
-def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int, told: str) -> None:
+def test_a_ledger_of_another_release_is_left_alone(
+    tmp_path: Path, version: int, message: str
+) -> None:
     with sqlite_ledger(tmp_path) as ledger:
         begun(ledger)
     with sqlite3.connect(tmp_path / "ledger.sqlite3") as db:
@@ -190,7 +192,7 @@ def test_a_ledger_of_another_release_is_left_alone(tmp_path: Path, version: int,
     db.close()
     before = (tmp_path / "ledger.sqlite3").read_bytes()
     for look in (sqlite_ledger, lambda place: store_of(place).if_there()):
-        with pytest.raises(LedgerError, match=told) as caught:
+        with pytest.raises(LedgerError, match=message) as caught:
             look(tmp_path)
         assert "--state-dir" in caught.value.remedy
         assert "disk space" not in caught.value.remedy
@@ -381,15 +383,15 @@ def test_a_cancellation_while_a_row_is_noted_is_raised_once_it_is_noted(
 
 def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) -> None:
     async def scenario(ledger: SqliteLedger, run: Run) -> None:
-        told: list[bool] = []
-        journal = Journal(run, Counters, lambda: told.append(True))
+        failures: list[bool] = []
+        journal = Journal(run, Counters, lambda: failures.append(True))
         journal.start()
         await journal.begin([row(1)])
         ledger.query("PRAGMA query_only = ON")
         with pytest.raises(LedgerError):
             await journal.begin([row(2)])
         ledger.query("PRAGMA query_only = OFF")
-        assert told == [True]
+        assert failures == [True]
         with pytest.raises(LedgerError):
             await journal.begin([row(3)])
         with pytest.raises(LedgerError):

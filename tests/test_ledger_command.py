@@ -71,13 +71,13 @@ def test_a_ledger_whose_sums_do_not_agree_is_damaged(ready: Desk) -> None:
     ready.here(*RUN)
     ledger = ready.state / "ledger.sqlite3"
     good = ledger.read_bytes()
-    for statement, told in SPOILT.items():
+    for statement, message in SPOILT.items():
         ledger.write_bytes(good)
         change(ready, statement)
         found = ready.here("ledger", "check")
         assert (found.code, found.out) == (2, ""), statement
         assert "is damaged" in found.err
-        assert told in found.err
+        assert message in found.err
         assert f"rdimport ledger new --state-dir {ready.state}" in found.err
 
 

@@ -77,8 +77,8 @@ def _nobody_left() -> Iterator[None]:
 @pytest.fixture
 def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
     url = postgres.new_database()
-    told = {"RDIMPORT_LEDGER": url, "RDIMPORT_LEDGER_KEY": KEY.hex()}
-    desk = Desk(tmp_path, box.api_key, box.base_url, environment=told)
+    variables = {"RDIMPORT_LEDGER": url, "RDIMPORT_LEDGER_KEY": KEY.hex()}
+    desk = Desk(tmp_path, box.api_key, box.base_url, environment=variables)
     desk.write("m.yaml", MAPPING)
     desk.write("list.csv", people(40))
     assert desk.here("fleet", "init").code == 0

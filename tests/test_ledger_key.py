@@ -36,8 +36,8 @@ def test_a_key_that_is_kept_apart_is_not_in_the_ledger_and_nobody_is_sent_again(
     office: Desk, box: RunningSandbox, way: str
 ) -> None:
     key = secrets.token_hex(32)
-    told = key if way == VARIABLE else str(office.home / "ledger.key")
-    office.environment[way] = told
+    value = key if way == VARIABLE else str(office.home / "ledger.key")
+    office.environment[way] = value
     assert office.here(*RUN).summary["accepted"] == 5
     assert "hash_key" not in settings(office)
     if way == FILE:

@@ -52,7 +52,7 @@ def noted(one: Worker, numbers: Iterable[int], code: int | None = None) -> None:
         db.execute("UPDATE rdimport.run SET exit_code = %s WHERE id = %s", (code, one.run))
 
 
-def told(one: Worker) -> tuple[dict[int, str], dict[str, int], int | None]:
+def reported(one: Worker) -> tuple[dict[int, str], dict[str, int], int | None]:
     """What the ledger says of a run: its listed rows, counts and exit code."""
     listed = "SELECT row, state FROM rdimport.outcome WHERE run = %s"
     code = "SELECT exit_code FROM rdimport.run WHERE id = %s"
@@ -92,7 +92,7 @@ def test_a_late_answer_is_true_of_the_runs_that_listed_its_row_as_uncertain(
     if not answer_is_first:
         first.writes.apply([], LATE, Counters(4))
     for later in (second, third):
-        listed, counts, code = told(later)
+        listed, counts, code = reported(later)
         assert listed == {1: "refused", 3: "uncertain"}
         assert counts == {"already_imported": 1, "refused": 1, "uncertain": 1}
         if later is third:
@@ -107,9 +107,9 @@ def test_a_run_whose_only_doubts_late_answers_settle_has_worked(url: str) -> Non
     second = worker(url)
     noted(second, [1, 2], 1)
     first.end([1])
-    assert told(second) == ({2: "uncertain"}, {"uncertain": 1, "already_imported": 1}, 1)
+    assert reported(second) == ({2: "uncertain"}, {"uncertain": 1, "already_imported": 1}, 1)
     first.end([2])
-    assert told(second) == ({}, {"already_imported": 2}, 0)
+    assert reported(second) == ({}, {"already_imported": 2}, 0)
 
 
 def test_a_late_answer_says_nothing_of_doubts_that_were_there_before(url: str) -> None:
@@ -123,8 +123,8 @@ def test_a_late_answer_says_nothing_of_doubts_that_were_there_before(url: str) -
     fourth = worker(url)
     noted(fourth, [1, 2], 1)
     third.writes.apply([], [ended(row(1)), row(2)], Counters(2))
-    assert told(second)[0] == {1: "uncertain", 2: "uncertain"}
-    assert told(fourth)[0] == {2: "uncertain"}, "the first request may still have arrived"
+    assert reported(second)[0] == {1: "uncertain", 2: "uncertain"}
+    assert reported(fourth)[0] == {2: "uncertain"}, "the first request may still have arrived"
 
 
 @pytest.mark.parametrize(

@@ -104,9 +104,9 @@ def nothing_is_sent_from_there(desk: Desk, box: RunningSandbox) -> None:
         assert f"rdimport ledger new --state-dir {desk.state}" in again.err
     others = ("status", "report", "purge --older-than 0s", "ledger check", CHECK)
     for words in map(str.split, others):
-        told = desk.here(*words)
-        assert (told.code, told.out) == (2, ""), words
-        assert "ledger.sqlite3" in told.err
+        done = desk.here(*words)
+        assert (done.code, done.out) == (2, ""), words
+        assert "ledger.sqlite3" in done.err
     assert box.requests <= before + OPEN, "but for what a killed run had under way"
     assert set(arrived(box).values()) == {1}
 
@@ -460,7 +460,7 @@ def test_a_ledger_cut_after_a_canary_does_not_say_that_nothing_was_sent(
     typed = read(["run", "list.csv", "-m", "list.yaml", "--canary", "3"])
     assert typed is not None
     assert isinstance(typed.arguments, RunArguments)
-    with pytest.raises(rdimport.LedgerError) as told:
+    with pytest.raises(rdimport.LedgerError) as caught:
         list(to_know(typed.arguments, done, ()))
-    assert (told.value.exit_code, box.counts()["accepted"]) == (3, 3)
-    assert str(ready.reports) in str(told.value)
+    assert (caught.value.exit_code, box.counts()["accepted"]) == (3, 3)
+    assert str(ready.reports) in str(caught.value)

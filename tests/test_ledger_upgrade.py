@@ -338,8 +338,8 @@ def test_the_kept_ledger_names_no_machine() -> None:
     for word in (b"/tmp", b"/root", b"/work"):
         assert word not in content
     with closing(sqlite3.connect(f"file:{OLD}?mode=ro&immutable=1", uri=True)) as db:
-        told = [json.loads(facts) for (facts,) in db.execute("SELECT facts FROM run")]
-    assert len(told) == 9
+        found = [json.loads(facts) for (facts,) in db.execute("SELECT facts FROM run")]
+    assert len(found) == 9
 
 
 @pytest.mark.parametrize(

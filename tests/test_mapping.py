@@ -30,9 +30,9 @@ on_change: send
 
 def refused(text: str) -> list[str]:
     """The lines that a person sees for a wrong mapping."""
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         Mapping.parse(text, "m.yaml")
-    return told.value.message.splitlines()
+    return caught.value.message.splitlines()
 
 
 def test_every_part_of_the_language_arrives_as_a_typed_value() -> None:
@@ -102,7 +102,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("a:\n\tb: 1", "m.yaml:2:1: not YAML: indent with spaces, not with tabs"),
         ("a: b: c", "m.yaml:1:5: not YAML: align the keys in one column"),
@@ -118,14 +118,14 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
         ("- a", "m.yaml:1:1: expected keys such as `conversion_identifier` and `fields`"),
     ],
 )
-def test_text_that_is_no_mapping_gets_one_clear_line(text: str, told: str) -> None:
+def test_text_that_is_no_mapping_gets_one_clear_line(text: str, message: str) -> None:
     lines = refused(text)
     assert len(lines) == 1
-    assert lines[0].startswith(told)
+    assert lines[0].startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("more", "told"),
+    ("more", "message"),
     [
         ("  email: Mail\n", "m.yaml:4:3: fields.email: is given twice"),
         ("  cf_Cor: Cor\n", "m.yaml:4:3: fields.cf_Cor: a custom field is written cf_"),
@@ -164,10 +164,10 @@ def test_text_that_is_no_mapping_gets_one_clear_line(text: str, told: str) -> No
         ),
     ],
 )
-def test_a_wrong_value_is_told_with_its_place(more: str, told: str) -> None:
+def test_a_wrong_value_is_told_with_its_place(more: str, message: str) -> None:
     lines = refused(f"conversion_identifier: x\nfields:\n  email: E-mail\n{more}")
     assert len(lines) == 1
-    assert lines[0].startswith(told)
+    assert lines[0].startswith(message)
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -156,10 +156,10 @@ def test_what_is_no_expression_over_the_row_is_refused_with_its_place(
     written = quoted(expression.format(path=path))
     text = HEAD + (f"  name: {{expr: {written}}}\n" if key == "expr" else f"where: {written}\n")
     place = "4:16: fields.name.expr: " if key == "expr" else "4:8: where: "
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         Mapping.parse(text, "m.yaml")
-    assert told.value.message.startswith(f"m.yaml:{place}")
-    assert "the secret" not in told.value.message
+    assert caught.value.message.startswith(f"m.yaml:{place}")
+    assert "the secret" not in caught.value.message
 
 
 def test_check_ends_with_2_and_reads_no_file_of_the_expression(tmp_path: Path) -> None:
@@ -255,7 +255,7 @@ def test_a_row_of_which_an_expression_makes_too_much_is_invalid_and_no_other(
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "message"),
     [
         ("LEN(Nome)", "“LEN” is not a function of expressions; did you mean LENGTH?"),
         ("ROUND(Valor)", "ROUND takes a number"),
@@ -269,8 +269,8 @@ def test_a_row_of_which_an_expression_makes_too_much_is_invalid_and_no_other(
         ("A OR", "it ends too early"),
     ],
 )  # fmt: skip
-def test_a_refusal_says_what_to_write(expression: str, told: str) -> None:
-    with pytest.raises(ValueError, match=re.escape(told)):
+def test_a_refusal_says_what_to_write(expression: str, message: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(message)):
         sql.parse(expression)
 
 
@@ -280,6 +280,6 @@ def test_a_refusal_says_what_to_write(expression: str, told: str) -> None:
     ["Nome {}", 'Nome "{}"', "DATE '{}'", 'CAST(Nome AS "{}")', '"^{}$"', "'{}' Nome"],
 )
 def test_a_refusal_repeats_nothing_that_steers_a_terminal(expression: str, steer: str) -> None:
-    with pytest.raises(ValueError, match=r"expression|type|date") as told:
+    with pytest.raises(ValueError, match=r"expression|type|date") as caught:
         sql.parse(expression.format(steer))
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()

@@ -162,11 +162,11 @@ def test_a_misspelt_key_is_refused_at_its_place_with_the_one_that_was_meant(
         within.update(pairs)
 
     text = written(changed(path, misspell))
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         Mapping.parse(text, "m.yaml")
     line = next(n for n, row in enumerate(text.splitlines(), 1) if f"{key}Z" in row)
-    mine = [m for m in told.value.message.splitlines() if f"{key}Z" in m]
-    assert mine, told.value.message
+    mine = [m for m in caught.value.message.splitlines() if f"{key}Z" in m]
+    assert mine, caught.value.message
     assert any(m.startswith(f"m.yaml:{line}:") for m in mine), (line, mine)
 
 
@@ -176,10 +176,10 @@ def test_a_value_of_a_wrong_shape_is_refused_at_its_place(
     path: tuple[Any, ...], wrong: object
 ) -> None:
     data = changed(path, lambda within, key: within.__setitem__(key, wrong))
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         Mapping.parse(written(data), "m.yaml")
-    lines = {int(m.split(":")[1]) for m in told.value.message.splitlines()}
-    assert lines & place_of(data, path), told.value.message
+    lines = {int(m.split(":")[1]) for m in caught.value.message.splitlines()}
+    assert lines & place_of(data, path), caught.value.message
 
 
 def takes_any_text(path: tuple[Any, ...]) -> bool:
@@ -196,10 +196,10 @@ def test_a_word_that_means_nothing_is_refused_where_only_some_words_do(
     path: tuple[Any, ...],
 ) -> None:
     data = changed(path, lambda within, key: within.__setitem__(key, "zzz("))
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         Mapping.parse(written(data), "m.yaml")
-    lines = {int(m.split(":")[1]) for m in told.value.message.splitlines()}
-    assert lines & place_of(data, path), told.value.message
+    lines = {int(m.split(":")[1]) for m in caught.value.message.splitlines()}
+    assert lines & place_of(data, path), caught.value.message
 
 
 @pytest.mark.parametrize("name", ["feira_abf_2026", "erp_clientes", "newsletter"])

@@ -90,8 +90,8 @@ def test_each_language_has_the_same_entries_by_name() -> None:
     by_sentence = {key for key in named(PORTUGUESE) if key[0] in ("reference", "sandbox")}
     assert named(ENGLISH) == named(PORTUGUESE) - by_sentence
     of_pages = {*reference_words.of_the_mapping(), *settings_reference.sentences()}
-    told = {" ".join(sentence.split()) for sentence in of_pages}
-    assert {sentence for context, sentence in by_sentence if context == "reference"} == told
+    sentences = {" ".join(sentence.split()) for sentence in of_pages}
+    assert {sentence for context, sentence in by_sentence if context == "reference"} == sentences
     assert not [m.id for m in ENGLISH if m.id and not m.context], (
         "English sentences are in the code"
     )
@@ -445,11 +445,11 @@ def test_an_error_of_the_system_is_told_without_its_number_and_names_no_file_twi
 ) -> None:
     error = OSError(errno.EACCES, DENIED, file)
     for path in ("out.yaml", Path("there/out.yaml")):
-        told = gettext("{path} cannot be written: {error}.", path=path, error=error)
-        assert told.removeprefix("there/") == said
+        message = gettext("{path} cannot be written: {error}.", path=path, error=error)
+        assert message.removeprefix("there/") == said
     with speaking("pt-BR"):
-        told = gettext("{path} cannot be written: {error}.", path="out.yaml", error=error)
-    assert told == "Não é possível gravar out.yaml: " + said.split(": ", 1)[1].replace(
+        message = gettext("{path} cannot be written: {error}.", path="out.yaml", error=error)
+    assert message == "Não é possível gravar out.yaml: " + said.split(": ", 1)[1].replace(
         "Permission denied", "sem permissão"
     )
 

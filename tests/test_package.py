@@ -132,8 +132,8 @@ def test_the_installed_wheel_works_without_the_checkout(installed: Path, tmp_pat
 def test_the_constraints_without_hashes_are_those_of_the_lock_file() -> None:
     locked = (ROOT / "requirements.lock").read_text("utf-8").splitlines()
     named = [line.removesuffix("\\").rstrip() for line in locked if "==" in line]
-    told = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
-    assert told == [line for line in named if not line.startswith(" ")], "make lock"
+    lines = (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+    assert lines == [line for line in named if not line.startswith(" ")], "make lock"
 
 
 def test_the_workflows_run_only_actions_that_nobody_can_exchange() -> None:

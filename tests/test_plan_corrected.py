@@ -230,5 +230,5 @@ def test_the_command_says_it_in_portuguese_and_ends_with_0(desk: Desk, box: Runn
         "1 linha da lista foi corrigida no relatório de falhas e já importada"
         in again.out + again.err
     )
-    told = json.loads(desk.here("run", *words, "--json").out)
-    assert (told["already_imported"], len(told["corrected"])) == (1, 1)
+    data = json.loads(desk.here("run", *words, "--json").out)
+    assert (data["already_imported"], len(data["corrected"])) == (1, 1)

@@ -147,9 +147,9 @@ def test_what_the_ledger_knows_of_a_row_stays_what_it_is(desk: Desk, box: Runnin
     assert (first.summary["uncertain"], first.summary["accepted"]) == (1, 2)
     desk.write("saiu.csv", "\n".join(address(n) for n in range(5)))
     again = run(desk, "--suppress", "saiu.csv")
-    told = again.summary
-    assert (told["already_imported"], told["uncertain"], told["suppressed"]) == (2, 1, 2)
-    assert (told["accepted"], again.code) == (1, 1)
+    summary = again.summary
+    assert (summary["already_imported"], summary["uncertain"], summary["suppressed"]) == (2, 1, 2)
+    assert (summary["accepted"], again.code) == (1, 1)
     asked = run(desk, "--suppress", "saiu.csv", "--resend", "uncertain")
     assert (asked.summary["suppressed"], asked.summary["requests"], asked.code) == (3, 0, 0)
 

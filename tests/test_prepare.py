@@ -172,14 +172,14 @@ def test_beside_the_cookie_the_other_traffic_fields_are_left_out_with_a_warning(
 
 
 def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> None:
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         bind(MAPPING, ("Email", "Nome", "Celular", "WhatsApp", "UF", "Aceite", "Opt-in"), "l.csv")
     hint = "; did you mean “Email”?"
-    assert told.value.message.splitlines() == [
+    assert caught.value.message.splitlines() == [
         f"l.csv: has no column “e-mail”, which `email` asks for (mapping:3:10){hint}",
         "l.csv: has no column “Tags”, which `tags` asks for (mapping:8:18)",
     ]
-    assert "“Celular”" in told.value.remedy
+    assert "“Celular”" in caught.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -306,5 +306,5 @@ def test_cells_that_repeat_are_cleaned_as_each_of_them_alone() -> None:
 
 def test_an_address_that_cleaning_changed_is_suspect_though_others_were_sent_as_they_are() -> None:
     addresses = ["ana@x.com.br", "joão@x.com.br", "Ana, fone 12 - bia@x.com.br", " CID@X.COM.BR"]
-    told = run(*({"E-mail": address} for address in addresses)).warnings
-    assert told.select(ROW, "code").rows() == [(3, "email.accents"), (4, "email.from_text")]
+    warnings = run(*({"E-mail": address} for address in addresses)).warnings
+    assert warnings.select(ROW, "code").rows() == [(3, "email.accents"), (4, "email.from_text")]

@@ -225,8 +225,8 @@ AMONG_WORDS = {
 
 def test_an_address_is_taken_out_of_words_and_told() -> None:
     cells = pl.DataFrame({"x": list(AMONG_WORDS)})
-    told = cells.select(email.from_text(pl.col("x"))).to_series().to_list()
-    assert told == [address is not None for address in AMONG_WORDS.values()]
+    texts = cells.select(email.from_text(pl.col("x"))).to_series().to_list()
+    assert texts == [address is not None for address in AMONG_WORDS.values()]
     taken = dict(zip(AMONG_WORDS, cleaned(Clean.EMAIL, list(AMONG_WORDS)), strict=True))
     assert {cell: taken[cell] for cell, address in AMONG_WORDS.items() if address} == {
         cell: address for cell, address in AMONG_WORDS.items() if address

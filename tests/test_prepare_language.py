@@ -141,7 +141,7 @@ def test_a_cell_with_which_an_expression_fails_makes_its_row_invalid_and_no_othe
 
 
 @pytest.mark.parametrize(
-    ("expression", "told"),
+    ("expression", "message"),
     [
         ("count(*)", "an expression may only use its own row"),
         ("A = max(A)", "an expression may only use its own row"),
@@ -152,11 +152,11 @@ def test_a_cell_with_which_an_expression_fails_makes_its_row_invalid_and_no_othe
     ],
 )
 def test_an_expression_that_is_none_or_looks_at_other_rows_is_refused_with_its_place(
-    expression: str, told: str
+    expression: str, message: str
 ) -> None:
     with pytest.raises(MappingError) as error:
         Mapping.parse(f'{HEAD}  name: {{expr: "{expression}"}}\n', "m.yaml")
-    assert error.value.message.startswith(f"m.yaml:4:16: fields.name.expr: {told}")
+    assert error.value.message.startswith(f"m.yaml:4:16: fields.name.expr: {message}")
 
 
 # ---- where --------------------------------------------------------------------------------------
@@ -316,7 +316,7 @@ def test_a_row_larger_than_rd_takes_is_invalid() -> None:
 
 
 def test_a_constant_that_rd_would_refuse_is_an_error_of_the_mapping() -> None:
-    for yaml, told in (
+    for yaml, message in (
         ("mobile_phone: {value: 11}", "`mobile_phone`: the phone number “11” has too few digits"),
         ("state: {value: XX}", "`state`: “XX” is not a Brazilian state"),
         ("state: {column: A, default: XX}", "`state`: “XX” is not a Brazilian state"),
@@ -327,7 +327,7 @@ def test_a_constant_that_rd_would_refuse_is_an_error_of_the_mapping() -> None:
         ("cf_a: {column: A, type: integer, default: um}", "`cf_a`: “um” is not a whole number"),
         (f"tags: {{column: A, add: [{'x' * 256}]}}", "`tags`: the text has more than 255"),
     ):
-        with pytest.raises(MappingError, match=told):
+        with pytest.raises(MappingError, match=message):
             run(f"  {yaml}\n")
 
 
@@ -347,9 +347,9 @@ def test_a_custom_field_that_the_account_lacks_is_an_error_with_the_one_that_was
     path = tmp_path / "campos.json"
     path.write_text(json.dumps(RD_LISTING), encoding="utf-8")
     catalogue = CustomFields.load(path)
-    with pytest.raises(MappingError) as told:
+    with pytest.raises(MappingError) as caught:
         run("  cf_interese: A\n  cf_filhos: B\n", catalogue=catalogue)
-    assert told.value.message.splitlines() == [
+    assert caught.value.message.splitlines() == [
         f"the account has no field `cf_interese` ({path}); did you mean `cf_interesse`?",
         "`cf_filhos` is of type integer in RD: write `type: integer`",
     ]

@@ -81,8 +81,8 @@ def test_the_size_of_batches_does_not_change_the_preview() -> None:
     whole, parts = previewed(rows), previewed(rows, size=3)
     assert whole.first == parts.first
     assert whole.fields == parts.fields
-    told = [sorted((r.code, r.cells, tuple(r.rows)) for r in p.reasons) for p in (whole, parts)]
-    assert told[0] == told[1]
+    found = [sorted((r.code, r.cells, tuple(r.rows)) for r in p.reasons) for p in (whole, parts)]
+    assert found[0] == found[1]
 
 
 def test_advice_names_what_the_mapping_leaves_to_chance() -> None:

@@ -43,9 +43,9 @@ def test_the_schema_is_a_plain_pandera_schema_that_can_be_used_alone() -> None:
     assert isinstance(plain, pa.DataFrameSchema)
     good = frame(tags=["a"], cf_n="5")
     assert plain.validate(good).equals(good)
-    with pytest.raises(SchemaErrors) as told:
+    with pytest.raises(SchemaErrors) as caught:
         plain.validate(frame(email="x", name=None, tags=["A"], cf_n="6"), lazy=True)
-    found = told.value.failure_cases.select("column", "check").rows()
+    found = caught.value.failure_cases.select("column", "check").rows()
     assert set(found) == {
         ("email", "email.syntax"),
         ("name", "not_nullable"),
@@ -197,9 +197,9 @@ def test_every_check_that_is_declared_turns_a_bad_cell_away() -> None:
     row = {name: GOOD.get(name) for name in types}
     assert failures(pl.DataFrame([row], schema=types), whole).height == 0
     rows = [{**row, name: cell} for (name, _), cell in BAD.items()]
-    with pytest.raises(SchemaErrors) as told:
+    with pytest.raises(SchemaErrors) as caught:
         whole.validate(pl.DataFrame(rows, schema=types), lazy=True)
-    found = set(told.value.failure_cases.select("index", "column", "check").rows())
+    found = set(caught.value.failure_cases.select("index", "column", "check").rows())
     assert {(at, *check) for at, check in enumerate(BAD)} <= found
 
 

@@ -61,7 +61,7 @@ def outcomes(lists: dict[str, list[Column]]) -> list[Outcome]:
     """The result for each column of each list: right, missed or wrong."""
     wide = {f"{title}\n{c.heading}": c.values for title, columns in lists.items() for c in columns}
     seen = gather(pl.DataFrame(wide))
-    told = []
+    listed = []
     for title, columns in lists.items():
         evidence = {c.heading: seen[f"{title}\n{c.heading}"] for c in columns}
         guesses = guess([c.heading for c in columns], evidence)
@@ -69,8 +69,8 @@ def outcomes(lists: dict[str, list[Column]]) -> list[Outcome]:
             found = guesses[heading].holds.value if heading in guesses else "-"
             same = found == wanted or ("phone" in {found, wanted} and {found, wanted} <= PHONES)
             verdict = "right" if same else "missed" if found == "-" else "wrong"
-            told.append(Outcome(verdict, heading, wanted, found))
-    return told
+            listed.append(Outcome(verdict, heading, wanted, found))
+    return listed
 
 
 def proposed(columns: list[Column]) -> tuple[Proposal, pl.DataFrame]:
@@ -164,7 +164,7 @@ def test_values_that_contradict_a_heading_win() -> None:
 
 
 @pytest.mark.parametrize(
-    ("numbers", "told"),
+    ("numbers", "message"),
     [
         (("11987654321", "21998765432"), {"mobile_phone": "and its numbers are mobile"}),
         (("1134567891", "2134567892"), {"personal_phone": "and its numbers are landlines"}),
@@ -178,13 +178,13 @@ def test_values_that_contradict_a_heading_win() -> None:
     ],
 )
 def test_a_phone_whose_kind_its_values_decide_says_so(
-    numbers: tuple[str, ...], told: dict[str, str]
+    numbers: tuple[str, ...], message: dict[str, str]
 ) -> None:
     proposal, _ = proposed([EMAIL, column("Telefone", *numbers)])
     lines = [line for line in proposal.text.splitlines() if "_phone: Telefone" in line]
-    assert len(lines) == len(told)
+    assert len(lines) == len(message)
     assert all(
-        any(f"{field}:" in line and why in line for line in lines) for field, why in told.items()
+        any(f"{field}:" in line and why in line for line in lines) for field, why in message.items()
     )
 
 

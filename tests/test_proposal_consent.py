@@ -53,7 +53,7 @@ def each(lines: str) -> list[str]:
 
 
 @pytest.mark.parametrize(
-    ("heading", "told"),
+    ("heading", "message"),
     [
         *((heading, Says.REFUSAL) for heading in each(REFUSALS)),
         *((heading, Says.UNCLEAR) for heading in each(UNCLEAR)),
@@ -62,8 +62,8 @@ def each(lines: str) -> list[str]:
         *((heading, None) for heading in each(OTHERS)),
     ],
 )
-def test_a_heading_is_read_with_its_negations(heading: str, told: Says | None) -> None:
-    assert says(heading) is told
+def test_a_heading_is_read_with_its_negations(heading: str, message: Says | None) -> None:
+    assert says(heading) is message
 
 
 def imported(columns: dict[str, list[str | None]]) -> tuple[str, dict[int, str | None]]:
@@ -116,10 +116,10 @@ def imported(columns: dict[str, list[str | None]]) -> tuple[str, dict[int, str |
 def test_who_refused_is_left_out_and_nobody_is_granted(
     heading: str, cells: list[str | None], refused: set[int]
 ) -> None:
-    told, sent = imported({heading: cells})
+    proposal, sent = imported({heading: cells})
     assert set(sent) == set(range(len(cells))) - refused
     assert "granted" not in set(sent.values())
-    assert "legal_bases" not in told
+    assert "legal_bases" not in proposal
 
 
 @pytest.mark.parametrize(
@@ -139,9 +139,9 @@ def test_who_refused_is_left_out_and_nobody_is_granted(
 def test_a_consent_is_each_persons_own(
     heading: str, cells: list[str | None], status: list[str | None]
 ) -> None:
-    told, sent = imported({heading: cells})
+    proposal, sent = imported({heading: cells})
     assert sent == dict(enumerate(status))
-    assert "legitimate_interest" not in told
+    assert "legitimate_interest" not in proposal
 
 
 @pytest.mark.parametrize(
@@ -157,10 +157,10 @@ def test_a_consent_is_each_persons_own(
 def test_where_the_words_leave_a_doubt_nothing_is_granted_and_it_is_told(
     heading: str, cells: list[str | None]
 ) -> None:
-    told, sent = imported({heading: cells})
+    proposal, sent = imported({heading: cells})
     assert sent == {0: None, 1: None}
-    assert "legitimate_interest" not in told
-    assert f"# “{heading}” is about consent" in told
+    assert "legitimate_interest" not in proposal
+    assert f"# “{heading}” is about consent" in proposal
 
 
 def test_beside_a_consent_the_refusals_are_left_out_too() -> None:

@@ -40,8 +40,8 @@ def test_a_report_says_first_whether_it_worked_and_fits_its_screen(
     summary = desk.do(*words, "--lang", "pt-BR").summary
     page = browser.new_page(viewport={"width": width, "height": 850})
     page.goto(f"file://{desk.home / summary['report_html']}")
-    told = page.locator("h1 + p").inner_text()
-    assert told == "Deu certo, mas 1 linha precisa de atenção."
+    verdict = page.locator("h1 + p").inner_text()
+    assert verdict == "Deu certo, mas 1 linha precisa de atenção."
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     first, second = (page.locator(".mapping tr").nth(1).locator("td").nth(n) for n in (0, 1))
     is_stacked = second.bounding_box()["y"] > first.bounding_box()["y"]

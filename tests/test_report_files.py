@@ -98,8 +98,8 @@ def assert_agree(summary: dict[str, Any]) -> None:
     codes = Counter(c for row in rows for c in set(row["rdimport_code"].split(" | ")))
     assert codes == summary["problems"]
     page = Page(summary["report_html"])
-    told = {s.replace("_", " "): summary[s] for s in State if summary[s]}
-    assert page.counts == told | {"total": summary["rows"]}
+    counts = {s.replace("_", " "): summary[s] for s in State if summary[s]}
+    assert page.counts == counts | {"total": summary["rows"]}
     assert page.problems == summary["problems"]
     first = openpyxl.load_workbook(summary["failures_xlsx"]).worksheets[0]
     cells = [[c.value for c in row[:2]] for row in first.iter_rows()]
@@ -112,7 +112,7 @@ def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
     mapping = MAPPING.replace("  cf_aceite: {column: Aceite, type: boolean}\n", "")
     mapping += "legal_bases: [{type: consent, status: {column: Aceite}}]\n"
     answers = ("Sim, concordo", "Aceito", "Não concordo", "", "", "")
-    rows = [(f"p{n}@exemplo.com", "Ana", *[""] * 4, told) for n, told in enumerate(answers)]
+    rows = [(f"p{n}@exemplo.com", "Ana", *[""] * 4, answer) for n, answer in enumerate(answers)]
     checked = api.check([office.write(*rows)], Mapping.parse(mapping), keep=False)
     path = office.write(*rows, ("sem arroba", "Bia", *[""] * 4, "Sim"))
     summary = office.run(path, mapping=mapping).summary
@@ -122,8 +122,8 @@ def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
     portuguese = "concedida 2, recusada 1, nenhuma 3."
     assert english in " ".join(" ".join(check.lines(checked, None, "en")).split())
     assert portuguese in " ".join(lines(summary, {}, 80, lang="pt-BR").split())
-    page_told = Page(summary.report_html).text
-    assert english in page_told or portuguese in page_told
+    page_text = Page(summary.report_html).text
+    assert english in page_text or portuguese in page_text
 
 
 def test_a_run_that_finished(office: Office) -> None:
@@ -276,10 +276,10 @@ def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
             end = Outcome(0, next(more), State.INVALID, (Problem("email.no_at"),), ())
             at_work.record_rows(1, 0, [end])
 
-        told = write_report(reading.run(), done.report_dir.parent, on_event=go_on)
+        report = write_report(reading.run(), done.report_dir.parent, on_event=go_on)
         assert next(more) > 1000
-    assert told == done.summary
-    assert_agree(told.as_json())
+    assert report == done.summary
+    assert_agree(report.as_json())
 
 
 def test_progress_tells_of_every_row_of_each_list(office: Office) -> None:
@@ -364,8 +364,8 @@ def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
 def test_a_field_that_no_row_fills_is_named(office: Office) -> None:
     done = office.run(office.write(*GOOD))
     page = Page(done.summary.report_html)
-    (told,) = re.findall(r"Fields that are empty in every row: ([^.]*)\.", page.text)
-    assert set(told.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
+    (message,) = re.findall(r"Fields that are empty in every row: ([^.]*)\.", page.text)
+    assert set(message.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
 
 
 def test_a_field_is_filled_where_its_value_is_sent(office: Office) -> None:
@@ -426,6 +426,6 @@ def test_a_disk_that_is_full_is_told_with_what_to_do(office: Office) -> None:
     with office.ledger() as ledger:
         run = ledger.run()
         story = load_report_data(run, office.home)
-        with pytest.raises(ReportError, match="cannot be written") as told:
+        with pytest.raises(ReportError, match="cannot be written") as caught:
             page.write(story, Path("/dev/null/report.html"))
-    assert "safe in the ledger" in told.value.remedy
+    assert "safe in the ledger" in caught.value.remedy

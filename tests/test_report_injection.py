@@ -109,9 +109,9 @@ def test_a_list_of_a_stranger_is_text_on_the_screen_in_the_log_and_in_every_file
     assert not built.built & {"img", "onerror", "onmouseover"}
     assert "alert(" not in "".join(page.split("<script")[1:])
 
-    told = (folder / "summary.json").read_text(encoding="utf-8")
-    reached(told)
-    assert json.loads(told)["given"] == [f"./{attack.replace('/', '_')}.csv"]
+    summary = (folder / "summary.json").read_text(encoding="utf-8")
+    reached(summary)
+    assert json.loads(summary)["given"] == [f"./{attack.replace('/', '_')}.csv"]
 
     with (folder / "failures.csv").open(encoding="utf-8-sig", newline="") as opened:
         text = opened.read()

@@ -117,8 +117,8 @@ def test_all_places_print_commands_that_send_what_their_sentence_says(
     office.write("a lista.csv", HEAD + "".join(ROWS) + WRONG)
     box.set_faults(Faults(reset_after=1.0, at_most=3))
     options = ["--limit", 5, "--concurrency", 1, "--quota", "none", "--account", "loja"]
-    told = ["--quiet"] if quiet else []
-    words = ["a lista.csv", "-m", "o mapa.yaml", *options, "--lang", lang, *told]
+    quietly = ["--quiet"] if quiet else []
+    words = ["a lista.csv", "-m", "o mapa.yaml", *options, "--lang", lang, *quietly]
     done = office.here("run", *words)
     box.set_faults(Faults())
     report = reports(office)

@@ -163,8 +163,8 @@ def test_a_csv_opened_without_text_cells_loses_zeros_and_runs_formulas_but_still
 def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_fourth_row(
     office: Office, program: Program, report: str
 ) -> None:
-    told = mapping("feira_abf_2026.xlsx")
-    first = office.run(sample("feira_abf_2026.xlsx"), mapping=told)
+    mapping_path = mapping("feira_abf_2026.xlsx")
+    first = office.run(sample("feira_abf_2026.xlsx"), mapping=mapping_path)
     assert first.counts[State.INVALID] == 15
     file = Path(first.summary.as_json()[report])
     opened = text_filter(UTF8, text_cells=True) if report == "failures_csv" else ""
@@ -180,7 +180,7 @@ def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_f
     }
     correct(book, fixed, "rdimport_row")
     kind = save_filter(UTF8) if report == "failures_csv" else "xlsx"
-    second = office.run(program.save(book, kind, "saved"), mapping=told)
+    second = office.run(program.save(book, kind, "saved"), mapping=mapping_path)
     assert second.counts[State.ACCEPTED] == 14
     assert second.counts[State.INVALID] == 1
     emails = [(c["email"], c["conversion_identifier"]) for c in office.box.conversions()]
@@ -232,16 +232,16 @@ def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(offic
     """Another encoding and delimiter than in the mapping, and a header in another row."""
     first = office.run(office.write(*ROWS))
     text = Path(first.summary.failures_csv).read_text("utf-8-sig")
-    told = (
+    source = (
         "source: {sheet: Leads, header_row: 4, delimiter: ';', encoding: windows-1252}\n"
         "conversion_identifier: Lista\nfields: {email: E-mail, name: Nome}\n"
     )
     for encoding in ("utf-8", "utf-16"):
         back = office.home / f"corrigido-{encoding}.csv"
         back.write_text(text.replace('";"', '"\t"'), encoding)
-        again = office.run(back, mapping=told)
+        again = office.run(back, mapping=source)
         assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
-    again = office.run(first.summary.failures_xlsx, mapping=told)
+    again = office.run(first.summary.failures_xlsx, mapping=source)
     assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
 
 

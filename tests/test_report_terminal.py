@@ -62,7 +62,7 @@ def summary_of(**found: Any) -> RunSummary:
     return RunSummary(**usual | found)
 
 
-def told(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
+def printed(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
     summary = office.run(office.write(*rows)).summary
     with office.ledger() as ledger:
         examples = ledger.run().examples(1)
@@ -70,14 +70,14 @@ def told(office: Office, *rows: tuple[str, ...], width: int = 80, **options: obj
 
 
 def test_the_counts_stand_under_each_other_and_add_up(office: Office) -> None:
-    text = told(office, *ROWS)
+    text = printed(office, *ROWS)
     head = text.split("\n\n")[0]
     counts = {name: int(n) for n, name in re.findall(r"^ +(\d+)  (\w+)", head, re.MULTILINE)}
     assert counts == {"accepted": 1, "invalid": 4, "total": 5}
 
 
 def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: Office) -> None:
-    text = told(office, *ROWS, ("outro errado", "F"), width=100)
+    text = printed(office, *ROWS, ("outro errado", "F"), width=100)
     assert "          2  email.no_at" in text
     assert "e.g. row 2, column “E-mail”: “sem arroba” is not an e-mail address: it has no @" in text
     assert "→ correct it, or leave the row out of the file" in text
@@ -86,7 +86,7 @@ def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: O
 
 
 def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office) -> None:
-    text = told(office, *ROWS, width=40)
+    text = printed(office, *ROWS, width=40)
     (command,) = re.findall(r"^  (rdimport run .*)$", text, re.MULTILINE)
     words = shlex.split(command)
     assert Path(words[2]).name == "failures.xlsx"
@@ -149,15 +149,15 @@ def test_colour_is_there_only_where_it_is_asked_for_and_changes_no_text(office: 
 
 def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(20)]
-    text = told(office, ("\x1b]0;pwned\x07sem arroba\x1b[2J", "Ana"), *good)
+    text = printed(office, ("\x1b]0;pwned\x07sem arroba\x1b[2J", "Ana"), *good)
     assert "sem arroba" in text
     assert "\x1b" not in text
     assert "\x07" not in text
 
 
-def facts(accepted: int = 0, **told: Any) -> str:
+def facts(accepted: int = 0, **changes: Any) -> str:
     counts = dict.fromkeys(State, 0) | {State.ACCEPTED: accepted}
-    return ", ".join(pace_facts(summary_of(counts=counts, **told), Words("en")))
+    return ", ".join(pace_facts(summary_of(counts=counts, **changes), Words("en")))
 
 
 def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
@@ -183,7 +183,7 @@ def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: O
 
 
 def test_a_run_with_nothing_left_to_do_says_so(office: Office) -> None:
-    text = told(office, ("ana@exemplo.com.br", "Ana"), lang="pt-BR")
+    text = printed(office, ("ana@exemplo.com.br", "Ana"), lang="pt-BR")
     assert "Nada mais a fazer: todas as linhas chegaram." in text
     assert "Relatório: " in text
     assert "rdimport run" not in text

@@ -109,10 +109,12 @@ def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Offic
     book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert book.sheetnames[:2] == ["rdimport summary", "Leads"]
     first = book.worksheets[0]
-    told = {row[1].value: row for row in first.iter_rows() if row[1].value in done.summary.problems}
-    assert {code: row[0].value for code, row in told.items()} == done.summary.problems
+    rows_by_code = {
+        row[1].value: row for row in first.iter_rows() if row[1].value in done.summary.problems
+    }
+    assert {code: row[0].value for code, row in rows_by_code.items()} == done.summary.problems
     header = {cell.value: i for i, cell in enumerate(next(book["Leads"].iter_rows()))}
-    for code, row in told.items():
+    for code, row in rows_by_code.items():
         assert row[3].value
         links = [cell.hyperlink.location for cell in row if cell.hyperlink]
         assert len(links) == min(3, done.summary.problems[code])
@@ -128,16 +130,16 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(3)]
     done = office.run(office.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
     sheet = openpyxl.load_workbook(done.summary.failures_xlsx)["rdimport summary"]
-    told = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
-    states = [told["invalid"], told["uncertain"], told["accepted"]]
+    cells = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
+    states = [cells["invalid"], cells["uncertain"], cells["accepted"]]
     assert [cell.alignment.indent for cell in states] == [1, 1, 1]
-    code = told["uncertain.success_not_understood"]
+    code = cells["uncertain.success_not_understood"]
     assert len(str(code.value)) < sheet.column_dimensions["B"].width
     short, long = (
-        sheet.row_dimensions[cell.row].height for cell in (told["phone.too_short"], code)
+        sheet.row_dimensions[cell.row].height for cell in (cells["phone.too_short"], code)
     )
     assert (round(short / 15), round(long / 15)) == (1, 2)
-    assert told["How to import them again"].border.bottom.style is None
+    assert cells["How to import them again"].border.bottom.style is None
 
 
 def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(office: Office) -> None:
@@ -153,8 +155,8 @@ def test_a_long_cell_wraps_in_a_row_that_has_room_for_it_and_no_more_than_a_doze
 ) -> None:
     bad = ("sem arroba", "Ana", "", "", "", "", "")
     notes = ("curta", "palavra " * 12, "linha\n" * 3, "palavra " * 900)
-    told = "conversion_identifier: L\nfields: {email: E-mail}"
-    done = office.run(office.write(*((*bad, note) for note in notes)), mapping=told)
+    mapping = "conversion_identifier: L\nfields: {email: E-mail}"
+    done = office.run(office.write(*((*bad, note) for note in notes)), mapping=mapping)
     sheet = rows_sheet(done.summary.failures_xlsx)
     heights = [sheet.row_dimensions[row].height for row in range(2, 6)]
     assert heights[0] in (None, 15)
@@ -168,8 +170,8 @@ def test_it_prints_on_pages_that_can_be_read(office: Office, columns: int) -> No
     names = ["E-mail", *(f"Coluna {i}" for i in range(1, columns))]
     path = office.home / "wide.csv"
     path.write_text(f"{';'.join(names)}\nsem arroba{';valor' * (columns - 1)}\n", "utf-8")
-    told = "conversion_identifier: L\nfields: {email: E-mail}"
-    sheet = rows_sheet(office.run(path, mapping=told).summary.failures_xlsx)
+    mapping = "conversion_identifier: L\nfields: {email: E-mail}"
+    sheet = rows_sheet(office.run(path, mapping=mapping).summary.failures_xlsx)
     assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
     assert sheet.print_title_rows == "$1:$1"
     assert sheet.print_title_cols == "$A:$B"
@@ -195,8 +197,8 @@ def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> N
 def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) -> None:
     field = CustomField("cf_documento", options=("CPF", "CNPJ"))
     catalogue = CustomFields.of([field], "campos.json")
-    told = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
-    done = office.run(office.write(*WRONG), mapping=told, custom_fields=catalogue)
+    mapping = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
+    done = office.run(office.write(*WRONG), mapping=mapping, custom_fields=catalogue)
     book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert [cell.value for cell in book["rdimport lists"]["A"]] == ["CPF", "CNPJ"]
 

@@ -28,8 +28,8 @@ def test_a_column_in_which_most_rows_fail_is_named_before_any_cell(
     listed(desk, wrong=12, right=3)
     checked = desk.here("check", "leads.csv", "-m", "m.yaml", "--lang", lang)
     done = desk.here("run", "leads.csv", "-m", "m.yaml", "--quota", "none", "--lang", lang)
-    for told in (checked, done):
-        text = " ".join((told.out + told.err).split())
+    for result in (checked, done):
+        text = " ".join((result.out + result.err).split())
         assert says in text
         assert text.index(says) < text.index("phone.")
     (page,) = desk.reports.glob("*/report.html")

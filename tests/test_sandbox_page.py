@@ -103,16 +103,18 @@ def test_no_sentence_of_the_page_lacks_its_translation_and_none_is_left_over() -
     folder = Path(words.__file__).parent
     sources = "".join(path.read_text() for path in folder.glob("*.py") if path.name != "words.py")
     joined = re.sub(r'"\s*\n\s*"', "", sources).replace("'", '"')
-    told = {words.NO_KEYS, words.WHOM_TO_ASK, *words.KEY_MISTAKES}
+    sentences = {words.NO_KEYS, words.WHOM_TO_ASK, *words.KEY_MISTAKES}
     for table in (words.REASONS, words.ERRORS, words.REMEDIES, FAULT_TEXTS):
-        told.update(table.values())
+        sentences.update(table.values())
     with (FOLDER / "pt_BR" / "LC_MESSAGES" / "rdimport.po").open("rb") as file:
         known = {str(m.id): m.string for m in read_po(file) if m.context == words.CONTEXT}
     unused = [
-        text for text in known if f'"{text}"'.replace("'", '"') not in joined and text not in told
+        text
+        for text in known
+        if f'"{text}"'.replace("'", '"') not in joined and text not in sentences
     ]
     assert unused == []
-    assert told <= set(known)
+    assert sentences <= set(known)
     assert not {english for english, portuguese in known.items() if english == portuguese}
     assert set(words.REASONS) == {reason.value for reason in Reason} - {"fields"}
 
@@ -161,8 +163,8 @@ def test_a_key_is_shown_in_full_once_and_copied_on_demand(sandbox: RunningSandbo
         assert secret[1] not in later
         paths = re.findall(r'data-copy-from="([^"]+)"', later)
         whole = f"rdimport run FILE -m MAPPING --base-url {sandbox.base_url}"
-        told = f"RDIMPORT_API_KEY={secret[1]} {whole}"
-        assert {*map(browser.post, paths)} == {secret[1], told}
+        line = f"RDIMPORT_API_KEY={secret[1]} {whole}"
+        assert {*map(browser.post, paths)} == {secret[1], line}
         assert "This name is already taken" in browser.post(
             "/sandbox/keys?account=2", name="Planilhas"
         )

@@ -90,9 +90,9 @@ def calls() -> list[object]:
 
 def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(doubtful: Desk) -> None:
     before, accepted = counts(doubtful)
-    told = settled(doubtful, lines=calls())
-    assert (told["read"], told["known"], told["settled"]) == (ROWS, ROWS, before)
-    assert told["seconds_to_timeline"] >= 0
+    result = settled(doubtful, lines=calls())
+    assert (result["read"], result["known"], result["settled"]) == (ROWS, ROWS, before)
+    assert result["seconds_to_timeline"] >= 0
     assert counts(doubtful) == (0, accepted + before)
     summary = doubtful.here("report", "--json").summary
     assert summary["proved"] == {"webhook": before}
@@ -108,8 +108,8 @@ def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) 
     (folder,) = doubtful.reports.iterdir()
     assert csv_rows(folder / "failures.csv")
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
-    told = doubtful.here("settle", "calls.jsonl", "--lang", "pt-BR")
-    assert str(folder) in told.out
+    done = doubtful.here("settle", "calls.jsonl", "--lang", "pt-BR")
+    assert str(folder) in done.out
     assert csv_rows(folder / "failures.csv") == []
     assert json.loads((folder / "summary.json").read_text("utf-8"))["uncertain"] == 0
     page = (folder / "report.html").read_text("utf-8")
@@ -143,8 +143,8 @@ def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: Runn
     doubtful.write("more.csv", LIST + "nova@exemplo.com.br;Nova;Franquia\n")
     more = doubtful.here("run", "more.csv", *RUN[2:]).summary
     assert (more["uncertain"], more["accepted"]) == (before, 1)
-    told = settled(doubtful, lines=calls())
-    assert (told["settled"], len(told["runs"])) == (before, 2)
+    result = settled(doubtful, lines=calls())
+    assert (result["settled"], len(result["runs"])) == (before, 2)
     folder = doubtful.reports / more["run_id"]
     assert csv_rows(folder / "failures.csv") == []
     after = json.loads((folder / "summary.json").read_text("utf-8"))
@@ -161,8 +161,8 @@ def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(doubt
     (folder,) = doubtful.reports.iterdir()
     shutil.rmtree(folder)
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
-    told = doubtful.here("settle", "calls.jsonl")
-    assert f"rdimport report {folder.name}" in told.out
+    done = doubtful.here("settle", "calls.jsonl")
+    assert f"rdimport report {folder.name}" in done.out
     assert not folder.exists()
 
 
@@ -175,8 +175,8 @@ def test_it_is_not_counted_twice(doubtful: Desk) -> None:
 
 def test_lost_calls_leave_their_rows_in_doubt(doubtful: Desk) -> None:
     uncertain = [int(row["email"][1:].partition("@")[0]) for row in failed(doubtful)]
-    told = settled(doubtful, lines=[c for n, c in enumerate(calls()) if n != uncertain[0]])
-    assert told["settled"] == len(uncertain) - 1
+    result = settled(doubtful, lines=[c for n, c in enumerate(calls()) if n != uncertain[0]])
+    assert result["settled"] == len(uncertain) - 1
     assert [row["email"] for row in failed(doubtful)] == [f"p{uncertain[0]}@exemplo.com.br"]
 
 
@@ -187,8 +187,8 @@ def failed(desk: Desk) -> list[dict[str, str]]:
 def test_a_conversion_from_before_the_row_left_proves_nothing(doubtful: Desk) -> None:
     before, _ = counts(doubtful)
     old = datetime.now(UTC) - timedelta(minutes=30)
-    told = settled(doubtful, lines=[call(number, old) for number in range(ROWS)])
-    assert (told["settled"], told["too_old"]) == (0, before)
+    result = settled(doubtful, lines=[call(number, old) for number in range(ROWS)])
+    assert (result["settled"], result["too_old"]) == (0, before)
     late = datetime.now(UTC) + timedelta(days=2)
     both = [call(number, at) for number in range(ROWS) for at in (old, late)]
     assert settled(doubtful, lines=both)["settled"] == before
@@ -205,18 +205,18 @@ def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Desk) -> N
         "not json", "[]", "7", "null", '{"event_type":', "", '{"call": 3}', "[" * 5_000,
         "x" * 1_500_000,
     ]  # fmt: skip
-    told = settled(doubtful, lines=lines)
-    assert told["settled"] == 0
+    result = settled(doubtful, lines=lines)
+    assert result["settled"] == 0
     assert counts(doubtful) == before
-    assert told["unread"]["no_moment"] == ROWS
-    assert told["unread"]["not_json"] >= 3
-    assert told["unread"]["no_email"] == 2
+    assert result["unread"]["no_moment"] == ROWS
+    assert result["unread"]["not_json"] >= 3
+    assert result["unread"]["no_email"] == 2
 
 
 def test_a_field_that_never_lands_is_named(doubtful: Desk) -> None:
-    told = settled(doubtful, lines=calls())
-    assert {"field": "cf_interese", "rows": ROWS, "seen": ROWS} in told["missing_fields"]
-    assert not [one for one in told["missing_fields"] if one["field"] in ("email", "name")]
+    result = settled(doubtful, lines=calls())
+    assert {"field": "cf_interese", "rows": ROWS, "seen": ROWS} in result["missing_fields"]
+    assert not [one for one in result["missing_fields"] if one["field"] in ("email", "name")]
 
 
 def test_another_account_is_not_touched(doubtful: Desk) -> None:
@@ -247,8 +247,8 @@ EXPORTED = ("settle", "export.csv", "-m", "export.yaml", "--moment", "Data da co
 def test_an_export_settles_what_is_in_it(doubtful: Desk, box: RunningSandbox) -> None:
     before, accepted = counts(doubtful)
     doubtful.write("export.csv", box.export())
-    told = doubtful.here(*EXPORTED).summary
-    assert (told["read"], told["settled"]) == (ROWS, before)
+    summary = doubtful.here(*EXPORTED).summary
+    assert (summary["read"], summary["settled"]) == (ROWS, before)
     assert counts(doubtful) == (0, accepted + before)
     assert doubtful.here("report", "--json").summary["proved"] == {"export": before}
 
@@ -272,8 +272,8 @@ def export_of(box: RunningSandbox) -> str:
     """The export of that period."""
     head, *lines = box.export().splitlines()
     split = (line.rpartition(",") for line in lines)
-    told = (f"{rest},{(datetime.fromisoformat(at) - AGO).isoformat()}" for rest, _, at in split)
-    return "\n".join([head, *told, ""])
+    rows = (f"{rest},{(datetime.fromisoformat(at) - AGO).isoformat()}" for rest, _, at in split)
+    return "\n".join([head, *rows, ""])
 
 
 def hours(number: float) -> str:
@@ -304,15 +304,15 @@ def test_an_export_whose_times_are_in_doubt_frees_nobody(
     before, _ = counts(long_ago)
     head, *lines = export_of(box).splitlines()
     west = timezone(timedelta(hours=-3))
-    told = []
+    found = []
     for line in lines:
         rest, _comma, at = line.rpartition(",")
         there = datetime.fromisoformat(at).astimezone(west)
-        told.append(f"{rest},{there:%d/%m/%Y %H:%M:%S}" if "zone" in how else line)
+        found.append(f"{rest},{there:%d/%m/%Y %H:%M:%S}" if "zone" in how else line)
     if how == "unread":
-        told = [line.rpartition(",")[0] + ",ontem" for line in told]
-        told.append(f'"outro@exemplo.com.br","Feira",{datetime.now(UTC).isoformat()}')
-    long_ago.write("export.csv", "\n".join([head, *told]))
+        found = [line.rpartition(",")[0] + ",ontem" for line in found]
+        found.append(f'"outro@exemplo.com.br","Feira",{datetime.now(UTC).isoformat()}')
+    long_ago.write("export.csv", "\n".join([head, *found]))
     span = ["--complete-from", hours(-24), "--complete-until", hours(-1)]
     if how == "no date":
         span = ["--complete-from", "ontem", "--complete-until", "hoje"]
@@ -396,8 +396,8 @@ def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
     uncertain = done.counts[State.UNCERTAIN]
     age(lossy, -ahead)  # as by that clock
     lossy.write("export.csv", box.export())
-    told = lossy.here(*EXPORTED, "--utc-offset", "+00:00").summary
-    assert (told["settled"], told["too_old"]) == (uncertain, 0)
+    summary = lossy.here(*EXPORTED, "--utc-offset", "+00:00").summary
+    assert (summary["settled"], summary["too_old"]) == (uncertain, 0)
 
 
 def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
@@ -409,8 +409,8 @@ def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
     uncertain = done.counts[State.UNCERTAIN]
     age(lossy, behind)  # as by that clock
     earlier = datetime.now(UTC) - timedelta(minutes=20)
-    told = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
-    assert (told["settled"], told["too_old"]) == (0, uncertain)
+    result = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
+    assert (result["settled"], result["too_old"]) == (0, uncertain)
     assert settled(lossy, lines=calls())["settled"] == uncertain
 
 
@@ -642,8 +642,8 @@ def test_rows_of_a_killed_run_are_settled_too(desk: Desk, box: RunningSandbox) -
     box.set_faults(Faults())
     arrived = {c["email"] for c in box.conversions()}
     before, accepted = counts(desk)
-    told = settled(desk, lines=[c for n, c in enumerate(calls()) if address(n) in arrived])
-    assert told["settled"] == before == 4
+    result = settled(desk, lines=[c for n, c in enumerate(calls()) if address(n) in arrived])
+    assert result["settled"] == before == 4
     assert counts(desk) == (0, accepted + before)
     again = desk.here(*RUN).summary
     assert again["already_imported"] == len(arrived)

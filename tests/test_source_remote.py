@@ -40,8 +40,8 @@ def run(desk: Desk, *words: str) -> Done:
 
 def copied(address: str, most: int = remote.MOST_BYTES) -> tuple[bytes, str]:
     into = io.BytesIO()
-    told = remote.download(address, into, most=most)
-    return into.getvalue(), told
+    copy = remote.download(address, into, most=most)
+    return into.getvalue(), copy
 
 
 @pytest.fixture(scope="module")
@@ -130,8 +130,8 @@ def test_a_cut_connection_goes_on_where_it_stopped() -> None:
             visit.cut()
             return
         start = int(wanted.removeprefix("bytes=").rstrip("-"))
-        told = f"bytes {start}-{len(LEADS) - 1}/{len(LEADS)}"
-        visit.say(LEADS[start:], 206, etag='"one"', content_range=told)
+        content_range = f"bytes {start}-{len(LEADS) - 1}/{len(LEADS)}"
+        visit.say(LEADS[start:], 206, etag='"one"', content_range=content_range)
 
     with site(answer) as server:
         assert copied(server.at("/a"))[0] == LEADS

@@ -75,8 +75,10 @@ def test_any_table_in_any_dialect_comes_back_to_the_letter(
     assume(any(any(cell.strip() for cell in row) for row in rows))
     assume(width < 2 or not any(looks_like_rows(record, dialect, width) for record in records))
     path.write_bytes("".join(records).encode(dialect.encoding))
-    told = dialect.encoding if dialect.encoding in ("cp1252", "mac_roman") else None
-    hints = Hints(columns=NAMES, encoding=told, delimiter=dialect.delimiter if width < 2 else None)
+    encoding = dialect.encoding if dialect.encoding in ("cp1252", "mac_roman") else None
+    hints = Hints(
+        columns=NAMES, encoding=encoding, delimiter=dialect.delimiter if width < 2 else None
+    )
     table = open_tables([str(path)], hints)[0]
     assert table.columns == NAMES[:width]
     expected, line = [], 1

@@ -566,6 +566,28 @@ def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful
     assert "--base-url" in again
 
 
+@pytest.mark.skipif(os.name != "posix", reason="SIGHUP is POSIX's")
+@pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["shell", "nohup"])
+def test_a_lost_terminal_ends_a_listener_unless_under_nohup(
+    desk: Desk, handler: signal.Handlers
+) -> None:
+    before = signal.signal(signal.SIGHUP, handler)
+    with ExitStack() as stack:
+        stack.callback(signal.signal, signal.SIGHUP, before)
+        url, process = stack.enter_context(listening(desk))
+        status = Path(f"/proc/{process.pid}/status")
+        assert posted(url, json.dumps(call(0)).encode()) == 200
+        process.send_signal(signal.SIGHUP)
+        if handler is signal.SIG_IGN:
+            if status.exists():  # Linux: the kernel drops the signal, so there is no need to wait
+                ignored = re.search(r"^SigIgn:\s*(\w+)$", status.read_text(), re.MULTILINE)
+                assert ignored is not None
+                assert int(ignored[1], 16) >> (signal.SIGHUP - 1) & 1
+            assert posted(url, json.dumps(call(1)).encode()) == 200
+            process.send_signal(signal.SIGTERM)
+        assert desk.wait(process).code == 0
+
+
 @pytest.mark.waits
 def test_silent_clients_keep_no_call_out(desk: Desk) -> None:
     with listening(desk) as (url, _), ExitStack() as silent:
@@ -597,7 +619,7 @@ def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -
         replace(ledger, content)
         for number in range(ROWS):
             assert posted(url, json.dumps(call(number)).encode()) == 200
-        process.send_signal(signal.SIGHUP)
+        process.send_signal(signal.SIGTERM)
         done = doubtful.wait(process)
     assert (done.code, done.summary["received"]) == (0, ROWS + 1), done.err
     assert "damaged" not in done.err

@@ -11,9 +11,7 @@ import json
 import logging
 import os
 import secrets
-import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -30,6 +28,7 @@ from rdimport.core.errors import LedgerBusyError, RdimportError, UsageError
 from rdimport.core.key_file import owner_only
 from rdimport.core.messages import _
 from rdimport.core.serving import TimedHead, bound
+from rdimport.delivery.stopping import on_signal, stop_signals
 from rdimport.settle.evidence import calls_of
 
 MAX_BODY: Final = 200_000
@@ -247,19 +246,12 @@ async def _serve(
     settle: Callable[[], None],
     failed: Callable[[str], None],
 ) -> None:
-    def stop(*_: object) -> None:
+    def stop() -> None:
         server.should_exit = True
 
-    signals = [signal.SIGINT, signal.SIGTERM]
-    if sys.platform == "win32":
-        signals.append(signal.SIGBREAK)
-    else:
-        signals.append(signal.SIGHUP)
-    for number in signals:
-        try:
-            asyncio.get_running_loop().add_signal_handler(number, stop)
-        except NotImplementedError:  # Windows
-            signal.signal(number, stop)
+    loop = asyncio.get_running_loop()
+    for number in stop_signals():
+        on_signal(loop, number, stop)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     settled, last = 0, ""
     while not serving.done():

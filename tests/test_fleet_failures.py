@@ -63,6 +63,12 @@ _PUT_IN = """
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
 VALUES ('jobs', 'rdimport.job', '{0}', '{0}-fair', '{{"account": "{0}", "job": "{0}-fair"}}')
 """
+_DISK_FULL = """
+CREATE FUNCTION public.no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_space BEFORE INSERT ON rdimport_queue.procrastinate_jobs
+    FOR EACH ROW EXECUTE FUNCTION public.no_space()
+"""
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
@@ -133,6 +139,31 @@ def test_an_order_to_drain_reaches_a_worker_that_is_silent(office: Office) -> No
     one.send_signal(signal.SIGCONT)
     assert office.wait(one).code == 0
     assert office.states() == []
+
+
+def test_a_worker_that_drains_ends_though_its_jobs_cannot_be_put_back(office: Office) -> None:
+    worker = started(office)
+    office.server.do(_DISK_FULL, database=office.database)
+    worker.send_signal(signal.SIGTERM)
+    assert office.wait(worker).code == 0
+    assert set(office.at_work()) == set(CLIENTS)
+    office.server.do("DROP FUNCTION public.no_space CASCADE", database=office.database)
+    office.due(clients=())
+    another = office.start("worker")
+    office.until_done()
+    assert office.here("fleet", "drain").code == 0
+    assert office.wait(another).code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+def test_a_worker_whose_database_is_dropped_ends_when_it_is_told_to(office: Office) -> None:
+    worker = started(office)
+    name = office.database
+    office.server.do(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+    worker.send_signal(signal.SIGTERM)
+    ended = office.wait(worker)
+    assert (ended.code, "has ended" in ended.out) == (0, True)
+    assert set(office.arrived().values()) == {1}
 
 
 def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Office) -> None:

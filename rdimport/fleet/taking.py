@@ -35,6 +35,10 @@ async def cancel_and_wait(tasks: Iterable[asyncio.Future[None]]) -> None:
         _done, left = await asyncio.wait(left, timeout=_CANCEL_INTERVAL)
 
 
+class NotPutBackError(Exception):
+    """A job stays in the queue as one of this worker, which ends: others take it from there."""
+
+
 class Taker:
     """Claims jobs for a worker, at most `slots` at a time; `run` runs one of them."""
 
@@ -120,13 +124,20 @@ class Taker:
         self._free.release()
 
     async def _run_and_end(self, taken: Taken) -> None:
+        is_over = True
         try:
             await self._run(taken.account, taken.job)
+        except NotPutBackError:
+            is_over = False
         finally:
-            try:
-                await self._queue.end(taken.number)
-            except ConnectorException:
-                self._unsure = True
+            if is_over:
+                await self._end(taken.number)
+
+    async def _end(self, number: int) -> None:
+        try:
+            await self._queue.end(number)
+        except ConnectorException:
+            self._unsure = True
 
     async def _beat(self, number: int) -> None:
         while True:

@@ -28,7 +28,7 @@ from rdimport.fleet.queue import HEARTBEAT_TIMEOUT, Due, Queue
 from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, free_slots, to_give, to_move
 from rdimport.fleet.starting import Place, Starts
-from rdimport.fleet.taking import RETRY_DELAY, Taker, cancel_and_wait
+from rdimport.fleet.taking import RETRY_DELAY, NotPutBackError, Taker, cancel_and_wait
 from rdimport.ledger import fleet_of
 
 _POLL_INTERVAL: Final = 1.0
@@ -279,11 +279,15 @@ class Worker:
     async def _put_back(
         self, account: str, job: str, at: datetime | None, to: str | None = None
     ) -> None:
-        """Enqueue a job again, as soon as the database responds."""
+        """Enqueue a job again, as soon as the database responds. Raises NotPutBackError if this
+        worker is to end and it does not.
+        """
         while True:
             try:
                 await self._queue.put(account, job, at, to)
-            except ConnectorException:
+            except ConnectorException as error:
+                if self._ending.is_set():
+                    raise NotPutBackError from error
                 await asyncio.sleep(RETRY_DELAY)
             else:
                 return

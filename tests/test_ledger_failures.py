@@ -56,6 +56,7 @@ TESTS = {
     "`synchronous_commit = off`": "claims: whatever_the_server_says_commits_wait_for_the_disk",
     "the database's user": "failures: a_user_without_the_right_is_told_so_and_sends_nothing",
     "the database has no connection": "failures: without_a_connection_left_nothing_is_sent",
+    "the disk of the database": "failures: while_the_disk_of_the_database_is_full_nothing_is_sent",
     "`fsync = off`": "failover: a_ledger_is_not_made_where_nothing_waits_for_the_disk",
     "two schedulers": "shared: two_machines_with_the_same_list_at_the_same_time_send_each_row_once",
     "clocks that differ": "failures: a_machine_whose_clock_is_days_ahead_or_behind_takes_turns",
@@ -85,6 +86,11 @@ def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
     return desk
 
 
+_DISK_FULL = """
+CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
+CREATE TRIGGER no_space BEFORE INSERT ON rdimport.run FOR EACH ROW EXECUTE FUNCTION no_space()
+"""
 RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4")
 
 
@@ -154,6 +160,19 @@ def test_without_a_connection_left_nothing_is_sent(
     done = desk.here(*RUN)
     assert (done.code, "cannot be reached" in done.err, box.requests) == (3, True, 0)
     assert "too many connections" in done.err
+
+
+def test_while_the_disk_of_the_database_is_full_nothing_is_sent(
+    desk: Desk, box: RunningSandbox, postgres: Server
+) -> None:
+    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
+    postgres.do(_DISK_FULL, database=name)
+    done = desk.here(*RUN)
+    assert (done.code, "cannot be used: could not extend file" in done.err) == (3, True)
+    assert box.requests == 0
+    postgres.do("DROP FUNCTION no_space CASCADE", database=name)
+    done = desk.here(*RUN)
+    assert (done.code, done.summary["accepted"], box.requests) == (0, 40, 40)
 
 
 def test_the_old_server_acknowledges_nothing_beside_the_new(

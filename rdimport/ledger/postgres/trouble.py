@@ -103,10 +103,12 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
                 "run the same command: it continues."
             ),
         )
-    return LedgerError(
+    unusable = LedgerError(
         _("The ledger {where} cannot be used: {said}.", where=where, said=why),
         _("No row is sent that cannot be recorded. Run the same command again once it works."),
     )
+    lacks_resources = (error.sqlstate or "").startswith("53")  # such as a full disk
+    return unusable.with_code(ExitCode.STOPPED) if lacks_resources else unusable
 
 
 def damaged(address: Address, said: str) -> LedgerDamagedError:

@@ -1,4 +1,4 @@
-"""The folders in which this system keeps what programs store for a user."""
+"""The folders in which this system keeps programs' data for a user."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ class NoHomeError(UsageError):
 
 
 def own_folder(kind: Literal["cache", "config", "state"], instead: str) -> Path:
-    """Such a folder of ours. Raises NoHomeError; `instead` is what names another place."""
+    """The folder of rdimport. Raises NoHomeError; `instead` is the setting that names
+    another one.
+    """
     import platformdirs  # noqa: PLC0415
 
     find = getattr(platformdirs, f"user_{kind}_path")

@@ -1,4 +1,4 @@
-"""Limits the wait for a library that knows no limit of its own."""
+"""Limits the wait for a library that has no timeout of its own."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _T = TypeVar("_T")
 
 def within(seconds: float, work: Callable[[], _T]) -> _T:
     """The result of `work`, or its exception. Raises TimeoutError if it takes longer; the work is
-    then left alone, in a thread that does not keep the process alive.
+    then abandoned, in a thread that does not keep the process alive.
     """
     done: list[_T] = []
     failed: list[BaseException] = []
@@ -20,10 +20,10 @@ def within(seconds: float, work: Callable[[], _T]) -> _T:
     def finish() -> None:
         try:
             done.append(work())
-        except BaseException as error:  # noqa: BLE001  raised where it is waited for
+        except BaseException as error:  # noqa: BLE001  raised in the waiting thread
             failed.append(error)
 
-    context = copy_context()  # the language
+    context = copy_context()  # such as the current language
     thread = Thread(target=lambda: context.run(finish), daemon=True)
     thread.start()
     thread.join(seconds)
@@ -35,7 +35,7 @@ def within(seconds: float, work: Callable[[], _T]) -> _T:
 
 
 def said_by(error: BaseException) -> str:
-    """What an exception of a library says, in one line, after the name of its class."""
+    """The message of a library's exception, in one line, after the name of its class."""
     message = " ".join(str(error).split())[:200].rstrip(" .!")
     name = type(error).__name__
     return f"{name}: {message}" if message else name

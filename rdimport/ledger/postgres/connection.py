@@ -1,4 +1,4 @@
-"""A connection to the database, none of whose waits is without end."""
+"""A connection to the database on which no wait is endless."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from psycopg.abc import RV, PQGen
 
 SILENCE: Final = 30.0
-"""Seconds within which the database must complete a small transaction. It may work for longer at
-what goes through a large ledger, but not without saying so when it is asked after that time.
+"""Seconds within which the database must complete a small transaction. A query of a large ledger
+may take longer, if another connection shows after that time that it is still active.
 """
 
 WAY: Final[dict[str, Any]] = {
@@ -31,27 +31,27 @@ WAY: Final[dict[str, Any]] = {
 }
 """Parameters of libpq, so that a vanished server is noticed within about ten seconds."""
 
-_AT_WORK: Final = """
+_IS_ACTIVE: Final = """
 SELECT EXISTS (SELECT FROM pg_catalog.pg_stat_activity WHERE application_name = %s
     AND pid = coalesce(%s, pid) AND state = 'active'
     AND query_start < pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => %s)
     AND wait_event_type IS DISTINCT FROM 'Client' AND wait_event IS DISTINCT FROM 'SyncRep')
 """
-"""Whether a server process is at work, and has been for some seconds; without its number, whether
-one for this process is. One that waits for what it should get from here, or for a standby, is not.
+"""Whether a server process has been active for some seconds; without its number, whether one for
+this process has. A process that waits for its client or for a standby is not active.
 """
 
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
-    """A connection that is shut down when the database is silent for `SILENCE` seconds, and does
-    not say on another connection that it is at work.
+    """A connection that is shut down when the database does not respond for `SILENCE` seconds,
+    unless another connection shows that it is still active.
     """
 
     url = ""
-    """Where to ask whether it is at work; without it, it must answer within that time."""
+    """The address for that other connection; without it, the database must respond in time."""
 
     pooled = False
-    """Whether it leads to a pooler, which tells no number of a server process."""
+    """Whether it leads to a pooler, which does not give the number of the server process."""
 
     @classmethod
     def to(cls, url: str) -> Self:
@@ -59,8 +59,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         return cls.connect(url, autocommit=True, application_name=myself().name, **WAY)
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
-        """Wait for the server. All that psycopg does goes through here, except connecting."""
-        watchdog.watch(self, self, SILENCE, self._goes_on)
+        """Wait for the server. Everything in psycopg goes through here, except connecting."""
+        watchdog.watch(self, self, SILENCE, self._is_active)
         try:
             return super().wait(gen, interval, timeout)
         except psycopg.Error as error:
@@ -70,13 +70,13 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
         finally:
             watchdog.rest(self)
 
-    def _goes_on(self) -> bool:
+    def _is_active(self) -> bool:
         if not self.url:
             return False
         try:
             process = None if self.pooled else self.info.backend_pid
             with closing(Connection.to(self.url)) as db:
-                found = db.execute(_AT_WORK, (myself().name, process, SILENCE / 2)).fetchone()
-                return found == (True,)
+                active = db.execute(_IS_ACTIVE, (myself().name, process, SILENCE / 2)).fetchone()
+                return active == (True,)
         except psycopg.Error:
             return False

@@ -207,7 +207,7 @@ class PostgresFleet:
     def paused(self) -> list[Pause]:
         """All paused accounts, sorted by name."""
         found = self._session.query(
-            # behind a pooler, a moment may be written in any DateStyle
+            # behind a pooler, times may have any DateStyle
             "SELECT account, extract(epoch FROM since)::bigint, why"
             " FROM rdimport.paused ORDER BY account"
         )

@@ -24,8 +24,8 @@ it, the delay doubles with each attempt, and is minutes after an outage.
 
 
 _MAX_IDLE: Final = 10.0
-"""Seconds after which one of the idle connections is closed. A server that has none left may lack
-them for the ledger.
+"""Seconds after which an idle connection is closed. A server without free connections may lack them
+for the ledger.
 """
 
 
@@ -66,7 +66,7 @@ class Pool(AsyncConnectionPool[_Connection]):
 
 
 async def _configure(db: _Connection, more: Mapping[str, str]) -> None:
-    """Make the settings of a new connection, with some `more`."""
+    """Apply the settings to a new connection, with some `more`."""
     watchdog.watch(db, db, SILENCE)
     try:
         await db.set_autocommit(True)

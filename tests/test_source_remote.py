@@ -243,6 +243,9 @@ BAD = {
     "http://example.com/leads.csv": "unencrypted",
     "ftp://example.com/leads.csv": "ftp://",
     "https:///leads.csv": "is not an address",
+    "https://[::1/leads.csv": "is not an address",
+    "https://xn--a/leads.csv": "is not an address",
+    f"https://{'a' * 70}.com/leads.csv": "is not an address",
     "https://127.0.0.1:1/leads.csv?token=abcdef": "cannot be reached",
 }
 

@@ -16,6 +16,7 @@ from rdimport.core.names import fold
 _USUAL: Final = {"http": 80, "https": 443}
 _IPV4: Final = re.compile(r"(?:[0-9]+\.){3}[0-9]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
+_LABEL: Final = re.compile(r".{0,63}$")
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{0,2000}")
 
 
@@ -35,8 +36,8 @@ def is_sound(parts: SplitResult) -> bool:
     host = parts.hostname or ""
     if ":" in host or _IPV4.fullmatch(host):
         is_name = _ip(host) is not None
-    elif host.isascii():
-        is_name = _NAME.fullmatch(host) is not None
+    elif host.isascii() and "xn--" not in host:
+        is_name = _NAME.fullmatch(host) is not None and all(map(_LABEL.match, host.split(".")))
     else:
         is_name = _is_idna(host)
     return (
@@ -48,7 +49,7 @@ def _is_idna(host: str) -> bool:
     import idna  # noqa: PLC0415  hardly any host needs it
 
     try:
-        idna.encode(host)
+        idna.decode(idna.encode(host))
     except idna.IDNAError:
         return False
     return True

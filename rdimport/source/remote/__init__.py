@@ -39,6 +39,10 @@ def download(address: str, into: BinaryIO, *, whole: bool = False, most: int = M
         from rdimport.source.remote import web  # noqa: PLC0415  costs the import of httpx
 
         return web.fetch(address, name, into, most, whole=whole)
+    except ValueError as error:  # such as a host that no name can be
+        raise SourceError(
+            _("{name} is not an address.", name=name), _("Copy it from the browser again.")
+        ) from error
     except OSError as error:
         raise SourceError(
             _("{name} cannot be kept on disk: {error}.", name=name, error=error.strerror or error),

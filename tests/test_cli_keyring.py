@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from support.command import Desk
 from support.lists import MAPPING, people
+from support.waiting import PATIENCE
+
+from rdimport.sandbox.embedded import RunningSandbox
 
 BACKEND = """
 import os
@@ -136,3 +139,42 @@ def test_a_key_elsewhere_needs_no_keyring(keyless: Desk, monkeypatch: pytest.Mon
     failing(monkeypatch, "keyring_that_fails.Keyring", "locked")
     keyless.key = "0123456789abcdef0123456789abcdef"
     assert keyless.do(*RUN, "--max-duration", "0s").code == 3
+
+
+PANIC = """
+from keyring.backend import KeyringBackend
+
+
+class PanicException(BaseException):
+    pass
+
+
+class Keyring(KeyringBackend):
+    priority = 1
+
+    def get_password(self, service, username):
+        raise PanicException("called `Option::unwrap()` on a `None` value")
+
+    set_password = delete_password = get_password
+"""
+"""What a library in Rust raises in a bug of its own: no `Exception`."""
+
+
+def test_a_panic_of_a_library_is_a_bug_and_stops_no_other_job(
+    keyless: Desk, monkeypatch: pytest.MonkeyPatch, box: RunningSandbox
+) -> None:
+    keyless.write("keyring_that_panics.py", PANIC)
+    monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_that_panics.Keyring")
+    keyless.write("key", box.api_key)
+    (keyless.home / "key").chmod(0o600)
+    job = 'files = "list.csv"\nmapping = "list.yaml"\n'
+    keyless.write(
+        "rdimport.toml",
+        '[accounts.a]\napi_key = {keyring = true}\n[accounts.b]\napi_key = {file = "key"}\n'
+        f'[jobs.a]\naccount = "a"\n{job}[jobs.b]\naccount = "b"\n{job}',
+    )
+    for words in (RUN, ("jobs", "run", "--config", "rdimport.toml")):
+        told = keyless.start(*words)
+        out, err = told.communicate(timeout=PATIENCE)
+        assert (told.returncode, "PanicException" in out + err) == (70, True), err
+    assert len(box.conversions()) == 2, "of the other job"

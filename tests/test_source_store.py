@@ -78,10 +78,19 @@ def test_what_is_not_there_ends_with_2(desk: Desk, address: str) -> None:
         assert "segredo" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "said"),
+    [
+        ("http://127.0.0.1:1", "GenericError: Generic S3 error: Error performing GET ***"),
+        ("nonsense", "PanicException"),
+        ("http://[::", "ValueError: Invalid IPv6 URL"),
+    ],
+)
 def test_a_store_that_cannot_be_reached_ends_with_2(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, endpoint: str, said: str
 ) -> None:
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-    done = desk.here("check", "s3://listas/a.csv", "-m", "list.yaml")
-    assert done.code == 2
-    assert "cannot be read from its store" in done.err
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    done = desk.do("check", "s3://listas/a.csv", "-m", "list.yaml")
+    assert done.code == 2, done.err
+    assert f"cannot be read from its store ({said}" in done.err
+    assert "segredo" not in done.err

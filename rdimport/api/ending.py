@@ -9,7 +9,14 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rdimport.api.run_options import RunOptions
-from rdimport.core.errors import Bug, ExitCode, LedgerError, RdimportError, ReportError
+from rdimport.core.errors import (
+    Bug,
+    ExitCode,
+    LedgerError,
+    RdimportError,
+    ReportError,
+    is_unexpected,
+)
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import StopReason
@@ -81,7 +88,7 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
     if isinstance(error, RdimportError):
         code = ExitCode.STOPPED if sent else error.exit_code
     else:
-        code = ExitCode.BUG if isinstance(error, Exception) else ExitCode.STOPPED
+        code = ExitCode.BUG if is_unexpected(error) else ExitCode.STOPPED
     now, message = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
     with suppress(LedgerError):
         run.finish(now, code, type(error).__name__, found=Ending(error=message))

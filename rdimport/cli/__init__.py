@@ -26,7 +26,7 @@ from rdimport.cli.options import language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
 from rdimport.core.arguments import see_utf8
-from rdimport.core.errors import ExitCode, RdimportError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError, UsageError, is_unexpected
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
 
@@ -96,7 +96,9 @@ def _main(words: Sequence[str]) -> int:
         return int(error.exit_code)
     except KeyboardInterrupt:
         return _interrupted()
-    except Exception as error:  # noqa: BLE001  a bug: show its traceback
+    except BaseException as error:  # a bug: show its traceback
+        if not is_unexpected(error):
+            raise
         if not isinstance(error, ImportError) and (damage := _damage(typed)):
             print_error(str(damage))
             return int(damage.exit_code)

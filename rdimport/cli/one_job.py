@@ -18,7 +18,7 @@ from rdimport.config import Settings
 from rdimport.core import messages
 from rdimport.core.address import masked
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError
+from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError, is_unexpected
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
 from rdimport.core.values import replace
@@ -163,7 +163,9 @@ def _ended(
         )
     except SourceError:  # its folder may not be listed: a run of all its files reports that
         return run(args)
-    except Exception:  # noqa: BLE001  it must not stop other jobs
+    except BaseException as error:  # it must not stop other jobs
+        if not is_unexpected(error):
+            raise
         account = settings.account_of(job)[0]
         return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
 
@@ -225,7 +227,9 @@ def _ended_run(
     except RdimportError as error:
         note_attempt(args, error, started, job=job, batch=batch)
         return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
-    except Exception:  # noqa: BLE001  a bug: show its traceback
+    except BaseException as error:  # a bug: show its traceback
+        if not is_unexpected(error):
+            raise
         return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
     return ended(code=ExitCode(done.exit_code), result=done)
 

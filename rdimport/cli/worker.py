@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.cli import fleet_needs, keys, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
-from rdimport.core.errors import ExitCode, OutputError, RdimportError
+from rdimport.core.errors import ExitCode, OutputError, RdimportError, is_unexpected
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
 
@@ -52,7 +52,9 @@ def _execute(args: WorkerArguments) -> int:
         except RdimportError as error:  # its arguments are invalid
             print_error(f"{job}: {error}")
             return _as_end_of(error)
-        except Exception:  # noqa: BLE001  a bug: show its traceback, and go on with other jobs
+        except BaseException as error:  # a bug: show its traceback, and go on with other jobs
+            if not is_unexpected(error):
+                raise
             print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
             return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
         with printing:

@@ -63,6 +63,13 @@ class Bug(Exception):  # noqa: N818  it says what it is
     """
 
 
+def is_unexpected(error: BaseException) -> bool:
+    """Whether it is a bug, ours or a library's, and no request to end: an exception, or the panic
+    of a Rust library, whose type cannot be imported and is no `Exception`.
+    """
+    return isinstance(error, Exception) or type(error).__name__ == "PanicException"
+
+
 class UsageError(RdimportError):
     """Options that contradict each other, or a missing key."""
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 from datetime import timedelta
 from typing import BinaryIO, Final
 from urllib.parse import unquote, urlsplit
 
-from rdimport.core.errors import SourceError
+from rdimport.core.errors import SourceError, is_unexpected
+from rdimport.core.masking import Mask
 from rdimport.core.messages import _
 from rdimport.core.shell import installing
 from rdimport.destination.address import is_loopback
 from rdimport.source.refusals import too_large
 
 _PIECE: Final = 1 << 20
+_SECRET: Final = re.compile(r"KEY|SECRET|TOKEN|PASS|CREDENTIAL", re.IGNORECASE)
 
 
 def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
@@ -41,10 +44,14 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
         found = get(store, key)
         size = found.meta["size"]
         if size > most:
-            raise too_large(name, most)
+            raise too_large(name, most)  # noqa: TRY301  passes below
         into.writelines(found.stream(min_chunk_size=_PIECE))
-    except (exceptions.BaseError, FileNotFoundError, PermissionError) as error:
+    except (exceptions.BaseError, FileNotFoundError, PermissionError, ValueError) as error:
         raise _refused(name, error) from error
+    except BaseException as error:
+        if is_unexpected(error) and not isinstance(error, Exception):  # a panic
+            raise _refused(name, error) from None
+        raise
     return f"{found.meta['e_tag'] or ''} {size}"
 
 
@@ -67,7 +74,7 @@ def _allows_http() -> bool:
     return message or is_loopback(urlsplit(named).hostname)
 
 
-def _refused(name: str, error: Exception) -> SourceError:
+def _refused(name: str, error: BaseException) -> SourceError:
     """The error message; that of the library may contain addresses with credentials."""
     kind = type(error).__name__
     if isinstance(error, FileNotFoundError) or kind == "NotFoundError":
@@ -81,9 +88,18 @@ def _refused(name: str, error: Exception) -> SourceError:
             _("Check AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and the rights of their owner."),
         )
     return SourceError(
-        _("{name} cannot be read from its store ({kind}).", name=name, kind=kind),
+        _("{name} cannot be read from its store ({kind}).", name=name, kind=_said(error)),
         _(
             "Check the network and the variables AWS_REGION, AWS_ENDPOINT_URL and "
             "AWS_ACCESS_KEY_ID."
         ),
     )
+
+
+def _said(error: BaseException) -> str:
+    """What the library says, without addresses and the values of variables that may be secret."""
+    lines = str(error).splitlines() or [""]
+    said = re.sub(r"\S+://\S+", "***", lines[0])
+    secrets = (value for name, value in os.environ.items() if _SECRET.search(name))
+    said = " ".join(Mask(secrets)(said).split())[:200].rstrip(" .")
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import fastexcel
 import polars as pl
 
+from rdimport.core.errors import is_unexpected
 from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, is_vast
@@ -149,8 +150,7 @@ class CalamineBook:
         except fastexcel.FastExcelError as error:
             raise damaged_workbook(self._file.name, self.kind) from error
         except BaseException as error:
-            # The type of a panic cannot be imported and is not an Exception.
-            if type(error).__name__ == "PanicException":
+            if is_unexpected(error) and not isinstance(error, Exception):  # a panic
                 raise damaged_workbook(self._file.name, self.kind) from error
             raise
 

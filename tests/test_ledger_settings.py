@@ -202,3 +202,24 @@ def test_rows_that_a_policy_hides_are_not_taken_for_unsent(
     told = desk.here(*RUN)
     assert (told.code, "row-level security policy" in told.err) == (2, True)
     assert len(box.conversions()) == 3
+
+
+def test_who_may_not_overwrite_what_is_deleted_erases_nobody(
+    desk: Desk, guest: str, postgres: Server
+) -> None:
+    url = desk.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+    assert desk.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
+    postgres.do(
+        f"GRANT USAGE ON SCHEMA rdimport TO {guest}",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rdimport TO {guest}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA rdimport TO {guest}",
+        database=name,
+    )
+    desk.write("list.csv", "E-mail,Nome\nx@@y,ana@exemplo.com.br\n")
+    assert desk.here(*RUN).summary["invalid"] == 1
+    for words in (("forget", "ana@exemplo.com.br"), ("purge", "--older-than", "1d")):
+        told = desk.here(*words)
+        assert (told.code, "may not overwrite what is deleted" in told.err) == (2, True)
+    postgres.do(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA rdimport TO {guest}", database=name)
+    assert "Erased: 1 row" in desk.here("forget", "ana@exemplo.com.br").out

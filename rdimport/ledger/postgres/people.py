@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from rdimport.core.errors import LedgerError
+from rdimport.core.messages import _
 from rdimport.core.people import People
 from rdimport.ledger import parts
 from rdimport.ledger.postgres.database import Database
@@ -47,6 +49,14 @@ _FORGOTTEN: Final = """
 UPDATE rdimport.run SET forgotten_at = %s WHERE id = ANY(%s) AND forgotten_at IS NULL
 """
 _TABLES: Final = ("outcome", "conversion", "input", "run", "attempt", "named", "written")
+_NOT_TO_BE_OVERWRITTEN: Final = """
+SELECT 1 FROM pg_class c JOIN pg_database d ON d.datname = current_database()
+WHERE c.relnamespace = 'rdimport'::regnamespace AND c.relname = ANY(%s)
+    AND NOT pg_has_role(c.relowner, 'USAGE') AND NOT pg_has_role(d.datdba, 'USAGE')
+    AND NOT CASE WHEN current_setting('server_version_num')::int >= 170000
+        THEN has_table_privilege(c.oid, 'MAINTAIN') ELSE false END
+"""
+"""Tables for which VACUUM would only raise a warning."""
 
 
 class PeopleBooks(parts.PeopleBooks):
@@ -56,6 +66,7 @@ class PeopleBooks(parts.PeopleBooks):
 
     def forget(self, before: datetime, now: datetime, at_work: Sequence[str] = ()) -> int:
         """See `parts.PeopleBooks`. One account after the other, so that no run waits for long."""
+        self._refuse_unless_overwritten()
         moments = {"before": before.isoformat(), "now": now.isoformat()}
         old = self._ledger.ask(_OLD, {**moments, "at_work": list(at_work)})
         all_runs = [run for _destination, runs in old for run in runs]
@@ -77,11 +88,27 @@ class PeopleBooks(parts.PeopleBooks):
 
     def erase(self, people: People, *, also_hash: bool) -> Erased:
         """See `parts.PeopleBooks`."""
+        self._refuse_unless_overwritten()
         with self._ledger.transaction() as db:
             db.execute(ALL_ACCOUNTS_FIRST)
             found = erase(db, self._ledger.digests, people, also_hash=also_hash)
         self.shrink()
         return found
+
+    def _refuse_unless_overwritten(self) -> None:
+        """Raise LedgerError if this user may delete, but not overwrite what was deleted."""
+        if self._ledger.query(_NOT_TO_BE_OVERWRITTEN, list(_TABLES)):
+            raise LedgerError(
+                _(
+                    "This user of the database {where} may not overwrite what is deleted in the "
+                    "ledger's tables, so nothing was deleted.",
+                    where=self._ledger.place,
+                ),
+                _(
+                    "Use the user who owns these tables, or ask whoever runs the database for the "
+                    "right MAINTAIN on them (PostgreSQL 17)."
+                ),
+            )
 
     def shrink(self) -> None:
         """Return the space of deleted data, and overwrite it. Writers wait meanwhile."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from shutil import which
@@ -35,7 +36,7 @@ def typed(desk: Desk, words: str) -> Done:
     start = [*HOMELESS, sys.executable, "-m", "rdimport"]
     keep = "RDIMPORT_API_KEY RDIMPORT_BASE_URL PYTHONPATH PATH".split()
     kept = " ".join(f'{name}="${name}"' for name in keep)
-    return desk.shell(f"env -i {kept} {' '.join(start)} {words}")
+    return desk.shell(f"env -i {kept} {shlex.join(start)} {words}")
 
 
 @pytest.mark.parametrize(

@@ -551,6 +551,39 @@ def test_each_account_has_an_address_of_its_own(desk: Desk, box: RunningSandbox)
     assert not (desk.state / "webhooks-default.jsonl").stat().st_size
 
 
+def of_account(desk: Desk, account: str, email: str) -> str:
+    """The secret of an account's listener, which receives one call."""
+    with listening(desk, "--account", account) as (url, _):
+        assert posted(url, json.dumps(call(1) | {"email": email}).encode()) == 200
+        return url.rpartition("/")[2]
+
+
+@pytest.mark.parametrize("order", [("a-b", "a b"), ("A b", "a-b"), ("a/b", "a_b", "a:b")])
+def test_accounts_whose_files_would_have_the_same_name_share_none(
+    desk: Desk, order: tuple[str, ...]
+) -> None:
+    emails = {account: f"pessoa{at}@exemplo.com.br" for at, account in enumerate(order)}
+    secrets = {account: of_account(desk, account, email) for account, email in emails.items()}
+    assert len(set(secrets.values())) == len(order)
+    files = [path.read_text() for path in sorted(desk.state.glob("webhooks-*.jsonl"))]
+    assert sorted(e in text for text in files for e in emails.values()).count(True) == len(order)
+    assert {account: of_account(desk, account, emails[account]) for account in order} == secrets
+
+
+def test_files_of_an_earlier_release_stay_those_of_each_account_that_used_them(desk: Desk) -> None:
+    desk.state.mkdir()
+    secret = "s" * 32
+    (desk.state / "webhook-token-a-b").write_text(secret)
+    (desk.state / "webhooks-a-b.jsonl").write_text('{"call": "of before"}\n')
+    for account in ("a b", "a-b"):
+        assert of_account(desk, account, f"{account[1:2].strip()}x@exemplo.com.br") == secret
+    first, second = (path.read_text() for path in sorted(desk.state.glob("webhooks-*.jsonl")))
+    for mine, yours in ((first, second), (second, first)):
+        assert len(mine.splitlines()) == 2, "that of before and its own"
+        assert "of before" in mine
+        assert mine != yours
+
+
 def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful: Desk) -> None:
     process = doubtful.start("settle", "--listen", "127.0.0.1:0", "--account", "mistyped")
     assert process.stderr is not None

@@ -23,9 +23,10 @@ from rdimport.destination.rdstation.endpoint import BASE_URL
 from rdimport.ledger import CLOCKS, Ledger, Run
 from rdimport.mapping import Mapping as RowMapping
 from rdimport.report import summary, write_report
-from rdimport.settle.evidence import Evidence, Unread, calls_of, file_name, webhook_lines
+from rdimport.settle.evidence import Evidence, Unread, calls_of, webhook_lines
 from rdimport.settle.export import exported
 from rdimport.settle.weigh import Declared, Settlement, settle
+from rdimport.settle.whose_files import own_name
 
 
 def execute(args: SettleArguments) -> int:
@@ -106,7 +107,7 @@ def _refuse_calls_of_others(args: SettleArguments, path: Path) -> None:
     """Raise UsageError for a file that the listener of another account has received: its
     conversions prove nothing about people of this one, who may be the same.
     """
-    own = calls_of(file_name(args.account or "default"))
+    own = calls_of(own_name(resolve.state_dir(args), args.account or "default"))
     if path.name == own or not fnmatchcase(path.name, calls_of("*")):
         return
     if path.absolute().parent.resolve() == resolve.state_dir(args).resolve():
@@ -191,7 +192,7 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     from rdimport.settle import listener  # noqa: PLC0415  imports uvicorn
 
     state_dir = resolve.state_dir(args)
-    account = file_name(args.account or "default")
+    account = listener.name_of(state_dir, args.account or "default")
     token = listener.token_of(state_dir, account)
     inbox = listener.Inbox(state_dir, account)
     total = Settlement()

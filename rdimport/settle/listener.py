@@ -30,6 +30,7 @@ from rdimport.core.messages import _
 from rdimport.core.serving import TimedHead, bound
 from rdimport.delivery.stopping import on_signal, stop_signals
 from rdimport.settle.evidence import calls_of
+from rdimport.settle.whose_files import take_name, token_file
 
 MAX_BODY: Final = 200_000
 """Maximum bytes of a call's body; RD's contain one contact."""
@@ -40,18 +41,26 @@ _BODY_WITHIN: Final = 5.0
 _SETTLE_EVERY: Final = 5.0
 """Seconds between two attempts to settle rows with received calls."""
 
-_TOKEN: Final = "webhook-token"  # noqa: S105  a file's name
+
+def name_of(state_dir: Path, account: str) -> str:
+    """What stands for an account in the names of its files. Raises UsageError."""
+    try:
+        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return take_name(state_dir, account)
+    except OSError as error:
+        raise UsageError(
+            _("{path} cannot be used: {why}.", path=state_dir, why=error.strerror)
+        ) from error
 
 
-def token_of(state_dir: Path, account: str) -> str:
+def token_of(state_dir: Path, name: str) -> str:
     """The secret in the path. It is created on first use and kept, because RD calls a fixed
     address. Each account has its own, so that no call is taken for another account's.
 
     Raises UsageError if it cannot be stored.
     """
-    path = state_dir / (_TOKEN if account == "default" else f"{_TOKEN}-{account}")
+    path = state_dir / token_file(name)
     try:
-        state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with suppress(FileExistsError), open(path, "x", opener=owner_only) as file:
             file.write(secrets.token_urlsafe(24))
         token = path.read_text().strip()

@@ -268,7 +268,7 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
     ("asked", "way", "all_else_too", "told"),
     [
         (b"fetch_job", TO_SERVER, False, False),
-        (b"fetch_job", TO_CLIENT, True, True),
+        (b"fetch_job", TO_CLIENT, True, False),
         (b"INSERT INTO rdimport.worker", TO_SERVER, False, True),
         (b"FROM rdimport.paused", TO_CLIENT, False, True),
         (b"pg_try_advisory_lock", TO_SERVER, False, True),
@@ -284,7 +284,7 @@ def test_what_a_worker_asks_and_gets_no_answer_to_it_asks_again_on_another_conne
     all_else_too: bool,
     told: bool,
 ) -> None:
-    """It alone gets none, or nothing does for a while."""
+    """It alone gets none, or nothing does for a while. `told`: whether the message is certain."""
     office.due(clients=())
     straight = office.ledger
     living = "SELECT count(*) FROM rdimport.worker WHERE queue IS NOT NULL"
@@ -496,6 +496,23 @@ def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
     assert (worker.code, "cannot be reached" in worker.err) == (75, True)
     office.ledger = straight
     office.due()
+    assert office.here("worker", "--once").code == 0
+    office.see_all_accounted_for(most_in_doubt=0)
+
+
+@pytest.mark.waits
+def test_a_worker_that_starts_and_gets_no_answer_is_to_be_started_again(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.due()
+    straight = office.ledger
+    with cable(office.server.port) as line, monkeypatch.context() as patch:
+        hurried(patch, 1.0)
+        line.silence(b"INSERT INTO rdimport.worker", TO_CLIENT)
+        office.ledger = straight.replace(f":{office.server.port}/", f":{line.port}/")
+        worker = office.here("worker", "--once")
+    assert (worker.code, "did not respond in time" in worker.err) == (75, True)
+    office.ledger = straight
     assert office.here("worker", "--once").code == 0
     office.see_all_accounted_for(most_in_doubt=0)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import settings_reference as reference
+from support.command import Desk
 
 from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
@@ -196,7 +197,26 @@ def test_a_mistake_at_a_key_is_told_whole(tmp_path: Path) -> None:
     text = RIGHT.replace('{file = "keys/acme"}', '"0123456789abcdef01234567"')
     (line,) = refusal(tmp_path, text)
     assert Mask()(line) == line
-    assert Mask()("api_key: expected0123456") == "api_key: ***"
+    for word in ("expected", "must", "não", "unknown", "chave"):
+        assert Mask()(f"api_key: {word}0123456") == "api_key: ***"
+
+
+@pytest.mark.parametrize(
+    ("key", "english", "portuguese"),
+    [
+        ("{}", "expected one of env", "esperava uma destas opções: env"),
+        ("{command = []}", "must not be empty", "não pode ficar vazio"),
+        ('{file = "a\\u0000"}', "must not hold a NUL", "não pode ter um caractere NUL"),
+        ('{enw = "A"}', "unknown key `enw`", "chave desconhecida `enw`"),
+    ],
+)
+def test_what_is_wrong_with_the_place_of_a_key_is_not_taken_for_the_key(
+    desk: Desk, key: str, english: str, portuguese: str
+) -> None:
+    desk.write("rdimport.toml", f"[accounts.acme]\napi_key = {key}\n")
+    for lang, said in (("en", english), ("pt-BR", portuguese)):
+        told = desk.do("jobs", "check", "--config", "rdimport.toml", "--lang", lang)
+        assert (told.code, f"accounts.acme.api_key: {said}" in told.err) == (2, True), told.err
 
 
 def test_accounts_that_the_ledger_takes_for_one_are_refused(tmp_path: Path) -> None:

@@ -49,8 +49,10 @@ _UNSEEN: Final = re.compile(
     "[\\s\x00-\x1f\x7f-\xa0\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]+"
 )
 _NAME: Final = r"api[-_]?key[\"']?\s*[=:]\s*[\"']?"
-_ASSIGNED: Final = re.compile(_NAME + r"(?!(?:expected|esperava) )(?P<key>[^\s&\"'<>\\]+)")
-"""A value of `api_key`, but not rdimport's own sentence about a wrong one in the settings."""
+_OURS: Final = "expected|esperava|must|não|unknown|chave"
+"""How our own sentences about a wrong `api_key` of the settings begin."""
+_ASSIGNED: Final = re.compile(_NAME + rf"(?!(?:{_OURS}) )(?P<key>[^\s&\"'<>\\]+)")
+"""A value of `api_key`."""
 _CLOSING: Final = " .…,;:\"'`)]}>“”’"
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}
 

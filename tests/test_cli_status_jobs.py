@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from typing import Any
 
@@ -86,6 +88,35 @@ def test_a_mistyped_command_is_forgotten_once_the_account_has_run(office: Desk) 
     assert office.here("run", "acme.csv", "-m", "list.yaml", *words).code == 0
     assert office.here("status", "--check").code == 0
     assert list(nights(office)) == ["acme list.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("account", "mapping", "days", "stays"),
+    [
+        ("acmee", "list.yaml", 1, False),
+        ("ACMEE", "list.yaml", 1, False),
+        ("acmee", "list.yaml", 2, True),
+        ("acmee", "other.yaml", 1, True),
+        ("nova", "list.yaml", 1, True),
+    ],
+)
+def test_a_mistyped_account_is_forgotten_once_the_right_one_has_run(
+    office: Desk, account: str, mapping: str, days: int, stays: bool
+) -> None:
+    """What fails night after night in a crontab is never forgotten."""
+    words = ("--api-key-file", "acme.key", "--quota", "none")
+    right = ("run", "acme.csv", "-m", "list.yaml", "--account", "acme", *words)
+    assert office.here(*right).code == 0
+    office.write("other.yaml", MAPPING)
+    for day in range(days):
+        wrong = office.here("run", "acme.csv", "-m", mapping, "--account", account, *words)
+        assert wrong.code == 2, wrong.err
+        if day:
+            with closing(sqlite3.connect(office.state / "ledger.sqlite3")) as ledger, ledger:
+                ledger.execute("UPDATE attempt SET at = '2026-01-01T22:30:00+00:00' WHERE id = 1")
+    assert office.here("status", "--check").code == 2
+    assert office.here(*right).code == 0
+    assert (len(nights(office)) == 2, office.here("status", "--check").code == 2) == (stays, stays)
 
 
 def test_status_is_narrowed_to_an_account_a_job_and_a_time(office: Desk) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from rdimport.core.errors import ExitCode
-from rdimport.core.names import fold
+from rdimport.core.names import fold, is_slip
 
 
 class Attempt(NamedTuple):
@@ -115,16 +115,18 @@ def latest_by(lines: Iterable[Line], part: Callable[[datetime], date]) -> dict[d
 def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
     found: dict[tuple[str, str], Line] = {}
     fine: dict[tuple[str, str], str] = {}
-    begun: set[str] = set()
-    for line in sorted(lines, key=lambda line: line.order, reverse=True):
+    begun: dict[str, set[str]] = {}
+    lines = sorted(lines, key=lambda line: line.order, reverse=True)
+    strangers = _strangers(lines)
+    for line in lines:
         owner = fold(line.account)
         known = (owner, line.job or Path(line.mapping).name)
         if line.code == ExitCode.DONE and line.ended:
             fine.setdefault(known, line.ended)
-        if line.attempt is not None and not line.job and owner in begun:
+        if line.attempt is not None and not line.job and _is_followed(line, begun, strangers):
             continue  # a typing error, followed by a correct command
         if line.run is not None:
-            begun.add(owner)
+            begun.setdefault(owner, set()).add(known[1])
         if known not in found or _counts_more(line, found[known]):
             found[known] = line
     for known, line in found.items():
@@ -133,6 +135,26 @@ def _latest(lines: Iterable[Line]) -> Iterator[tuple[Line, Latest]]:
             line,
             Latest(*line[:3], line.run, line.attempt, success, line.code, line.stopped_because),
         )
+
+
+def _strangers(lines: Sequence[Line]) -> set[str]:
+    """Accounts without a run that were tried on one day only, as a person does who mistypes a name;
+    a line of a crontab would be tried again.
+    """
+    days: dict[str, set[str]] = {}
+    for line in lines:
+        days.setdefault(fold(line.account), set()).add("run" if line.run else line.begun[:10])
+    return {owner for owner, of in days.items() if "run" not in of and len(of) == 1}
+
+
+def _is_followed(line: Line, begun: Mapping[str, set[str]], strangers: Collection[str]) -> bool:
+    """Whether an attempt was followed by a run of its account, or of the one that it misspelt with
+    the same mapping.
+    """
+    owner, mapping = fold(line.account), Path(line.mapping).name
+    if owner in begun or owner not in strangers:
+        return owner in begun
+    return any(mapping in of and is_slip(owner, other) for other, of in begun.items())
 
 
 def _counts_more(older: Line, newer: Line) -> bool:

@@ -25,17 +25,17 @@ from rdimport.ledger.sql import Ask
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
 
-# What it says of a connection that broke, whoever uses it is told by an error.
+# Its warnings about broken connections repeat what the errors say.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LONGEST: Final = 60 * 60.0
-"""Seconds within which a query of a ledger of any size must be answered."""
+"""Timeout in seconds of a query whose duration depends on the size of the ledger."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Session:
-    """A connection that is reopened when it broke. Not thread-safe."""
+    """A connection that is reopened after it broke. Not thread-safe."""
 
     def __init__(self, address: Address, more: Mapping[str, str] = MappingProxyType({})) -> None:
         self.address = address
@@ -59,7 +59,7 @@ class Session:
                 db.close()
 
     def end(self) -> None:
-        """Let go of the connection: of use to others, it is kept for them (`idle`), else closed."""
+        """Release the connection: keep it for other sessions (`idle`) if usable, else close it."""
         db, self._db = self._db, None
         if db is None:
             return
@@ -103,7 +103,7 @@ class Session:
             self._warnings.append(said.message_primary or "?")
 
     def prepare(self, db: Connection) -> None:
-        """Make the settings of a transaction that has begun, if behind a pooler."""
+        """Apply the settings to a transaction that has begun, if behind a pooler."""
         self._warnings.clear()
         if self.pooled:
             db.execute(*settings(db.info.server_version, local=True))
@@ -116,8 +116,8 @@ class Session:
 
     @contextmanager
     def watched(self, db: Connection, seconds: float) -> Iterator[None]:
-        """Close the connection if what is done with it takes longer. Otherwise a silent server, or
-        one that waits for a lost standby, would be waited for endlessly.
+        """Shut down the connection if its work takes longer. Otherwise an unresponsive server, or
+        one that waits for a lost standby, would block the caller forever.
         """
         watchdog.watch(self, db, seconds)
         try:
@@ -156,7 +156,7 @@ class Session:
         values: Sequence[object] | Mapping[str, object] = (),
         within: float | None = None,
     ) -> list[tuple[Any, ...]]:
-        """The same for one that may take long: as long as the database says that it is at work, or
+        """All rows of a query that may take long: as long as the database reports it as active, or
         `within` seconds.
         """
         with explained(self.address), ExitStack() as stack:
@@ -170,7 +170,7 @@ class Session:
     ) -> list[tuple[Any, ...]]:
         """Execute one statement in a transaction of its own; returns its rows.
 
-        Raises LedgerError, also if the database is silent for `SILENCE` seconds.
+        Raises LedgerError, also if the database does not answer within `SILENCE` seconds.
         """
         with explained(self.address):
             db = self.connection
@@ -190,7 +190,7 @@ def rows_of(done: psycopg.Cursor[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
 
 
 def asking(db: Connection) -> Ask:
-    """What asks within a transaction."""
+    """A function that executes queries within a transaction."""
     return lambda sql, values: rows_of(db.execute(sql, values))
 
 

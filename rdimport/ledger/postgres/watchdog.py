@@ -1,5 +1,5 @@
-"""Shuts down connections whose work takes too long, so that nobody waits for a silent server
-forever.
+"""Shuts down connections whose work takes too long, so that no caller waits for an unresponsive
+server forever.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ _LOOKS: Final = 0.5
 
 
 class _Work(NamedTuple):
-    """A connection that is working, and the `time.monotonic()` by which it must have finished,
-    unless `goes_on`, which may take a while itself, then allows as many `seconds` more.
+    """A connection that is working, and the `time.monotonic()` by which it must have finished. If
+    `goes_on`, which may block for a while, then returns true, it gets as many `seconds` again.
     """
 
     db: BaseConnection[Any]

@@ -71,7 +71,7 @@ def test_two_machines_with_the_same_list_at_the_same_time_send_each_row_once(
     machines: list[Machine], box: RunningSandbox
 ) -> None:
     one, two = machines
-    first = one.start(*RUN[:-3], "--quota", "100/s", "--json")
+    first = one.start(*RUN[:-3], "--quota", "10/s", "--json")
     until(lambda: box.counts()["accepted"] > 3)
     busy = two.here(*RUN)
     assert busy.code == 75

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -27,7 +28,7 @@ from support.waiting import until
 
 from rdimport.cli import fleet_needs
 from rdimport.core.errors import LedgerError
-from rdimport.ledger.postgres import pool
+from rdimport.ledger.postgres import gathered, pool
 from rdimport.ledger.postgres.address import parsed
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -217,6 +218,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     with cable(postgres.port) as line:
         office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
         worker = started(office)
+        since = time.monotonic()
         line.unplug()
         until(lambda: nothing_arrives(office, line))
         sent = office.arrived()
@@ -225,6 +227,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
         assert nothing_arrives(office, line)
         assert office.arrived() == sent
         line.mend()
+        short = time.monotonic() < since + gathered.PATIENCE / 2  # else results may be lost
         until(lambda: sum(office.arrived().values()) > sum(sent.values()))
         office.ledger = straight
         assert office.here("fleet", "drain").code == 0
@@ -232,7 +235,7 @@ def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Se
     assert (ended.code, "cannot be reached" in ended.err) == (0, False)  # said once
     office.due()
     assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    office.see_all_accounted_for(most_in_doubt=0 if short else 64)
 
 
 @pytest.mark.waits

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from support.examples import costly
 
@@ -239,6 +239,7 @@ HEADINGS = st.lists(
 
 @settings(deadline=None, max_examples=costly(30))
 @given(HEADINGS, st.text(st.characters(exclude_categories=["Cs"]), max_size=60))
+@example(["^[$", "^$"], "")
 def test_whatever_the_headings_and_cells_are_the_proposal_can_be_read_and_bound(
     headings: list[str], cell: str
 ) -> None:

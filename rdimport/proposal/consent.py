@@ -199,7 +199,7 @@ def _answers(seen: ColumnEvidence) -> bool:
 
 def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     """Values of a status column that exclude a person: `Unsubscribed`, `Cancelado`."""
-    cells = rows[column].drop_nulls()
+    cells = rows[column].alias("cells").drop_nulls()  # polars takes ^a$ for a pattern
     plain = words(column)
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
     if len(found) > _FEW or _NO_MATTER.search(plain):

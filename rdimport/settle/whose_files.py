@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from rdimport.core.key_file import owner_only
+from rdimport.core.looking import exists
 from rdimport.core.names import fold
 from rdimport.settle.evidence import calls_of, file_name
 
@@ -43,8 +44,8 @@ def take_name(state_dir: Path, account: str) -> str:
     """
     usual = file_name(account)
     mark, calls = state_dir / f"{_MARK}{usual}", state_dir / calls_of(usual)
-    is_earlier = (state_dir / token_file(usual)).exists()
-    earlier = f"\n{calls.stat().st_size if calls.exists() else 0}" if is_earlier else ""
+    is_earlier = exists(state_dir / token_file(usual))
+    earlier = f"\n{calls.stat().st_size if exists(calls) else 0}" if is_earlier else ""
     with suppress(FileExistsError), open(mark, "x", encoding="utf-8", opener=owner_only) as file:
         file.write(fold(account) + earlier)
     name, size = own_name(state_dir, account), _owner(mark)[1]

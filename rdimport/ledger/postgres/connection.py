@@ -6,6 +6,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
+from psycopg import capabilities
 
 from rdimport.core.messages import _
 from rdimport.ledger.postgres import watchdog
@@ -18,6 +19,9 @@ SILENCE: Final = 30.0
 """Seconds within which the database must complete a small transaction. A query of a large ledger
 may take longer, if another connection shows after that time that it is still active.
 """
+
+BLOCKS: Final = capabilities.has_stream_chunked()
+"""Whether this libpq can receive the rows of a stream in blocks; before release 17 one by one."""
 
 WAY: Final[dict[str, Any]] = {
     "connect_timeout": 10,

@@ -9,13 +9,13 @@ from typing import Final
 from rdimport.core.people import People
 from rdimport.ledger.content import TEXTS
 from rdimport.ledger.naming import identity_texts
-from rdimport.ledger.postgres.connection import Connection
+from rdimport.ledger.postgres.connection import BLOCKS, Connection
 from rdimport.ledger.records import Erased, problems_of, text_of
 
 _MAY_NAME: Final = "~ '@|%%40|＠|#64;|#x40;'"
 """Texts without these characters contain no address; the others are examined by `People`."""
 
-_AT_ONCE: Final = 1_000
+_AT_ONCE: Final = 1_000 if BLOCKS else 1
 
 Place = tuple[int, int, int]
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.ledger.hashes import first_from
+from rdimport.ledger.postgres.connection import BLOCKS
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.trouble import explained
 
@@ -48,6 +49,6 @@ def sources(session: Session, destination: int, below: int) -> pl.Series:
 
     wanted = (destination, first_from(below))
     with explained(session.address), session.connection.cursor() as cursor:
-        found = cursor.stream(_SOURCES, wanted, binary=True, size=_AT_ONCE)
+        found = cursor.stream(_SOURCES, wanted, binary=True, size=_AT_ONCE if BLOCKS else 1)
         numbers = array("q", (number for (number,) in found))
     return pl.Series(numbers, dtype=pl.Int64).sort()

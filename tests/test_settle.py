@@ -570,6 +570,16 @@ def test_accounts_whose_files_would_have_the_same_name_share_none(
     assert {account: of_account(desk, account, emails[account]) for account in order} == secrets
 
 
+def test_a_command_that_was_killed_while_it_took_a_name_leaves_it_free(desk: Desk) -> None:
+    desk.state.mkdir()
+    mark = desk.state / "webhook-account-a-b"
+    mark.touch()
+    secret = of_account(desk, "a b", "a@exemplo.com.br")
+    assert mark.read_text() == "a b"
+    assert (desk.state / "webhook-token-a-b").read_text().strip() == secret
+    assert of_account(desk, "a-b", "b@exemplo.com.br") != secret
+
+
 def test_files_of_an_earlier_release_stay_those_of_each_account_that_used_them(desk: Desk) -> None:
     desk.state.mkdir()
     secret = "s" * 32

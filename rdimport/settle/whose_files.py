@@ -32,7 +32,7 @@ def own_name(state_dir: Path, account: str) -> str:
     """
     usual, whole = file_name(account), fold(account)
     with suppress(FileNotFoundError):
-        if _owner(state_dir / f"{_MARK}{usual}")[0] != whole:
+        if _owner(state_dir / f"{_MARK}{usual}")[0] not in (whole, ""):
             return f"{usual}-{blake2b(whole.encode(), digest_size=4).hexdigest()}"
     return usual
 
@@ -46,8 +46,9 @@ def take_name(state_dir: Path, account: str) -> str:
     mark, calls = state_dir / f"{_MARK}{usual}", state_dir / calls_of(usual)
     is_earlier = exists(state_dir / token_file(usual))
     earlier = f"\n{calls.stat().st_size if exists(calls) else 0}" if is_earlier else ""
-    with suppress(FileExistsError), open(mark, "x", encoding="utf-8", opener=owner_only) as file:
-        file.write(fold(account) + earlier)
+    with open(mark, "a", encoding="utf-8", opener=owner_only) as file:
+        if not file.tell():  # new, or left empty by a killed command
+            file.write(fold(account) + earlier)
     name, size = own_name(state_dir, account), _owner(mark)[1]
     if name != usual and size:
         _copied(state_dir / token_file(usual), state_dir / token_file(name))

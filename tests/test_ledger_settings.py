@@ -152,19 +152,25 @@ def test_who_may_create_no_schema_makes_a_ledger_in_those_that_are_there(
     assert desk.here("fleet", "status").code == 0  # what waits is still there
 
 
-def test_who_may_not_ask_which_server_it_is_is_not_told_of_a_copy(
-    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
-) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
-    name = url.rpartition("/")[2].replace("%20", " ")
+def owned_by_another(desk: Desk, guest: str, postgres: Server) -> str:
+    """Make a ledger that the guest may only use; return the name of its database."""
+    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
     assert desk.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
     postgres.do(
         f"GRANT USAGE ON SCHEMA rdimport TO {guest}",
-        f"GRANT ALL ON ALL TABLES IN SCHEMA rdimport TO {guest}",
-        f"GRANT ALL ON ALL SEQUENCES IN SCHEMA rdimport TO {guest}",
-        "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rdimport TO {guest}",
+        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA rdimport TO {guest}",
         database=name,
     )
+    return name
+
+
+def test_who_may_not_ask_which_server_it_is_is_not_told_of_a_copy(
+    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
+) -> None:
+    name = owned_by_another(desk, guest, postgres)
+    denied = "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
+    postgres.do(denied, database=name)
     told = desk.here(*RUN)
     assert (told.code, box.requests) == (2, 0)
     assert "permission denied for function pg_control_system" in told.err
@@ -207,15 +213,7 @@ def test_rows_that_a_policy_hides_are_not_taken_for_unsent(
 def test_who_may_not_overwrite_what_is_deleted_erases_nobody(
     desk: Desk, guest: str, postgres: Server
 ) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
-    name = url.rpartition("/")[2].replace("%20", " ")
-    assert desk.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
-    postgres.do(
-        f"GRANT USAGE ON SCHEMA rdimport TO {guest}",
-        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rdimport TO {guest}",
-        f"GRANT USAGE ON ALL SEQUENCES IN SCHEMA rdimport TO {guest}",
-        database=name,
-    )
+    name = owned_by_another(desk, guest, postgres)
     desk.write("list.csv", "E-mail,Nome\nx@@y,ana@exemplo.com.br\n")
     assert desk.here(*RUN).summary["invalid"] == 1
     for words in (("forget", "ana@exemplo.com.br"), ("purge", "--older-than", "1d")):

@@ -238,7 +238,7 @@ def test_what_cannot_be_told_changes_nothing_and_shows_no_secret(
     done = office.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
     assert said.format(port=web.port) in done.err, done.err
-    assert "A importação não muda. Confira este endereço" in done.err
+    assert "A importação não é afetada. Confira este endereço" in done.err
     assert "secret" not in done.err
     assert "hook" not in done.err
     (office.home / "url").unlink()

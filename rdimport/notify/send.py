@@ -91,7 +91,7 @@ def _send(address: str, message: Message) -> str:
     said = without_secrets("; ".join(dict.fromkeys(lines)), address)
     if added:
         return said or _("the service did not accept it")
-    why = _("apprise does not know this kind of address, or misses a part of it")
+    why = _("apprise does not know this kind of address, or a part of it is missing")
     return f"{why} ({said})" if said else why
 
 

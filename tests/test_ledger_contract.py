@@ -548,6 +548,38 @@ def test_a_wish_to_send_again_that_was_cut_off_goes_on(place: Place, ledger: Led
         assert run.unfinished_resend() == frozenset()
 
 
+def test_a_request_to_resend_that_was_completed_is_over_for_every_other_list(
+    place: Place, ledger: Ledger
+) -> None:
+    asked = {"resend": ("uncertain",)}
+    with begun(place, ledger, **asked, given=("a.csv",)) as run:
+        number = run.number
+        run.finish(NOW, ExitCode.STOPPED, "signal")
+    with begun(place, ledger, "20261128-120000-bbbb", **asked, given=("b.csv",)) as run:
+        assert run.unfinished_resend() == {number}, "it may go on under another name"
+        run.finish(NOW, ExitCode.DONE, None)
+    with begun(place, ledger, "20261128-120000-cccc", **asked, given=("a.csv", "c.csv")) as run:
+        run.finish(NOW, ExitCode.FAILED_ROWS, None)
+    with begun(place, ledger, "20261128-120000-dddd", **asked, given=("d.csv",)) as run:
+        assert run.unfinished_resend() == frozenset()
+
+
+def test_a_list_of_the_same_name_in_another_folder_completes_no_request(
+    place: Place, ledger: Ledger
+) -> None:
+    asked = {"resend": ("uncertain",), "given": ("list.csv", "https://exemplo.com.br/a.csv")}
+    with begun(place, ledger, **asked, started_in="/may") as run:
+        number = run.number
+        run.finish(NOW, ExitCode.STOPPED, "signal")
+    with begun(place, ledger, "20261128-120000-bbbb", **asked, started_in="/june") as run:
+        run.finish(NOW, ExitCode.DONE, None)
+    with begun(place, ledger, "20261128-120000-cccc", **asked, started_in="/may") as run:
+        assert run.unfinished_resend() == {number}
+        run.finish(NOW, ExitCode.DONE, None)
+    with begun(place, ledger, "20261128-120000-dddd", **asked, started_in="/may") as run:
+        assert run.unfinished_resend() == frozenset()
+
+
 def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) -> None:
     with begun(place, ledger, job="feira", mapping="list.yaml") as run:
         run.finish(NOW, ExitCode.DONE, None)

@@ -187,6 +187,19 @@ def test_runs_in_between_do_not_make_a_resend_request_a_new_one(desk: Desk) -> N
     assert len(desk.arrived()) == 6
 
 
+def test_a_resend_request_that_was_completed_does_not_hold_back_people_of_another_list(
+    desk: Desk,
+) -> None:
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(3)]
+    desk.run(*rows)
+    desk.arrived()
+    again = {"resend": frozenset({State.ACCEPTED})}
+    assert desk.run(*rows, limit=2, **again).counts[State.PENDING] == 1
+    assert counts(desk.run(*rows, **again)) == {"accepted": 1, "already_imported": 2}
+    (desk.folder / "other.csv").write_text(f"email,name,city,tags\n{rows[0]}\n")
+    assert counts(desk.run(file="other.csv", **again)) == {"accepted": 1}
+
+
 def test_a_row_refused_when_resent_is_not_tried_again_for_the_same_request(
     desk: Desk,
 ) -> None:

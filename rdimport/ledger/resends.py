@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +11,12 @@ from rdimport.core.errors import ExitCode
 from rdimport.ledger.records import RunRecord
 
 _WITH_REQUEST: Final = """
-SELECT id, exit_code, facts::json ->> 'given' FROM rdimport.run
+SELECT id, exit_code, facts::json ->> 'given', facts::json ->> 'started_in' FROM rdimport.run
 WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
     AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
 """
-"""Number, exit code and `given` (JSON) of the runs between two others that had a request (JSON
-without blanks), latest first.
+"""Number, exit code, `given` (JSON) and `started_in` of the runs between two others that had a
+request (JSON without blanks), latest first.
 """
 
 _NUMBER: Final = """
@@ -32,20 +32,31 @@ def begun(query: Query, number: int, record: RunRecord) -> frozenset[int]:
     without completing it.
 
     Runs without that request, runs that sent nothing and runs of other files may come between them.
-    A request that names failure reports cannot have begun before the first of these was written: it
-    asks for what that run left.
+    What a run began, a later one of the same and perhaps more files may have completed. A request
+    that names failure reports cannot have begun before the first of these was written: it asks for
+    what that run left.
     """
     if not record.resend:
         return frozenset()
     found: set[int] = set()
+    completed: list[frozenset[str]] = []
     request = json.dumps(record.resend, separators=(",", ":"))
-    first = _first_reported(query, record)
-    for earlier, code, given in query(_WITH_REQUEST, after=first, before=number, resend=request):
-        if code not in (ExitCode.DONE, ExitCode.FAILED_ROWS):
+    wanted = _files(record.started_in, record.given)
+    bounds = {"after": _first_reported(query, record), "before": number}
+    for earlier, code, given, folder in query(_WITH_REQUEST, **bounds, resend=request):
+        files = _files(folder or "", json.loads(given))
+        if code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
+            completed.append(files)
+            if wanted <= files:
+                break
+        elif not any(map(files.issubset, completed)):
             found.add(earlier)
-        elif set(record.given) <= set(json.loads(given)):
-            break
     return frozenset(found)
+
+
+def _files(folder: str, given: Iterable[str]) -> frozenset[str]:
+    """The files and addresses of a run: two folders may each have a list of the same name."""
+    return frozenset(name if "://" in name else str(Path(folder, name)) for name in given)
 
 
 def _first_reported(query: Query, record: RunRecord) -> int:

@@ -59,13 +59,16 @@ class Past(NamedTuple):
 def wish(past: Sequence[Past], resend: tuple[str, ...], sheets: AbstractSet[str]) -> set[int]:
     """The earlier runs that began this resend request and did not complete it."""
     rounds: set[int] = set()
+    completed: list[frozenset[str]] = []
     for run in reversed(past):
         if run.resend != resend or not resend:
             continue
-        if not run.ended:
+        if run.ended:
+            completed.append(run.sheets)
+            if sheets <= run.sheets:
+                break
+        elif not any(run.sheets <= later for later in completed):
             rounds.add(run.number)
-        elif sheets <= run.sheets:
-            break
     return rounds
 
 

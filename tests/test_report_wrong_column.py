@@ -44,6 +44,21 @@ def test_some_wrong_cells_are_no_wrong_column(desk: Desk, wrong: int, right: int
     assert desk.here("check", "leads.csv", "-m", "m.yaml", "--json").summary["wrong_column"] is None
 
 
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+@pytest.mark.parametrize("name", ["failures.csv", "failures.xlsx"])
+def test_a_failure_report_run_uncorrected_says_nothing_about_the_mapping(
+    desk: Desk, box: RunningSandbox, name: str, lang: str
+) -> None:
+    listed(desk, wrong=6, right=9)
+    run = ("run", "-m", "m.yaml", "--quota", "none", "--lang", lang)
+    desk.here(*run, "leads.csv")
+    (report,) = desk.reports.glob(f"*/{name}")
+    checked = desk.here("check", report, "-m", "m.yaml", "--json", "--lang", lang)
+    done = desk.here(*run, report, "--json")
+    assert [one.summary["invalid"] for one in (checked, done)] == [6, 6]
+    assert [one.summary["wrong_column"] for one in (checked, done)] == [None, None]
+
+
 def test_of_columns_that_are_as_bad_the_same_one_is_named_each_time(desk: Desk) -> None:
     names = [f"cf_{letter}" for letter in "fdbace"]
     keys = ", ".join(f"{name}: {{column: {name}, clean: cpf}}" for name in names)

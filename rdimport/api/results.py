@@ -95,9 +95,9 @@ class CheckTally:
             self._first[seen[2].code] = min(self._first.get(seen[2].code, seen), seen)
 
     @property
-    def wrong_column(self) -> WrongColumn | None:
-        """The column that is probably not the intended one."""
-        return wrong_column(self._by_column, self.rows)
+    def by_column(self) -> dict[tuple[str, str], int]:
+        """Number of rows invalid in each field, with its source column."""
+        return dict(self._by_column)
 
     def counts(self) -> dict[State, int]:
         """Rows in each state; rows without a result are pending."""
@@ -196,6 +196,12 @@ class CheckResult:
     def by_code(self) -> dict[str, int]:
         """Number of rows with each code, the most frequent first."""
         return self.book.by_code
+
+    @property
+    def wrong_column(self) -> WrongColumn | None:
+        """The column that is probably not the intended one."""
+        columns = [table.columns for table in self.tables]
+        return wrong_column(self.book.by_column, self.rows, columns)
 
     @property
     def legal_bases(self) -> LegalBases | None:

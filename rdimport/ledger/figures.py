@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 from rdimport.core.row import Problem
+from rdimport.source.failure_report import is_header
 
 
 class Example(NamedTuple):
@@ -44,11 +45,14 @@ FEWEST: Final = 5
 """Minimum number of rows for a statement about a column."""
 
 
-def wrong_column(rows_by_column: Mapping[tuple[str, str], int], rows: int) -> WrongColumn | None:
+def wrong_column(
+    rows_by_column: Mapping[tuple[str, str], int], rows: int, tables: Iterable[Sequence[str]]
+) -> WrongColumn | None:
     """The column that is probably not the intended one: most of `rows` are invalid in it. Ties are
-    broken by name.
+    broken by name. `tables` are the columns of each: a failure report has no rows but failed ones,
+    which say nothing about the mapping.
     """
-    if not rows_by_column or rows < FEWEST:
+    if not rows_by_column or rows < FEWEST or any(map(is_header, tables)):
         return None
     (field, column), most = max(sorted(rows_by_column.items()), key=lambda of: of[1])
     return WrongColumn(field, column, most) if 2 * most > rows else None

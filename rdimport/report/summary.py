@@ -97,6 +97,7 @@ def summarise(run: Run, folder: Path) -> RunSummary:
     facts = run.facts()
     counts = run.counts()
     record, seconds = facts.record, facts.sending_seconds
+    columns = [table.columns for table in run.inputs().values()]
     return RunSummary(
         run_id=facts.name,
         started_at=facts.started_at,
@@ -118,7 +119,7 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         legal_bases=run.legal_bases(),
         proved=run.proofs(),
         corrected=run.corrected(),
-        wrong_column=wrong_column(run.invalid_by_column(), sum(counts.values())),
+        wrong_column=wrong_column(run.invalid_by_column(), sum(counts.values()), columns),
         rules=facts.rules,
         mapping=record.mapping,
         base_url=record.base_url,

@@ -39,7 +39,7 @@ def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
         "advice": list(done.advice),
         "unrecognised": [one._asdict() for one in done.unrecognised],
         "files": [table.name for table in done.tables],
-        "wrong_column": done.book.wrong_column._asdict() if done.book.wrong_column else None,
+        "wrong_column": done.wrong_column._asdict() if done.wrong_column else None,
         "notes": _notes(done),
     }
 
@@ -57,7 +57,7 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     for more in (words.legal_bases(done.legal_bases), words.corrected(done.book.corrected)):
         if more:
             yield from wrapped(more)
-    if warning := words.wrong_column(done.book.wrong_column, done.rows):
+    if warning := words.wrong_column(done.wrong_column, done.rows):
         yield ""
         yield from wrapped(warning)
     if done.seconds:

@@ -39,8 +39,8 @@ conversion_identifier: {title}  # the event on each contact's timeline: name the
 _CUSTOM: Final = untranslated(
     """\
 
-  # RD silently drops custom fields that the account does not have. Create it in RD with exactly
-  # this name, then remove the # here.
+  # RD silently drops custom fields that the account does not have. To import one of these, create
+  # it in RD with exactly this name, then remove the # in front of it.
 """
 )
 _FORMS: Final = {

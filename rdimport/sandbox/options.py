@@ -35,10 +35,7 @@ class SandboxOptions:
     port: int = _choice(8090, untranslated("port to listen on; 0 uses a free one"), "N")
     host: str = _choice(
         "127.0.0.1",
-        untranslated(
-            "address to listen on; anything but loopback gives other machines access, and "
-            "the page then asks for a token"
-        ),
+        untranslated("address to listen on; anything but loopback gives other machines access"),
         "ADDRESS",
     )
     plan: str = _choice(

@@ -213,6 +213,24 @@ def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Desk) -> N
     assert result["unread"]["no_email"] == 2
 
 
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+@pytest.mark.parametrize("text", [LIST, "[]\n[]\n", "PK\x03\x04\n\x00"])
+def test_a_file_without_any_json_object_is_refused_as_no_calls(
+    doubtful: Desk, text: str, lang: str
+) -> None:
+    before = counts(doubtful)
+    done = doubtful.here("settle", doubtful.write("list.jsonl", text), "--lang", lang)
+    assert (done.code, done.out) == (2, "")
+    assert "JSON" in done.err
+    assert "--moment" in done.err
+    assert counts(doubtful) == before
+
+
+@pytest.mark.parametrize("text", ["", "\ufeff{}\n", '{"event_type":'])
+def test_a_file_with_no_whole_call_yet_is_no_error(doubtful: Desk, text: str) -> None:
+    assert settled(doubtful, doubtful.write("calls.jsonl", text))["settled"] == 0
+
+
 def test_a_field_that_never_lands_is_named(doubtful: Desk) -> None:
     result = settled(doubtful, lines=calls())
     assert {"field": "cf_interese", "rows": ROWS, "seen": ROWS} in result["missing_fields"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, tzinfo
@@ -61,10 +62,14 @@ def calls_of(account: str) -> str:
 
 
 def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:
-    """The conversions in a file of received calls. Raises SourceError if it cannot be read."""
+    """The conversions in a file of received calls. Raises SourceError if it cannot be read, or if
+    it has lines and none begins like a JSON object: it is something else, such as a spreadsheet.
+    """
+    starts = set()
     try:
         with path.open("rb") as file:
             for line in _lines(file, unread):
+                starts.add(line.removeprefix(BOM_UTF8).lstrip()[:1])
                 found = of_call(line, path.name, unread)
                 if found is not None:
                     yield found
@@ -73,6 +78,14 @@ def webhook_lines(path: Path, unread: Unread) -> Iterator[Evidence]:
             _("{path} cannot be read: {why}.", path=path, why=error.strerror),
             _("Name a file with the calls of RD's webhook, one JSON object per line."),
         ) from error
+    if starts and b"{" not in starts:
+        raise SourceError(
+            _("{path} has no call of RD's webhook: none of its lines is a JSON object.", path=path),
+            _(
+                "An export of conversions needs its mapping and the column of its moments: "
+                'rdimport settle FILE -m MAPPING --moment "COLUMN"'
+            ),
+        )
 
 
 def _lines(file: BinaryIO, unread: Unread) -> Iterator[bytes]:

@@ -227,7 +227,7 @@ def test_the_command_says_it_in_portuguese_and_ends_with_0(desk: Desk, box: Runn
     again = desk.here("run", *words, "--lang", "pt-BR")
     assert again.code == 0
     assert (
-        "1 linha da lista foi corrigida no relatório de falhas e já importada"
+        "1 linha da lista foi corrigida no relatório de falhas e já foi importada"
         in again.out + again.err
     )
     data = json.loads(desk.here("run", *words, "--json").out)

@@ -176,6 +176,46 @@ def test_a_cell_that_hides_the_address_it_links_to_is_told(name: str) -> None:
     assert any("2 cells, the first in row 2 (“e-mail”), are links" in n for n in table.notes)
 
 
+@pytest.mark.parametrize("name", ["merged.xlsx", "merged.xls", "merged.ods"])
+def test_links_are_told_of_the_cells_that_have_them_wherever_the_table_begins(name: str) -> None:
+    notes = opened(name).notes
+    assert any("5 cells, the first in row 5 (“Ana”), are links" in note for note in notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [("merged.xlsx", "5 to 7"), ("merged.xls", "5 to 7"), ("merged.ods", "5 to 7"),
+     ("merged.html", "2 to 4")],
+)  # fmt: skip
+def test_cells_that_are_empty_because_they_are_merged_are_told(name: str, rows: str) -> None:
+    table = opened(name)
+    shown = [row[2] for row in read(table)]
+    assert shown == ["Acme", None, None, "B", None, "Sul"]
+    (note,) = [note for note in table.notes if "merged" in note]
+    assert note.startswith("3 cells are empty because they are merged with one above them: ")
+    assert f"column “Empresa”, rows {rows}, where only row {rows[0]} has “Acme”" in note
+
+
+def test_merged_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
+    """leads.xlsb with a BrtMergeCell of [MS-XLSB] for E2:E3 after its rows."""
+    end = bytes.fromhex("9201 00")
+    merged = bytes.fromhex("b001 10 01000000 02000000 04000000 04000000")
+    path = patched(tmp_path / "leads.xlsb", (end, end + merged))
+    (table,) = open_tables([path], Hints())
+    (note,) = [note for note in table.notes if "merged" in note]
+    column = table.columns[4]
+    assert note.startswith(
+        f"1 cell is empty because it is merged with one above it: column “{column}"
+    )
+    assert "rows 2 to 3, where only row 2 has “1990-03-04”" in note
+
+
+def test_an_excel_2003_file_with_text_in_a_merged_cell_is_refused() -> None:
+    """LibreOffice writes the cells beside merged ones without their column, as Excel does not."""
+    with pytest.raises(SourceError, match="damaged"):
+        opened("merged_2003.xls")
+
+
 @pytest.mark.parametrize("name", ["protected.xlsx", "protected.xls", "protected.ods"])
 def test_a_workbook_with_a_password_says_so(name: str) -> None:
     with pytest.raises(SourceError, match="protected by a password"):

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from support import hostile
+from support.hostile import xml_cell
 
 from rdimport.core.errors import SourceError
 from rdimport.core.row import DEFECT, FILE, ROW
@@ -148,3 +150,19 @@ def test_a_heading_above_some_rows_is_no_person_without_an_address(tmp_path: Pat
     table = opened(tmp_path / "leads.csv", text)
     assert list(defects(table)) == [3, 5, 6, 7]
     assert any("rows 2, 4, 8" in note for note in table.notes)
+
+
+def test_merged_cells_of_excel_2003_are_told_and_leave_the_others_in_their_columns(
+    tmp_path: Path,
+) -> None:
+    rows = [
+        xml_cell("Feira", 'ss:MergeDown="1"') + xml_cell("ana@exemplo.com.br"),
+        xml_cell("bia@exemplo.com.br", 'ss:Index="2"'),
+    ]
+    path = hostile.xml2003(tmp_path / "list.xls", "".join(f"<Row>{row}</Row>" for row in rows))
+    (table,) = open_tables([str(path)], Hints())
+    assert [row[-2:] for frame in table.batches() for row in frame.iter_rows()][-2:] == [
+        ("Feira", "ana@exemplo.com.br"),
+        (None, "bia@exemplo.com.br"),
+    ]
+    assert any("1 cell is empty because it is merged" in note for note in table.notes)

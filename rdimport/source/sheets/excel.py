@@ -17,6 +17,7 @@ from rdimport.source.refusals import damaged_workbook, vast
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
+from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_marks
 from rdimport.source.sheets.xlsb_flags import xlsb_marks
 from rdimport.source.sheets.xlsb_short import with_columns
@@ -40,6 +41,7 @@ class CalamineBook:
         self.kind = kind
         self.hidden: list[str] = []  # only loading a sheet reveals it
         self._marks: dict[str, Marks] = {}
+        self._first_column: dict[str, int] = {}
         self._linked: dict[str, list[tuple[int, str]]] = {}
         if not self._is_intact():
             raise damaged_workbook(file.name, kind)
@@ -69,7 +71,9 @@ class CalamineBook:
         self._refuse_vast(sheet)
         frame = self._loaded(sheet)
         frame.columns = [f"c{i}" for i in range(frame.width)]
-        self._linked[sheet] = linked_texts(frame, self._mail_links(sheet))
+        begin = self._first_column[sheet]
+        links = [link._replace(column=link.column - begin) for link in self._mail_links(sheet)]
+        self._linked[sheet] = linked_texts(frame, links)
         timed = frame.select(pl.all().str.contains(_TIME).any()).row(0) if frame.width else ()
         columns = [
             as_meant(with_durations(frame.to_series(at), partial(self._durations, sheet, at)))
@@ -105,6 +109,9 @@ class CalamineBook:
                 self.hidden.append(sheet)
             if loaded.width > MOST_COLUMNS:
                 raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
+            # columns before the first filled one are left out
+            columns = loaded.available_columns()
+            self._first_column[sheet] = columns[0].absolute_index if columns else 0
             return loaded.to_polars()
 
     def marks(self, sheet: str) -> Marks:
@@ -141,6 +148,14 @@ class CalamineBook:
         if self.kind == "xls":
             self.marks(sheet)
         return self._marks[sheet].errors if sheet in self._marks else ErrorCells()
+
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        if self.kind == "xls":
+            self.marks(sheet)
+        found = self._marks[sheet].merged if sheet in self._marks else ()
+        begin = self._first_column.get(sheet, 0)
+        return [one._replace(column=one.column - begin) for one in found if one.column >= begin]
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -11,6 +11,7 @@ from rdimport.core.messages import _
 from rdimport.source.encoding import Decoder, charset, guess_encoding
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, frame_of
+from rdimport.source.sheets.merged_cells import Merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -37,7 +38,8 @@ class HtmlBook:
         parser = _Tables(file.name)
         parser.feed(_without_declarations(Decoder(_encoding(data)).feed(data, final=True).decode()))
         parser.close()
-        filled = [rows for rows in parser.tables if any(any(cells) for _row, cells in rows)]
+        tables = zip(parser.tables, parser.merged, strict=True)
+        filled = [table for table in tables if any(any(cells) for _row, cells in table[0])]
         if not filled:
             raise SourceError(
                 _("{name} is a web page without a table in it.", name=file.name),
@@ -45,17 +47,17 @@ class HtmlBook:
             )
         names = ["" if len(filled) == 1 else f"Table {i}" for i in range(1, len(filled) + 1)]
         self._name = file.name
-        self._rows = dict(zip(names, filled, strict=True))
+        self._tables = dict(zip(names, filled, strict=True))
 
     @property
     def sheets(self) -> Sequence[str]:
         """`Table 1`, `Table 2`, ... or a single nameless sheet."""
-        return list(self._rows)
+        return list(self._tables)
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """All cells of a table."""
         return frame_of(
-            self._rows[sheet],
+            self._tables[sheet][0],
             _("{sheet} of {name}", sheet=sheet, name=self._name) if sheet else self._name,
         )
 
@@ -66,6 +68,10 @@ class HtmlBook:
     def errors(self, sheet: str) -> ErrorCells:
         """None are marked."""
         return ErrorCells()
+
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        return self._tables[sheet][1]
 
 
 def _encoding(data: bytes) -> str:
@@ -87,6 +93,7 @@ class _Tables(HTMLParser):
     def __init__(self, name: str) -> None:
         super().__init__(convert_charrefs=True)
         self.tables: list[Rows] = []
+        self.merged: list[list[Merged]] = []
         self._name = name
         self._depth = 0
         self._silent = 0
@@ -104,6 +111,7 @@ class _Tables(HTMLParser):
             self._depth += 1
             if self._depth == 1:
                 self.tables.append([])
+                self.merged.append([])
                 self._pending = {}
         elif self._depth == 1 and tag == "tr":
             self._end_row()
@@ -153,6 +161,9 @@ class _Tables(HTMLParser):
         lines = "".join(self._cell).split("\n")
         text = "\n".join(line.strip(" ") for line in lines).strip(" \n")
         checked_place(1, len(self._row) + self._columns, self._name)
+        if self._span > 1 and self.tables:
+            top = len(self.tables[-1]) + 1
+            self.merged[-1].append(Merged(top, top + self._span - 1, len(self._row)))
         for column in range(self._columns):
             if self._span > 1:
                 self._pending[len(self._row)] = self._span - 1

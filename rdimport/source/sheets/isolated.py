@@ -25,6 +25,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.merged_cells import Merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -67,6 +68,7 @@ class IsolatedBook:
         self.hidden: list[str] = []
         self._notes: dict[str, list[str]] = {}
         self._errors: dict[str, ErrorCells] = {}
+        self._merged: dict[str, list[Merged]] = {}
 
     def cells(self, sheet: str) -> pl.DataFrame:
         """Every cell as text."""
@@ -74,6 +76,7 @@ class IsolatedBook:
         answer = self._ask({"cells": sheet}, parts)
         self.hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
         self._errors[sheet] = _error_cells(*answer["errors"])
+        self._merged[sheet] = [Merged(*map(int, one)) for one in answer["merged"]]
         return pl.concat(parts)
 
     def notes(self, sheet: str) -> Sequence[str]:
@@ -83,6 +86,10 @@ class IsolatedBook:
     def errors(self, sheet: str) -> ErrorCells:
         """The cells that are empty because they contain an error value."""
         return self._errors.get(sheet, ErrorCells())
+
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        return self._merged.get(sheet, ())
 
     def _ask(
         self, question: dict[str, Any], parts: list[pl.DataFrame] | None = None

@@ -29,7 +29,7 @@ def linked_texts(cells: pl.DataFrame, links: Iterable[Linked]) -> list[tuple[int
     """Row number and text of linked cells whose text is not an address, without duplicates."""
     by_column: defaultdict[int, list[Linked]] = defaultdict(list)
     for link in links:
-        if link.first < cells.height and link.column < cells.width:
+        if link.first < cells.height and 0 <= link.column < cells.width:
             by_column[link.column].append(link)
     found: list[tuple[int, str]] = []
     for column, parts in by_column.items():

@@ -17,6 +17,7 @@ from rdimport.source.refusals import damaged_workbook, protected_workbook, vast
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
+from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.xlsx_cells import column_letters
 from rdimport.source.sheets.xlsx_flags import sentences
 
@@ -48,6 +49,7 @@ class OdsBook:
         self._cells: dict[str, pl.DataFrame] = {}
         self._notes: dict[str, list[str]] = defaultdict(list)
         self._errors: dict[str, ErrorCells] = {}
+        self._merged: dict[str, list[Merged]] = {}
         self.hidden: list[str] = []
         try:
             with file.package() as package:
@@ -74,6 +76,10 @@ class OdsBook:
         """The cells that are empty because they contain an error value."""
         return self._errors.get(sheet, ErrorCells())
 
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        return self._merged.get(sheet, ())
+
     def _refuse_encrypted(self, package: zipfile.ZipFile) -> None:
         with package.open("META-INF/manifest.xml") as manifest:
             text = manifest.read(MOST_PART)
@@ -94,6 +100,7 @@ class OdsBook:
                     self._cells[sheet.name] = frame_of(sheet.rows, sheet.where)
                     self._notes[sheet.name].extend(sheet.notes())
                     self._errors[sheet.name] = sheet.errors
+                    self._merged[sheet.name] = sheet.merged
                     node.clear()
             elif event == "end" and node.tag == f"{_TABLE}table-row" and depth == 1:
                 sheet.add(node)
@@ -118,6 +125,7 @@ class _Sheet:
         self._number = 1
         self._found: Counter[str] = Counter()
         self.errors = ErrorCells()
+        self.merged: list[Merged] = []
         self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
@@ -149,6 +157,10 @@ class _Sheet:
                 empty += columns
                 continue
             checked_place(1, len(cells) + empty + columns, self.where)
+            down = node.get(f"{_TABLE}number-rows-spanned", "1")
+            if down.isdecimal() and down != "1":
+                last = self._number + int(down[:8]) - 1
+                self.merged.append(Merged(self._number, last, len(cells) + empty))
             self._written += 1
             cells.extend([None] * empty)
             cells.extend([value] * columns)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rdimport.source.files import InputFile
+    from rdimport.source.sheets.merged_cells import Merged
 
 _WHOLE: Final = 1 << 53
 """Integers up to here are exact as floating-point numbers."""
@@ -72,6 +73,10 @@ class ParquetBook:
     def errors(self, sheet: str) -> ErrorCells:
         """None are marked."""
         return ErrorCells()
+
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """None."""
+        return ()
 
 
 def _text(cells: pl.Series) -> pl.Series:

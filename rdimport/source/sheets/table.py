@@ -17,12 +17,14 @@ from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, 
 from rdimport.source.limits import MOST_SHEETS
 from rdimport.source.port import BATCH_ROWS, Facts
 from rdimport.source.row_filter import ErrorCells, RowFilter
+from rdimport.source.sheets.merged_cells import merged_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rdimport.source.files import InputFile
     from rdimport.source.port import Hints
+    from rdimport.source.sheets.merged_cells import Merged
 
 SAMPLE_ROWS: Final = 1_000
 _LISTED: Final = 20
@@ -56,11 +58,16 @@ class Book(Protocol):
     def errors(self, sheet: str) -> ErrorCells:
         """The cells that are empty because they contain an error value."""
 
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+
 
 class _Found(NamedTuple):
     sheet: str
     header: Header
     cells: pl.DataFrame
+    kept: Sequence[int]
+    """The numbers of the book's columns that are left in `cells`."""
 
 
 _Score = tuple[int, bool, bool, bool, bool, int]
@@ -92,7 +99,9 @@ class GridTable:
             raise header_only(_place(found.sheet, file.name), found.header)
         is_report = is_header(self.columns)
         choice = _choice_note(book, found.sheet, hints.together, is_report=is_report)
-        about = (*found.header.notes, *book.notes(found.sheet), *row_filter.notes)
+        name_of = dict(zip(found.kept, self.columns, strict=True))
+        merged = merged_notes(self._rows, name_of, book.merged(found.sheet))
+        about = (*found.header.notes, *book.notes(found.sheet), *merged, *row_filter.notes)
         self.notes = (*file.notes, *choice, *about)
 
     @property
@@ -185,7 +194,7 @@ def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _
     empty = [data[f"c{i}"].null_count() == data.height for i in range(len(names))]
     kept = [i for i, name in enumerate(names) if name.strip() or not empty[i]]
     frame = cells.select(ROW, *(pl.col(f"c{i}").alias(f"c{at}") for at, i in enumerate(kept)))
-    return _Found(sheet, replace(header, names=tuple(names[i] for i in kept)), frame)
+    return _Found(sheet, replace(header, names=tuple(names[i] for i in kept)), frame, kept)
 
 
 def _holds_addresses(found: _Found) -> bool:

@@ -83,8 +83,9 @@ def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
     frame = book.cells(sheet)
     if frame.width > MOST_COLUMNS + 1:
         raise vast(_("Sheet “{sheet}”", sheet=sheet))
-    notes, errors = list(book.notes(sheet)), list(book.errors(sheet))
-    answer = {"hidden": list(book.hidden), "notes": notes, "errors": errors}
+    about = {"notes": book.notes, "errors": book.errors, "merged": book.merged}
+    answer = {name: list(ask(sheet)) for name, ask in about.items()}
+    answer["hidden"] = list(book.hidden)
     rows = max(_CELLS // max(frame.width, 1), 1)
     return answer, list(frame.iter_slices(rows)) or [frame]
 

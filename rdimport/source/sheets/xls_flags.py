@@ -1,4 +1,5 @@
-"""Flags of an xls file that its values do not show: a password, hidden rows, error cells.
+"""Flags of an xls file that its values do not show: a password, hidden rows, error cells,
+merged cells.
 
 An xls file is a small file system (compound file). Its stream `Workbook` is a sequence of records:
 type and size, two bytes each, followed by the content.
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.mail_links import Linked
+from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.xlsx_cells import Extent, column_letters
 from rdimport.source.sheets.xlsx_flags import Marks
 
@@ -27,6 +29,7 @@ _DIMENSIONS: Final = 0x200
 _CELLS: Final = frozenset({0x06, 0xBD, 0xD6, 0xFD, 0x203, 0x204, 0x205, 0x27E})
 """Record types of cells, which begin with row and column."""
 _FORMULA, _BOOLERR, _ROW, _FILTER, _HLINK = 0x06, 0x0205, 0x0208, 0x9D, 0x01B8
+_MERGED: Final = 0xE5
 
 
 def is_protected(data: bytes) -> bool:
@@ -80,13 +83,14 @@ def _ends(stream: bytes, start: int) -> bool:
 
 
 def xls_marks(data: bytes, sheet: str) -> Marks:
-    """How often `hidden`, `filter` and `error` occur in a sheet; nothing for an unusual file."""
+    """The flags of a sheet; none for an unusual file."""
     stream = workbook_stream(data)
     start = _sheet_start(stream, sheet)
     found: Counter[str] = Counter()
     if start is None:
         return Marks(found, Extent(0, 0, 0))
     first = ErrorCells()
+    merged: list[Merged] = []
     for kind, at, size in _records(stream, start):
         if kind == _ROW and size >= 16 and stream[at + 12] & 0x20:
             found["hidden"] += 1
@@ -96,7 +100,16 @@ def xls_marks(data: bytes, sheet: str) -> Marks:
             first = first if first.cells else ErrorCells(1, (row + 1, column_letters(column + 1)))
         elif kind == _FILTER:
             found["filter"] += 1
-    return Marks(found, Extent(0, 0, 0), first._replace(cells=found["error"]))
+        elif kind == _MERGED:
+            merged += _merged(stream[at + 2 : at + size])
+    errors = first._replace(cells=found["error"])
+    return Marks(found, Extent(0, 0, 0), errors, tuple(merged))
+
+
+def _merged(ranges: bytes) -> Iterator[Merged]:
+    """Ranges of merged cells: first and last row, first and last column."""
+    for top, bottom, left, _right in struct.iter_unpack("<HHHH", ranges[: len(ranges) // 8 * 8]):
+        yield Merged(top + 1, bottom + 1, left)
 
 
 def xls_mail_links(data: bytes, sheet: str) -> list[Linked]:

@@ -1,15 +1,17 @@
-"""Flags of an xlsb file that its values do not show: hidden rows, error cells.
+"""Flags of an xlsb file that its values do not show: hidden rows, error cells, merged cells.
 
 Its parts are sequences of records: type and size, in groups of seven bits, followed by the content.
 """
 
 from __future__ import annotations
 
+import struct
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
 from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.xlsx_cells import Extent, column_letters
 from rdimport.source.sheets.xlsx_flags import Marks, target_of
 
@@ -18,8 +20,9 @@ if TYPE_CHECKING:
 
     from rdimport.source.files import InputFile
 
-_ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER = 0, 3, 11, 156, 161
-"""BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter of [MS-XLSB]."""
+_ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER, _MERGED = 0, 3, 11, 156, 161, 176
+"""BrtRowHdr, BrtCellError, BrtFmlaError, BrtBundleSh, BrtBeginAFilter, BrtMergeCell of [MS-XLSB].
+"""
 _CELLS: Final = frozenset(range(1, 12))
 """BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
 _SHORT: Final = frozenset(range(12, 19))
@@ -31,7 +34,7 @@ _FLAGS_AT: Final = 11
 
 
 def xlsb_marks(file: InputFile, sheet: str) -> Marks:
-    """How often `hidden`, `filter` and `error` occur in a sheet; nothing for an unusual file."""
+    """The flags of a sheet; none for an unusual file."""
     found: Counter[str] = Counter()
     with file.package() as package:
         try:
@@ -43,6 +46,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
     row = column = place = -1
     cells = 0
     first = ErrorCells()
+    merged: list[Merged] = []
     for kind, at, size in records(data):
         if kind == _ROW:
             row, place = max(row, int.from_bytes(data[at : at + 4], "little")), -1
@@ -58,8 +62,11 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
             first = first if first.cells else ErrorCells(1, (row + 1, column_letters(place + 1)))
         elif kind == _FILTER:
             found["filter"] += 1
+        elif kind == _MERGED and size >= 12:
+            top, bottom, left = struct.unpack_from("<III", data, at)
+            merged.append(Merged(top + 1, bottom + 1, left))
     extent = Extent(row + 1, column + 1, cells)
-    return Marks(found, extent, first._replace(cells=found["error"]))
+    return Marks(found, extent, first._replace(cells=found["error"]), tuple(merged))
 
 
 def _link_of(book: bytes, sheet: str) -> str | None:

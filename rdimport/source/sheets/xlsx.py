@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rdimport.source.files import InputFile
+    from rdimport.source.sheets.merged_cells import Merged
 
 _MOST_TEXT: Final = 512 << 20
 """Upper bound, in bytes, on the expanded shared strings of a sheet's cells."""
@@ -62,6 +63,11 @@ class XlsxBook:
         """The cells that are empty because they contain an error value."""
         books = [book for book in (self._isolated, self._in_process) if book]
         return next((found for book in books if (found := book.errors(sheet)).cells), ErrorCells())
+
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        books = [book for book in (self._isolated, self._in_process) if book]
+        return next((found for book in books if (found := book.merged(sheet))), ())
 
     def _child(self) -> IsolatedBook:
         if self._isolated is None:

@@ -1,4 +1,6 @@
-"""Flags of an xlsx sheet that its values do not show: hidden rows, errors, empty formulas."""
+"""Flags of an xlsx sheet that its values do not show: hidden rows, errors, empty formulas, merged
+cells.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +18,7 @@ from rdimport.source.limits import MOST_MARKUP, MOST_PART, MOST_ROWS, is_vast
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.mail_links import Linked
+from rdimport.source.sheets.merged_cells import MOST_MERGED, Merged
 from rdimport.source.sheets.xlsx_cells import CellCount, Extent, column_number, extent_of
 
 if TYPE_CHECKING:
@@ -34,11 +37,12 @@ _MARKS: Final = {
         re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>"),
     ),
     "filter": ((b"<autoFilter",), re.compile(rb"<autoFilter\b")),
+    "merged": ((b"<mergeCell ",), re.compile(rb"<mergeCell ")),
 }
 """The pattern of each flag, and a faster pre-check for each: text that its matches may begin with
 or contain, as the rest of a formula may be in the window before.
 """
-_SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter)|:c'
+_SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter|mergeCell )|:c'
 """One pre-check for all of these, and for a cell with a prefix."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
 _NAME: Final = re.compile(rb'<c\b[^<>]*\br="([A-Z]{1,3})(\d{1,7})"')
@@ -49,11 +53,14 @@ _OVERLAP: Final = 4096
 
 
 class Marks(NamedTuple):
-    """How often each flag occurs in a sheet, and the extent of its cells."""
+    """How often each flag occurs in a sheet, and the extent of its cells. The columns of merged
+    cells are counted from column A.
+    """
 
     counts: Counter[str]
     extent: Extent
     errors: ErrorCells = ErrorCells()
+    merged: tuple[Merged, ...] = ()
 
 
 def xlsx_marks(file: InputFile, sheet: str) -> Marks:
@@ -144,6 +151,7 @@ def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
     """Search the part window by window. A match counts where it begins, so never twice."""
     found: Counter[str] = Counter()
     first = ErrorCells()
+    merged: list[Merged] = []
     cells = CellCount()
     for window, limit in ahead(_looks(package, part, name), "unpack"):
         is_odd = _is_odd(window)
@@ -152,8 +160,18 @@ def _count(package: zipfile.ZipFile, part: str, name: str) -> Marks:
                 found[mark] += 1
                 if mark == "error" and found[mark] == 1 and (cell := _NAME.match(window, at)):
                     first = ErrorCells(1, (int(cell[2]), cell[1].decode()))
+                elif mark == "merged" and len(merged) < MOST_MERGED:
+                    merged += _merged_at(window, at)
         cells.look(window[:limit], prefixed=is_odd)
-    return Marks(found, cells.found(), first._replace(cells=found["error"]))
+    errors = first._replace(cells=found["error"])
+    return Marks(found, cells.found(), errors, tuple(merged))
+
+
+def _merged_at(window: bytes, at: int) -> Iterator[Merged]:
+    """The first column of the range in a tag; the others are empty in its top row, too."""
+    place = _PLACE.search(window, at, window.find(b">", at))
+    if place and place[4]:
+        yield Merged(int(place[2]), int(place[4]), column_number(place[1]) - 1)
 
 
 def _is_odd(window: bytes) -> bool:

@@ -11,6 +11,7 @@ from rdimport.core.messages import _
 from rdimport.source.refusals import damaged_workbook
 from rdimport.source.row_filter import ErrorCells
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
+from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.ods import plain_number
 from rdimport.source.sheets.xml2003_dates import DateStyles
 
@@ -32,6 +33,7 @@ class Xml2003Book:
 
     def __init__(self, file: InputFile) -> None:
         self._cells: dict[str, pl.DataFrame] = {}
+        self._merged: dict[str, list[Merged]] = {}
         dates = DateStyles()
         try:
             with file.open() as stream:
@@ -40,7 +42,8 @@ class Xml2003Book:
                     if node.tag == f"{_SS}Worksheet":
                         name = node.get(f"{_SS}Name", "")
                         where = _("Sheet “{sheet}” of {name}", sheet=name, name=file.name)
-                        self._cells[name] = frame_of(_rows(node, where, dates), where)
+                        merged = self._merged[name] = []
+                        self._cells[name] = frame_of(_rows(node, where, dates, merged), where)
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:
             raise damaged_workbook(file.name, _("Excel 2003 XML")) from error
@@ -62,10 +65,16 @@ class Xml2003Book:
         """None are marked."""
         return ErrorCells()
 
+    def merged(self, sheet: str) -> Sequence[Merged]:
+        """The cells merged with others, in columns of `cells`."""
+        return self._merged[sheet]
 
-def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:
+
+def _rows(sheet: ET.Element, where: str, dates: DateStyles, found: list[Merged]) -> Rows:
+    """The rows of a sheet; merged cells are added to `found`."""
     rows: Rows = []
     number = 0
+    covered: dict[int, int] = {}
     of_column = dates.columns(sheet)
     for row in sheet.iter(f"{_SS}Row"):
         number = _place(row, number)
@@ -76,7 +85,13 @@ def _rows(sheet: ET.Element, where: str, dates: DateStyles) -> Rows:
             checked_place(number, column + merged, where)
             cells.extend([None] * (column - 1 - len(cells)))
             style = cell.get(f"{_SS}StyleID") or row.get(f"{_SS}StyleID") or of_column.get(column)
-            cells.append(_value(cell, dates, style))
+            value = _value(cell, dates, style)
+            if value is not None and covered.get(column, 0) >= number:
+                raise ValueError  # Excel refuses such a file: the columns of the row may be shifted
+            cells.append(value)
+            if down := int(cell.get(f"{_SS}MergeDown", "0")):
+                found.append(Merged(number, number + down, column - 1))
+                covered |= dict.fromkeys(range(column, column + merged + 1), number + down)
             cells.extend([None] * merged)
         rows.append((number, cells))
     return rows

@@ -1,0 +1,67 @@
+"""Cells merged with one above, of which only the top one has the text: the others are empty.
+
+The text is not repeated, because it may be meant for the first row only. It is mentioned, because
+in the spreadsheet program every row seems to have it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from rdimport.core.messages import ngettext
+from rdimport.core.row import ROW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import polars as pl
+
+MOST_MERGED: Final = 1 << 16
+"""Merged ranges of a sheet that are examined."""
+
+
+class Merged(NamedTuple):
+    """Merged cells: their first and last row as the program shows them, and their column, the
+    number of a column of `Book.cells`.
+    """
+
+    first: int
+    last: int
+    column: int
+
+
+def merged_notes(
+    rows: pl.DataFrame, columns: Mapping[int, str], merged: Iterable[Merged]
+) -> Iterator[str]:
+    """The sentence about data cells that are empty because of that, if there are any. `columns` has
+    the names of the book's columns that are in `rows`.
+    """
+    numbers = rows[ROW]
+    empty: dict[str, pl.Series] = {}
+    number, found = 0, None
+    for first, last, at in sorted(merged):
+        column = columns.get(at)
+        if column is None or last <= first:
+            continue
+        top, end = numbers.search_sorted(first), numbers.search_sorted(last, "right")
+        if top == rows.height or numbers[top] != first or rows[column][top] is None:
+            continue  # a heading, a row that is no data, or all of it is empty
+        if column not in empty:
+            empty[column] = rows[column].is_null().cum_sum()
+        number += (covered := empty[column][end - 1] - empty[column][top])
+        found = found or ((first, last, column, rows[column][top]) if covered else None)
+    if found is not None:
+        first, last, column, text = found
+        yield ngettext(
+            "{number} cell is empty because it is merged with one above it: column “{column}”, "
+            "rows {first} to {last}, where only row {first} has “{text}”. To import the text in "
+            "every row, unmerge the cells and fill it in.",
+            "{number} cells are empty because they are merged with one above them: the first in "
+            "column “{column}”, rows {first} to {last}, where only row {first} has “{text}”. To "
+            "import the text in every row, unmerge the cells and fill it in.",
+            number,
+            column=column,
+            first=first,
+            last=last,
+            text=text[:40],
+        )

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 from httpx._config import DEFAULT_TIMEOUT_CONFIG
-from support.command import Desk, end_all
+from support.command import Workspace, end_all
 from support.examples import register
 from support.folders import take_folder
 from support.forks import START, start_child
 from support.litter import entries, ledgers_behind, users_folders
-from support.waiting import PATIENCE, default_timeouts
+from support.waiting import TIMEOUT, default_timeouts
 
 from rdimport.core import child
 from rdimport.sandbox import Faults, SandboxOptions, embedded, running
@@ -43,17 +43,17 @@ if find_spec("rdimport.core.messages.build"):  # a wheel has compiled messages a
     compile_all()
 
 # How long a sandbox takes to start, answer and end depends on the machine, too.
-embedded._CHILD_WITHIN = PATIENCE  # type: ignore[misc]
+embedded._CHILD_WITHIN = TIMEOUT  # type: ignore[misc]
 
 if sys.platform == "linux":  # forks work on Linux only
     child.start = start_child
 
 # A test's request may take as long as anything else that a test waits for, not five seconds.
 for part in ("connect", "read", "write", "pool"):
-    setattr(DEFAULT_TIMEOUT_CONFIG, part, PATIENCE)
+    setattr(DEFAULT_TIMEOUT_CONFIG, part, TIMEOUT)
 
 # pytest-timeout's own variable: no test times out before what it waits for.
-os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * PATIENCE:g}")
+os.environ.setdefault("PYTEST_TIMEOUT", f"{5 * TIMEOUT:g}")
 
 
 @pytest.hookimpl(tryfirst=True)  # before xdist looks for groups
@@ -182,6 +182,6 @@ def _nothing_left_running() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, box: RunningSandbox) -> Desk:
+def workspace(tmp_path: Path, box: RunningSandbox) -> Workspace:
     """A folder to work in, with the sandbox's address and key in the environment."""
-    return Desk(tmp_path, box.api_key, box.base_url)
+    return Workspace(tmp_path, box.api_key, box.base_url)

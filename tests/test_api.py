@@ -17,7 +17,7 @@ from typing import NoReturn
 
 import pytest
 from support.command import without_coverage
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 import rdimport
 from rdimport.sandbox import running
@@ -65,14 +65,14 @@ def test_a_run_that_is_cancelled_twice_ends_when_its_thread_does(
     def hold(_event: rdimport.Event) -> None:
         if threading.current_thread() is not threading.main_thread():
             begun.set()
-            may_go_on.wait(PATIENCE)
+            may_go_on.wait(TIMEOUT)
 
     where = {"to": station(box, "twice"), "state_dir": folder / "state", "report_dir": folder}
     work = partial(rdimport.run_async, folder / "leads.csv", folder / "leads.yaml", **where)
 
     async def cancel_twice() -> None:
         run = asyncio.ensure_future(work(on_event=hold))
-        assert await asyncio.to_thread(begun.wait, PATIENCE)
+        assert await asyncio.to_thread(begun.wait, TIMEOUT)
         for _ in range(2):
             run.cancel()
             for _ in range(5):

@@ -7,7 +7,7 @@ from __future__ import annotations
 from itertools import count
 
 import pytest
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import MAPPING, people
 
 from rdimport.core.names import is_slip
@@ -18,145 +18,153 @@ NUMBERS = count()
 
 
 @pytest.fixture
-def desk(desk: Desk) -> Desk:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3))
-    desk.write("more.csv", people(5))
-    return desk
+def workspace(workspace: Workspace) -> Workspace:
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3))
+    workspace.write("more.csv", people(5))
+    return workspace
 
 
-def run(desk: Desk, *words: str, file: str = "list.csv") -> Done:
-    return desk.here("run", file, "-m", "list.yaml", "--quota", "none", "--json", *words)
+def run(workspace: Workspace, *words: str, file: str = "list.csv") -> Done:
+    return workspace.here("run", file, "-m", "list.yaml", "--quota", "none", "--json", *words)
 
 
-def accounts(desk: Desk) -> dict[str, tuple[int, int]]:
-    found = desk.here("accounts", "list", "--json").summary["accounts"]
+def accounts(workspace: Workspace) -> dict[str, tuple[int, int]]:
+    found = workspace.here("accounts", "list", "--json").summary["accounts"]
     return {one["account"]: (one["keys"], one["conversions"]) for one in found}
 
 
-def second(desk: Desk, box: RunningSandbox) -> Desk:
-    """A desk in another folder, with another client's key and the same ledger."""
+def second(workspace: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace in another folder, with another client's key and the same ledger."""
     key = box.create_key("second", f"client {next(NUMBERS)}")  # the box outlives the test
-    return Desk(desk.home, key, desk.base_url)
+    return Workspace(workspace.home, key, workspace.base_url)
 
 
-def test_a_key_used_under_another_name_sends_nobody_twice(desk: Desk, box: RunningSandbox) -> None:
-    assert run(desk, "--account", "acme").code == 0
-    assert run(desk, "--account", " ÁCME ").summary["already_imported"] == 3
+def test_a_key_used_under_another_name_sends_nobody_twice(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    assert run(workspace, "--account", "acme").code == 0
+    assert run(workspace, "--account", " ÁCME ").summary["already_imported"] == 3
     for words in (["--account", "other"], [], ["--account", "acmee"]):
-        done = run(desk, *words, file="more.csv")
+        done = run(workspace, *words, file="more.csv")
         assert done.code == 2
         assert "acme" in done.err
         assert "--account acme" in done.err
     assert box.counts()["accepted"] == 3
-    assert accounts(desk) == {"acme": (1, 3)}
+    assert accounts(workspace) == {"acme": (1, 3)}
 
 
 def test_another_clients_key_under_the_same_name_is_told_before_anything_is_sent(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    assert run(desk).code == 0
-    client = second(desk, box)
+    assert run(workspace).code == 0
+    client = second(workspace, box)
     done = run(client)
     assert done.code == 2
     assert "--account NAME" in done.err
     assert "accounts add-key" in done.err
     assert run(client, "--account", "client").summary["accepted"] == 3
-    assert run(desk).summary["already_imported"] == 3
-    assert accounts(desk) == {"default": (1, 3), "client": (1, 3)}
+    assert run(workspace).summary["already_imported"] == 3
+    assert accounts(workspace) == {"default": (1, 3), "client": (1, 3)}
 
 
 def test_one_more_key_of_an_account_is_added_by_hand_and_then_used(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    assert run(desk, "--account", "acme").code == 0
-    client = second(desk, box)
+    assert run(workspace, "--account", "acme").code == 0
+    client = second(workspace, box)
     assert run(client, "--account", "acme", file="more.csv").code == 2
     assert client.here("accounts", "add-key", "--account", "Acme").code == 0
     done = run(client, "--account", "acme", file="more.csv")
     assert (done.summary["already_imported"], done.summary["accepted"]) == (3, 2)
-    assert accounts(desk) == {"acme": (2, 5)}
+    assert accounts(workspace) == {"acme": (2, 5)}
     wrong = client.here("accounts", "add-key", "--account", "acmee")
     assert wrong.code == 2
     assert "Did you mean “acme”" in wrong.err
 
 
-def test_a_key_to_add_that_is_missing_is_not_told_of_sending(desk: Desk) -> None:
-    desk.key = None
-    done = desk.here("accounts", "add-key", "--account", "acme")
+def test_a_key_to_add_that_is_missing_is_not_told_of_sending(workspace: Workspace) -> None:
+    workspace.key = None
+    done = workspace.here("accounts", "add-key", "--account", "acme")
     assert (done.code, "no API key to add" in done.err) == (2, True)
     assert "--sandbox" not in done.err
 
 
-def test_a_key_with_which_nothing_arrived_is_not_bound(desk: Desk, box: RunningSandbox) -> None:
-    wrong = Desk(desk.home, "a-key-of-nobody-1234", desk.base_url)
+def test_a_key_with_which_nothing_arrived_is_not_bound(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    wrong = Workspace(workspace.home, "a-key-of-nobody-1234", workspace.base_url)
     assert run(wrong).code == 3
-    assert run(desk).code == 0
-    assert run(desk).code == 0
+    assert run(workspace).code == 0
+    assert run(workspace).code == 0
     box.set_faults(Faults(odd=1.0, odd_status=422))
-    client = second(desk, box)
+    client = second(workspace, box)
     assert run(client, "--account", "client").code in (1, 3)
     box.set_faults(Faults())
     assert run(client, "--account", "elsewhere", file="more.csv").code == 0
 
 
-def test_a_key_with_which_a_row_may_have_arrived_is_bound(desk: Desk, box: RunningSandbox) -> None:
+def test_a_key_with_which_a_row_may_have_arrived_is_bound(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
     box.set_faults(Faults(reset_after=1.0))
-    assert run(desk, "--account", "acme").code in (1, 3)
+    assert run(workspace, "--account", "acme").code in (1, 3)
     box.set_faults(Faults())
-    done = run(desk, "--account", "other")
+    done = run(workspace, "--account", "other")
     assert done.code == 2
     assert "acme" in done.err
 
 
 def test_two_runs_that_begin_at_once_cannot_both_have_a_new_key(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account"]
-    started = [desk.start(*words, name) for name in ("north", "south")]
-    codes = sorted(desk.wait(process).code for process in started)
+    started = [workspace.start(*words, name) for name in ("north", "south")]
+    codes = sorted(workspace.wait(process).code for process in started)
     assert codes == [0, 2]
     assert box.counts()["accepted"] == 3
 
 
 def test_a_killed_run_leaves_its_key_to_its_account_only_if_a_row_may_have_arrived(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(hang_before=1.0))
     words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account"]
-    process = desk.start(*words, "acme")
+    process = workspace.start(*words, "acme")
     while box.requests < 1:
         assert process.poll() is None
     process.kill()
-    desk.wait(process)
+    workspace.wait(process)
     box.set_faults(Faults())
-    done = run(desk, "--account", "other")
+    done = run(workspace, "--account", "other")
     assert done.code == 2, done.err
     assert "acme" in done.err
 
 
-def test_an_account_is_renamed_with_its_runs(desk: Desk, box: RunningSandbox) -> None:
-    assert run(desk, "--account", "acme").code == 0
-    assert desk.here("accounts", "rename", "ACME", "Loja Norte").code == 0
-    assert accounts(desk) == {"Loja Norte": (1, 3)}
-    status = desk.here("status", "--json").summary["runs"]
+def test_an_account_is_renamed_with_its_runs(workspace: Workspace, box: RunningSandbox) -> None:
+    assert run(workspace, "--account", "acme").code == 0
+    assert workspace.here("accounts", "rename", "ACME", "Loja Norte").code == 0
+    assert accounts(workspace) == {"Loja Norte": (1, 3)}
+    status = workspace.here("status", "--json").summary["runs"]
     assert [one["account"] for one in status] == ["Loja Norte"]
-    assert run(desk, "--account", "loja norte").summary["already_imported"] == 3
-    assert run(desk, "--account", "acme").code == 2
-    client = second(desk, box)
+    assert run(workspace, "--account", "loja norte").summary["already_imported"] == 3
+    assert run(workspace, "--account", "acme").code == 2
+    client = second(workspace, box)
     assert run(client, "--account", "sul").code == 0
-    taken = desk.here("accounts", "rename", "sul", "loja norte")
+    taken = workspace.here("accounts", "rename", "sul", "loja norte")
     assert taken.code == 2
     assert "already" in taken.err
-    unknown = desk.here("accounts", "rename", "lojanorte", "x")
+    unknown = workspace.here("accounts", "rename", "lojanorte", "x")
     assert unknown.code == 2
     assert "Loja Norte" in unknown.err
-    assert desk.here("accounts", "rename", "sul").code == 2
+    assert workspace.here("accounts", "rename", "sul").code == 2
 
 
-def test_a_new_name_that_is_probably_a_slip_is_asked_about(desk: Desk, box: RunningSandbox) -> None:
-    assert run(desk, "--account", "acme").code == 0
-    client = second(desk, box)
+def test_a_new_name_that_is_probably_a_slip_is_asked_about(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    assert run(workspace, "--account", "acme").code == 0
+    client = second(workspace, box)
     done = run(client, "--account", "acmee")
     assert done.code == 2
     assert "did you mean “acme”" in done.err
@@ -165,28 +173,32 @@ def test_a_new_name_that_is_probably_a_slip_is_asked_about(desk: Desk, box: Runn
 
 
 def test_a_check_says_beforehand_that_a_run_would_refuse_the_account(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    assert run(desk, "--account", "acme").code == 0
-    client = second(desk, box)
+    assert run(workspace, "--account", "acme").code == 0
+    client = second(workspace, box)
     checked = ("check", "list.csv", "-m", "list.yaml")
     for whose, words, said in (
         (client, ["--account", "acme"], "another API key"),
-        (desk, ["--account", "other"], "belongs to account “acme”"),
+        (workspace, ["--account", "other"], "belongs to account “acme”"),
         (client, ["--account", "acmee"], "did you mean “acme”"),
-        (Desk(desk.home, None, desk.base_url), ["--account", "acmee"], "did you mean “acme”"),
+        (
+            Workspace(workspace.home, None, workspace.base_url),
+            ["--account", "acmee"],
+            "did you mean “acme”",
+        ),
     ):
         done = whose.here(*checked, *words)
         assert done.code == 2
         assert said in done.err
     for whose, words in (
-        (desk, ["--account", "acme"]),
+        (workspace, ["--account", "acme"]),
         (client, ["--account", "acmee", "--yes"]),
-        (Desk(desk.home, None, desk.base_url), ["--account", "acme"]),
-        (desk, ["--account", "acme", "--api-key-file", "no-such-key"]),
+        (Workspace(workspace.home, None, workspace.base_url), ["--account", "acme"]),
+        (workspace, ["--account", "acme", "--api-key-file", "no-such-key"]),
     ):
         assert whose.here(*checked, *words).code == 0
-    assert accounts(desk) == {"acme": (1, 3)}
+    assert accounts(workspace) == {"acme": (1, 3)}
 
 
 @pytest.mark.parametrize(
@@ -209,14 +221,14 @@ def test_names_that_were_told_apart_on_purpose_are_no_slips(
     assert is_slip(name, known) is slip
 
 
-def test_sandboxes_of_single_runs_are_asked_nothing(desk: Desk) -> None:
+def test_sandboxes_of_single_runs_are_asked_nothing(workspace: Workspace) -> None:
     for account in ("acme", "other"):
-        assert run(desk, "--account", account, "--sandbox").code == 0
-    assert accounts(desk) == {}
+        assert run(workspace, "--account", account, "--sandbox").code == 0
+    assert accounts(workspace) == {}
 
 
-def test_the_ledger_never_holds_a_key(desk: Desk) -> None:
-    assert run(desk).code == 0
-    assert desk.key is not None
-    for name, content in desk.artefacts().items():
-        assert desk.key.encode() not in content, name
+def test_the_ledger_never_holds_a_key(workspace: Workspace) -> None:
+    assert run(workspace).code == 0
+    assert workspace.key is not None
+    for name, content in workspace.artefacts().items():
+        assert workspace.key.encode() not in content, name

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from test_cost_of_a_run import counting
 
@@ -111,13 +111,13 @@ def test_check_takes_every_option_of_run_and_reads_it_in_the_same_way() -> None:
 
 
 @pytest.fixture
-def ready(desk: Desk) -> Desk:
-    desk.write("list.csv", people(4))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def ready(workspace: Workspace) -> Workspace:
+    workspace.write("list.csv", people(4))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
-def test_a_line_of_a_crontab_is_checked_by_changing_one_word(ready: Desk) -> None:
+def test_a_line_of_a_crontab_is_checked_by_changing_one_word(ready: Workspace) -> None:
     line = (
         "list.csv -m list.yaml --quota none --limit 3 --concurrency 2 --max-duration 2h --json "
         "--log-file log.txt --log-format json --report-dir reports --transport httpx"
@@ -140,7 +140,7 @@ def test_a_line_of_a_crontab_is_checked_by_changing_one_word(ready: Desk) -> Non
     ],
 )
 def test_what_contradicts_itself_is_refused_by_run_and_check_alike(
-    ready: Desk, options: str
+    ready: Workspace, options: str
 ) -> None:
     line = ["list.csv", "-m", "list.yaml", *options.split()]
     run, check, dry = (
@@ -181,7 +181,7 @@ def test_a_language_may_be_asked_for_before_and_after_the_command(words: str) ->
     ],
 )
 def test_every_command_speaks_portuguese_where_it_is_asked_to(
-    ready: Desk, words: str, said: str
+    ready: Workspace, words: str, said: str
 ) -> None:
     done = ready.here(*words.split(), "--lang", "pt-BR")
     assert said in " ".join((done.out + done.err).split())
@@ -190,7 +190,7 @@ def test_every_command_speaks_portuguese_where_it_is_asked_to(
     assert said not in " ".join((english.out + english.err).split())
 
 
-def test_without_a_word_the_help_is_printed_and_nothing_was_sent(ready: Desk) -> None:
+def test_without_a_word_the_help_is_printed_and_nothing_was_sent(ready: Workspace) -> None:
     done = ready.here()
     assert (done.code, done.err) == (2, "")
     assert done.out == ready.here("--help").out

@@ -7,9 +7,9 @@ from pathlib import Path, PureWindowsPath
 from tempfile import TemporaryFile
 
 import pytest
-from support.command import Desk, command_in
+from support.command import Workspace, command_in
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.ledger.sqlite.schema import uri_of
 
@@ -17,12 +17,14 @@ PAGES = ["cp850", "cp1252", "cp437", "ascii"]
 NAME = "Łódź “2026”.csv"
 
 
-def printed(desk: Desk, page: str, *words: str) -> bytes:
+def printed(workspace: Workspace, page: str, *words: str) -> bytes:
     """What a command writes in a code page."""
-    environment = {**desk._variables(), "PYTHONIOENCODING": page}
+    environment = {**workspace._variables(), "PYTHONIOENCODING": page}
     with TemporaryFile() as out, TemporaryFile() as err:
-        process = command_in(desk.home, environment, [*words, "--lang", "pt-BR"], out=out, err=err)
-        code = process.wait(PATIENCE)
+        process = command_in(
+            workspace.home, environment, [*words, "--lang", "pt-BR"], out=out, err=err
+        )
+        code = process.wait(TIMEOUT)
         for file in (out, err):
             file.seek(0)
         assert code in (0, 1), err.read()
@@ -30,14 +32,16 @@ def printed(desk: Desk, page: str, *words: str) -> bytes:
 
 
 @pytest.fixture
-def lists(desk: Desk) -> Desk:
-    desk.write(NAME, people(2) + "Carla,carla.exemplo.com.br\n")
-    desk.write("list.yaml", MAPPING)
-    return desk
+def lists(workspace: Workspace) -> Workspace:
+    workspace.write(NAME, people(2) + "Carla,carla.exemplo.com.br\n")
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_marks_that_a_code_page_lacks_are_shown_as_the_nearest_ones(page: str, lists: Desk) -> None:
+def test_marks_that_a_code_page_lacks_are_shown_as_the_nearest_ones(
+    page: str, lists: Workspace
+) -> None:
     shown = printed(lists, page, "check", NAME, "-m", "list.yaml").decode(page)
     arrow, opening = ("->", '"') if page != "cp1252" else ("->", "“")
     assert f"{arrow} corrija-o ou tire a linha do arquivo" in shown
@@ -47,17 +51,17 @@ def test_marks_that_a_code_page_lacks_are_shown_as_the_nearest_ones(page: str, l
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_json_loses_no_character(page: str, lists: Desk) -> None:
+def test_json_loses_no_character(page: str, lists: Workspace) -> None:
     found = printed(lists, page, "check", NAME, "-m", "list.yaml", "--json")
     assert json.loads(found.decode("utf-8"))["files"] == [NAME]
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_a_mapping_that_goes_into_a_file_is_in_utf_8(page: str, desk: Desk) -> None:
-    desk.write("lista.csv", "Razão social;E-mail;Situação\nPão & Cia;a@exemplo.com.br;ativo\n")
-    Path(desk.home / "lista.yaml").write_bytes(printed(desk, page, "init", "lista.csv"))
-    assert "Razão social" in (desk.home / "lista.yaml").read_text("utf-8")
-    assert b"1  a enviar" in printed(desk, page, "check", "lista.csv", "-m", "lista.yaml")
+def test_a_mapping_that_goes_into_a_file_is_in_utf_8(page: str, workspace: Workspace) -> None:
+    workspace.write("lista.csv", "Razão social;E-mail;Situação\nPão & Cia;a@exemplo.com.br;ativo\n")
+    Path(workspace.home / "lista.yaml").write_bytes(printed(workspace, page, "init", "lista.csv"))
+    assert "Razão social" in (workspace.home / "lista.yaml").read_text("utf-8")
+    assert b"1  a enviar" in printed(workspace, page, "check", "lista.csv", "-m", "lista.yaml")
 
 
 def test_a_ledger_in_a_shared_folder_of_windows_has_an_address_that_sqlite_takes() -> None:

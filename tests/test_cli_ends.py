@@ -11,10 +11,10 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.processes import dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
@@ -24,53 +24,53 @@ ROWS = 30
 
 
 @pytest.fixture
-def words(desk: Desk) -> list[object]:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(ROWS))
+def words(workspace: Workspace) -> list[object]:
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(ROWS))
     return ["run", "list.csv", "-m", "list.yaml", "--quota", "none"]
 
 
-def attempts(desk: Desk) -> list[int]:
-    runs = desk.here("status", "--json").summary["jobs"]
+def attempts(workspace: Workspace) -> list[int]:
+    runs = workspace.here("status", "--json").summary["jobs"]
     return [one["run"]["exit_code"] for one in runs]
 
 
 def test_a_run_waits_for_an_account_in_use_and_then_sends(
-    desk: Desk, words: list[object], box: RunningSandbox
+    workspace: Workspace, words: list[object], box: RunningSandbox
 ) -> None:
-    with store_of(desk.state).hold("default"):
-        assert desk.do(*words, "--wait", "1s").code == 75
-        waiting = desk.start(*words, "--wait", "10m")
-        until(lambda: attempts(desk) == [75])
-    assert desk.wait(waiting).code == 0
+    with store_of(workspace.state).hold("default"):
+        assert workspace.do(*words, "--wait", "1s").code == 75
+        waiting = workspace.start(*words, "--wait", "10m")
+        until(lambda: attempts(workspace) == [75])
+    assert workspace.wait(waiting).code == 0
     assert len(box.conversions()) == ROWS
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGHUP is POSIX's")
 def test_a_lost_terminal_stops_a_run_in_good_order(
-    desk: Desk, words: list[object], box: RunningSandbox
+    workspace: Workspace, words: list[object], box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=0.5))
     before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # these tests may run under nohup
-    run = desk.start(*words, "--concurrency", 2, "--json")
+    run = workspace.start(*words, "--concurrency", 2, "--json")
     signal.signal(signal.SIGHUP, before)
     until(lambda: len(box.conversions()) > 0)
     run.send_signal(signal.SIGHUP)
-    stopped = desk.wait(run)
+    stopped = workspace.wait(run)
     assert (stopped.code, stopped.summary["stopped_because"]) == (3, "signal")
     assert Path(stopped.summary["report_html"]).exists() or stopped.summary["pending"]
     box.set_faults(Faults())
-    assert desk.here(*words).code in (0, 1)
+    assert workspace.here(*words).code in (0, 1)
     assert set(Counter(payload["email"] for payload in box.conversions()).values()) == {1}
 
 
 @pytest.mark.skipif(os.name != "posix", reason="nohup is POSIX's")
 def test_nohup_keeps_a_run_that_lost_its_terminal(
-    desk: Desk, words: list[object], box: RunningSandbox
+    workspace: Workspace, words: list[object], box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=0.5))
     line = " ".join(map(str, words))
-    done = desk.shell(
+    done = workspace.shell(
         f"trap '' HUP; {shlex.quote(sys.executable)} -m rdimport {line} --concurrency 10 & run=$!;"
         " sleep 0; kill -HUP $run; wait $run"
     )
@@ -79,14 +79,14 @@ def test_nohup_keeps_a_run_that_lost_its_terminal(
 
 
 def test_json_has_its_object_also_where_the_ledger_was_lost(
-    desk: Desk, words: list[object], box: RunningSandbox
+    workspace: Workspace, words: list[object], box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=0.5))
-    run = desk.start(*words, "--concurrency", 2, "--json")
+    run = workspace.start(*words, "--concurrency", 2, "--json")
     until(lambda: len(box.conversions()) > 0)
-    for lock in desk.state.glob("*.lock"):
+    for lock in workspace.state.glob("*.lock"):
         lock.unlink()
-    lost = desk.wait(run)
+    lost = workspace.wait(run)
     assert lost.code == 3
     summary = lost.summary
     assert (summary["exit_code"], summary["stopped_because"]) == (3, "LedgerLostError")
@@ -135,7 +135,7 @@ def test_ctrl_c_shows_no_stack_wherever_it_falls(when: str, code: int, said: str
         capture_output=True,
         text=True,
         check=False,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         preexec_fn=dying_with_parent(),
     )
     assert done.returncode == code

@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.core.people import People
 from rdimport.ledger import store_of
@@ -35,26 +35,26 @@ EMAIL = "zuleica@exemplo.com.br"
 
 
 @pytest.fixture
-def known(desk: Desk, box: RunningSandbox) -> Desk:
-    """A desk whose ledger, reports and log know a person in each state, and others."""
-    desk.write("a.yaml", MAPPING)
+def known(workspace: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace whose ledger, reports and log know a person in each state, and others."""
+    workspace.write("a.yaml", MAPPING)
     forms = [EMAIL, EMAIL.upper(), f" {EMAIL} ", "zuleica @ exemplo . com.br"]
     lines = [PERSON.format(form, "ruim") for form in forms]
-    desk.write("invalid.csv", HEAD + "".join(lines) + OTHERS)
-    desk.write("lost.csv", HEAD + PERSON.format(EMAIL, "boa"))
-    desk.write("lost2.csv", HEAD + PERSON.format("zuleica@exemplo.com.br", "boa"))
-    assert run(desk, "invalid.csv").code == 1
+    workspace.write("invalid.csv", HEAD + "".join(lines) + OTHERS)
+    workspace.write("lost.csv", HEAD + PERSON.format(EMAIL, "boa"))
+    workspace.write("lost2.csv", HEAD + PERSON.format("zuleica@exemplo.com.br", "boa"))
+    assert run(workspace, "invalid.csv").code == 1
     box.set_faults(Faults(reset_after=1.0, at_most=1))
-    assert run(desk, "lost.csv").code == 1
+    assert run(workspace, "lost.csv").code == 1
     box.set_faults(Faults())
-    assert run(desk, "lost.csv", "--resend", "uncertain").code == 0
-    (desk.state / "cron.log").write_text(f"at 10:00 asked by {EMAIL}\nand nobody\n")
-    assert found(desk)
-    return desk
+    assert run(workspace, "lost.csv", "--resend", "uncertain").code == 0
+    (workspace.state / "cron.log").write_text(f"at 10:00 asked by {EMAIL}\nand nobody\n")
+    assert found(workspace)
+    return workspace
 
 
-def run(desk: Desk, name: str, *more: object):
-    return desk.here("run", name, "-m", "a.yaml", "--quota", "none", *more)
+def run(workspace: Workspace, name: str, *more: object):
+    return workspace.here("run", name, "-m", "a.yaml", "--quota", "none", *more)
 
 
 def texts(data: bytes) -> list[str]:
@@ -64,10 +64,10 @@ def texts(data: bytes) -> list[str]:
     return [data.decode("utf-8", "replace")]
 
 
-def found(desk: Desk) -> list[str]:
+def found(workspace: Workspace) -> list[str]:
     """Files in the state and report folders with a trace of the person."""
     names = []
-    for path in [*desk.state.rglob("*"), *desk.reports.rglob("*")]:
+    for path in [*workspace.state.rglob("*"), *workspace.reports.rglob("*")]:
         for text in texts(path.read_bytes()) if path.is_file() else []:
             plain = text.casefold().replace("outra.zuleica@", "")
             if "zuleica" in plain or "quaresma" in plain or "98765" in plain:
@@ -76,7 +76,7 @@ def found(desk: Desk) -> list[str]:
 
 
 def test_no_trace_of_the_person_is_left_who_is_not_sent_again_and_the_others_are_known(
-    known: Desk, box: RunningSandbox
+    known: Workspace, box: RunningSandbox
 ) -> None:
     before = len(box.conversions())
     done = known.here("forget", EMAIL)
@@ -93,7 +93,7 @@ def test_no_trace_of_the_person_is_left_who_is_not_sent_again_and_the_others_are
     assert len(box.conversions()) == before
 
 
-def test_without_the_hash_the_person_is_new(known: Desk, box: RunningSandbox) -> None:
+def test_without_the_hash_the_person_is_new(known: Workspace, box: RunningSandbox) -> None:
     before = len(box.conversions())
     assert "1 conversion" in known.here("forget", EMAIL, "--also-hash").out
     assert found(known) == []
@@ -102,43 +102,43 @@ def test_without_the_hash_the_person_is_new(known: Desk, box: RunningSandbox) ->
 
 
 def test_a_person_accepted_at_once_is_found_by_the_hash_alone(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("a.yaml", MAPPING)
-    desk.write("a.csv", HEAD + PERSON.format(EMAIL, "boa") + "Ana;ana@exemplo.com.br;;boa\n")
-    assert run(desk, "a.csv").code == 0
-    assert "0 rows" in desk.here("forget", EMAIL, "--also-hash").out
-    assert run(desk, "a.csv", "--json").summary["already_imported"] == 1
+    workspace.write("a.yaml", MAPPING)
+    workspace.write("a.csv", HEAD + PERSON.format(EMAIL, "boa") + "Ana;ana@exemplo.com.br;;boa\n")
+    assert run(workspace, "a.csv").code == 0
+    assert "0 rows" in workspace.here("forget", EMAIL, "--also-hash").out
+    assert run(workspace, "a.csv", "--json").summary["already_imported"] == 1
     assert len(box.conversions()) == 3
 
 
 def test_a_row_whose_address_stands_in_two_cells_is_found_by_what_was_sent(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write(
+    workspace.write(
         "two.yaml",
         "version: 1\nconversion_identifier: Feira\nfields:\n"
         "  email: {expr: \"concat(Conta, '@', Casa)\"}\n  name: Nome\n",
     )
-    desk.write("two.csv", "Conta;Casa;Nome\nzuleica;exemplo.com.br;Zuleica Quaresma\n")
+    workspace.write("two.csv", "Conta;Casa;Nome\nzuleica;exemplo.com.br;Zuleica Quaresma\n")
     box.set_faults(Faults(reset_after=1.0, at_most=1))
-    assert desk.here("run", "two.csv", "-m", "two.yaml", "--quota", "none").code == 1
-    assert found(desk)
-    assert desk.here("forget", EMAIL).code == 0
-    assert found(desk) == []
+    assert workspace.here("run", "two.csv", "-m", "two.yaml", "--quota", "none").code == 1
+    assert found(workspace)
+    assert workspace.here("forget", EMAIL).code == 0
+    assert found(workspace) == []
 
 
-def test_a_file_that_is_called_by_an_address_is_not_named_any_more(desk: Desk) -> None:
-    desk.write("a.yaml", MAPPING)
-    desk.write(f"{EMAIL}.csv", HEAD + OTHERS)
-    run(desk, f"{EMAIL}.csv")
-    assert run(desk, f"{EMAIL}.xlsx").code == 2, "an attempt, of a file that is not there"
-    assert found(desk)
-    assert desk.here("forget", EMAIL).code == 0
-    assert found(desk) == []
+def test_a_file_that_is_called_by_an_address_is_not_named_any_more(workspace: Workspace) -> None:
+    workspace.write("a.yaml", MAPPING)
+    workspace.write(f"{EMAIL}.csv", HEAD + OTHERS)
+    run(workspace, f"{EMAIL}.csv")
+    assert run(workspace, f"{EMAIL}.xlsx").code == 2, "an attempt, of a file that is not there"
+    assert found(workspace)
+    assert workspace.here("forget", EMAIL).code == 0
+    assert found(workspace) == []
 
 
-def test_copies_of_the_ledger_that_know_the_person_do_not_any_more(known: Desk) -> None:
+def test_copies_of_the_ledger_that_know_the_person_do_not_any_more(known: Workspace) -> None:
     aside = known.state / "aside-20260101-000000-abcd"
     copy = known.state / "ledger-schema2-20260101-000000.sqlite3"
     assert known.here("ledger", "copy", known.state, aside).code == 0
@@ -151,7 +151,7 @@ def test_copies_of_the_ledger_that_know_the_person_do_not_any_more(known: Desk) 
         assert "Ana Outra" in str(db.execute("SELECT cells FROM outcome").fetchall())
 
 
-def test_a_file_of_somebody_else_is_named_and_left_alone(known: Desk) -> None:
+def test_a_file_of_somebody_else_is_named_and_left_alone(known: Workspace) -> None:
     mine = next(known.reports.iterdir()) / "notes.txt"
     mine.write_text(f"write to {EMAIL}")
     done = known.here("forget", EMAIL)
@@ -161,7 +161,7 @@ def test_a_file_of_somebody_else_is_named_and_left_alone(known: Desk) -> None:
     assert found(known) == ["notes.txt"]
 
 
-def test_nothing_is_erased_while_a_run_is_active(known: Desk) -> None:
+def test_nothing_is_erased_while_a_run_is_active(known: Workspace) -> None:
     before = sorted(found(known))
     with store_of(known.state).hold("default"):
         done = known.here("forget", EMAIL)
@@ -169,7 +169,7 @@ def test_nothing_is_erased_while_a_run_is_active(known: Desk) -> None:
 
 
 def test_addresses_come_from_standard_input_too_and_a_word_that_is_none_erases_nothing(
-    known: Desk,
+    known: Workspace,
 ) -> None:
     before = sorted(found(known))
     assert known.here("forget", EMAIL, "zuleica").code == 2
@@ -206,7 +206,7 @@ def test_an_address_is_found_in_its_spellings_and_not_in_longer_ones(text, named
 
 
 def test_the_folder_of_a_report_may_be_named_where_no_ledger_is(
-    known: Desk, tmp_path: Path
+    known: Workspace, tmp_path: Path
 ) -> None:
     words = ("--state-dir", tmp_path / "none", "--report-dir", known.reports)
     assert known.here("forget", EMAIL, *words).code == 0
@@ -214,18 +214,24 @@ def test_the_folder_of_a_report_may_be_named_where_no_ledger_is(
 
 
 @pytest.mark.parametrize("given", ["", " \n\n"])
-def test_an_empty_list_of_addresses_erases_nobody(given: str, desk: Desk, box: object) -> None:
-    desk.write("list.yaml", "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail}\n")
-    desk.write("list.csv", "E-mail\nana@exemplo.com.br\nbia\n")
-    done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
-    before = {path: path.read_bytes() for path in desk.reports.rglob("*") if path.is_file()}
-    result = desk.feed(given, "forget", "-")
+def test_an_empty_list_of_addresses_erases_nobody(
+    given: str, workspace: Workspace, box: object
+) -> None:
+    workspace.write(
+        "list.yaml", "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail}\n"
+    )
+    workspace.write("list.csv", "E-mail\nana@exemplo.com.br\nbia\n")
+    done = workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    before = {path: path.read_bytes() for path in workspace.reports.rglob("*") if path.is_file()}
+    result = workspace.feed(given, "forget", "-")
     assert result.code == 2
     assert "nothing was erased" in result.err
     assert {path: path.read_bytes() for path in before} == before
-    again = desk.here("report", done.summary["run_id"])
+    again = workspace.here("report", done.summary["run_id"])
     assert again.code == 0
-    assert "bia" in (desk.reports / done.summary["run_id"] / "failures.csv").read_text("utf-8-sig")
+    assert "bia" in (workspace.reports / done.summary["run_id"] / "failures.csv").read_text(
+        "utf-8-sig"
+    )
 
 
 def test_an_empty_set_of_people_matches_no_text() -> None:
@@ -233,7 +239,9 @@ def test_an_empty_set_of_people_matches_no_text() -> None:
     assert People([]).out_of("ana@exemplo.com.br") == "ana@exemplo.com.br"
 
 
-def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(known: Desk) -> None:
+def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(
+    known: Workspace,
+) -> None:
     """As 0.1.0 accepted them: in Latin-1, as many home folders still are."""
     ledger = known.state / "ledger.sqlite3"
     with closing(sqlite3.connect(ledger)) as db, db:
@@ -246,8 +254,10 @@ def test_a_person_is_erased_also_from_runs_in_folders_that_are_not_in_utf_8(know
 
 
 @pytest.mark.parametrize("command", [("forget", EMAIL), ("purge", "--older-than", "1d")])
-def test_where_there_is_no_ledger_it_is_said(command: tuple[str, ...], desk: Desk) -> None:
-    done = desk.here(*command, "--state-dir", "sate")
+def test_where_there_is_no_ledger_it_is_said(
+    command: tuple[str, ...], workspace: Workspace
+) -> None:
+    done = workspace.here(*command, "--state-dir", "sate")
     assert done.code == 0, done.err
     assert done.out.startswith("There is no ledger in sate.")
-    assert "There is no ledger" not in desk.here(*command, "--lang", "pt-BR").out
+    assert "There is no ledger" not in workspace.here(*command, "--lang", "pt-BR").out

@@ -8,7 +8,7 @@ import sys
 from shutil import which
 
 import pytest
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import MAPPING, people
 
 HOMELESS = ("unshare", "--user", "--map-user=54321")
@@ -26,17 +26,17 @@ pytestmark = pytest.mark.skipif(not is_possible(), reason="no namespaces of user
 
 
 @pytest.fixture
-def homeless(desk: Desk) -> Desk:
-    desk.write("list.csv", people(2))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def homeless(workspace: Workspace) -> Workspace:
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
-def typed(desk: Desk, words: str) -> Done:
+def typed(workspace: Workspace, words: str) -> Done:
     start = [*HOMELESS, sys.executable, "-m", "rdimport"]
     keep = "RDIMPORT_API_KEY RDIMPORT_BASE_URL PYTHONPATH PATH".split()
     kept = " ".join(f'{name}="${name}"' for name in keep)
-    return desk.shell(f"env -i {kept} {shlex.join(start)} {words}")
+    return workspace.shell(f"env -i {kept} {shlex.join(start)} {words}")
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def typed(desk: Desk, words: str) -> Done:
     ("lang", "said"), [("en", "has no home directory"), ("pt-BR", "não tem pasta pessoal")]
 )
 def test_without_a_home_the_state_directory_is_asked_for(
-    homeless: Desk, words: str, lang: str, said: str
+    homeless: Workspace, words: str, lang: str, said: str
 ) -> None:
     done = typed(homeless, f"{words} --lang {lang}")
     assert (done.code, said in done.err) == (2, True), done.err
@@ -54,12 +54,12 @@ def test_without_a_home_the_state_directory_is_asked_for(
 
 
 @pytest.mark.parametrize("words", ["jobs list", "jobs run", "init list.csv --job fair -o new.yaml"])
-def test_without_a_home_the_settings_are_asked_for(homeless: Desk, words: str) -> None:
+def test_without_a_home_the_settings_are_asked_for(homeless: Workspace, words: str) -> None:
     done = typed(homeless, words)
     assert (done.code, "--config (RDIMPORT_CONFIG)" in done.err) == (2, True), done.err
 
 
-def test_with_a_state_directory_nothing_else_is_needed(homeless: Desk) -> None:
+def test_with_a_state_directory_nothing_else_is_needed(homeless: Workspace) -> None:
     assert typed(homeless, f"{RUN} --state-dir state --quota 600/min").code == 0
     assert (homeless.home / "state" / "quota").is_dir(), "shared by the runs of this ledger"
     assert typed(homeless, f"{RUN} --state-dir state").code == 0

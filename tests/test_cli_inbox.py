@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from support.cable import TO_CLIENT, cable
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.waiting import until
 
@@ -27,108 +27,110 @@ def secret(key_of: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def office(desk: Desk, secret: str) -> Desk:
-    desk.write("acme.key", secret)
-    (desk.home / "acme.key").chmod(0o600)
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
-    (desk.home / "in").mkdir()
-    desk.write(
+def workspace(workspace: Workspace, secret: str) -> Workspace:
+    workspace.write("acme.key", secret)
+    (workspace.home / "acme.key").chmod(0o600)
+    workspace.key = None
+    workspace.write("list.yaml", MAPPING)
+    (workspace.home / "in").mkdir()
+    workspace.write(
         "rdimport.toml",
         '[accounts.acme]\napi_key = {file = "acme.key"}\nquota = "none"\n'
         '[jobs.fair]\naccount = "acme"\nfiles = "in/*"\nmapping = "list.yaml"\n'
         'move_done = "done"\nmove_failed = "failed"\n',
     )
-    return desk
+    return workspace
 
 
-def names(desk: Desk, folder: str) -> list[str]:
+def names(workspace: Workspace, folder: str) -> list[str]:
     """The files of a folder, without the name of the run."""
-    place = desk.home / folder
+    place = workspace.home / folder
     found = sorted(path.name for path in place.iterdir()) if place.exists() else []
     return [re.sub(r"\.\d{8}-\d{6}(-[0-9a-f]{8})?", "", name) for name in found]
 
 
-def put(desk: Desk, name: str, text: str) -> None:
-    desk.write(f"in/{name}", text)
-    desk.write(f"in/{name}.done", "")
+def put(workspace: Workspace, name: str, text: str) -> None:
+    workspace.write(f"in/{name}", text)
+    workspace.write(f"in/{name}.done", "")
 
 
-def test_check_looks_at_an_inbox_as_a_run_does(office: Desk, box: RunningSandbox) -> None:
+def test_check_looks_at_an_inbox_as_a_run_does(workspace: Workspace, box: RunningSandbox) -> None:
     check = ("jobs", "check", "--config", "rdimport.toml")
-    empty = office.here(*check)
+    empty = workspace.here(*check)
     assert (empty.code, "No list was waiting." in empty.out) == (0, True), empty.out
-    put(office, "a.csv", people(2))
-    put(office, "~$a.csv", "of Office, which has the list open")
-    put(office, "b.xlsx", "no workbook")
-    put(office, "c.csv", people(3))
-    done = office.here(*check)
+    put(workspace, "a.csv", people(2))
+    put(workspace, "~$a.csv", "of Office, which has the list open")
+    put(workspace, "b.xlsx", "no workbook")
+    put(workspace, "c.csv", people(3))
+    done = workspace.here(*check)
     assert done.code == 2
     assert "b.xlsx" in done.out
     assert "  5 of 5 rows to send" in done.out
-    office.write("list.yaml", "fields: 3\n")
-    assert office.here(*check).code == 2
+    workspace.write("list.yaml", "fields: 3\n")
+    assert workspace.here(*check).code == 2
     assert box.requests == 0
 
 
 def test_each_list_is_put_away_by_how_it_ended_and_none_holds_the_others_up(
-    office: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    put(office, "a.csv", people(2))
-    put(office, "b.xlsx", "no workbook")
-    put(office, "c.csv", people(2, first=2) + "ninguem,Fulano\n")
-    put(office, "d.csv", people(2, first=4))
-    done = office.here(*RUN)
+    put(workspace, "a.csv", people(2))
+    put(workspace, "b.xlsx", "no workbook")
+    put(workspace, "c.csv", people(2, first=2) + "ninguem,Fulano\n")
+    put(workspace, "d.csv", people(2, first=4))
+    done = workspace.here(*RUN)
     assert done.code == 2, "the worst of them"
     ends = re.findall(r"^== fair \(account acme\), (\S+): .*code (\d)", done.out, re.MULTILINE)
     assert ends == [("a.csv", "0"), ("b.xlsx", "2"), ("c.csv", "1"), ("d.csv", "0")]
-    assert names(office, "done") == ["a.csv", "d.csv"]
-    assert names(office, "failed") == ["b.xlsx", "c.csv"]
-    assert names(office, "in") == []
+    assert names(workspace, "done") == ["a.csv", "d.csv"]
+    assert names(workspace, "failed") == ["b.xlsx", "c.csv"]
+    assert names(workspace, "in") == []
     assert len(box.conversions()) == 6
-    (known,) = office.here("status", "--json").summary["jobs"]
+    (known,) = workspace.here("status", "--json").summary["jobs"]
     assert (known["verdict"], "b.xlsx" in known["run"]["error"]) == (2, True)
-    runs = {run["run_id"] for run in office.here("status", "--json").summary["runs"]}
-    (moved, _) = sorted((office.home / "done").iterdir())
+    runs = {run["run_id"] for run in workspace.here("status", "--json").summary["runs"]}
+    (moved, _) = sorted((workspace.home / "done").iterdir())
     assert moved.name.split(".")[1] in runs
-    again = office.here(*RUN)
+    again = workspace.here(*RUN)
     assert (again.code, len(box.conversions())) == (0, 6)
-    assert office.here("status", "--check").code == 2, "nothing to do mends nothing"
+    assert workspace.here("status", "--check").code == 2, "nothing to do mends nothing"
 
 
-def test_a_list_whose_move_was_cut_off_is_not_sent_twice(office: Desk, box: RunningSandbox) -> None:
-    put(office, "a.csv", people(3))
-    assert office.here(*RUN).code == 0
-    (moved,) = (office.home / "done").iterdir()
-    shutil.move(moved, office.home / "in" / "a.csv")
-    assert office.here(*RUN).code == 0
+def test_a_list_whose_move_was_cut_off_is_not_sent_twice(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    put(workspace, "a.csv", people(3))
+    assert workspace.here(*RUN).code == 0
+    (moved,) = (workspace.home / "done").iterdir()
+    shutil.move(moved, workspace.home / "in" / "a.csv")
+    assert workspace.here(*RUN).code == 0
     assert len(box.conversions()) == 3
-    assert names(office, "done") == ["a.csv"]
+    assert names(workspace, "done") == ["a.csv"]
 
 
 def test_what_is_not_the_lists_fault_leaves_it_where_it_is(
-    office: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    put(office, "a.csv", people(3))
-    key = (office.home / "acme.key").read_text()
-    (office.home / "acme.key").unlink()
-    assert office.here(*RUN).code == 2
-    assert names(office, "in") == ["a.csv", "a.csv.done"]
-    office.write("acme.key", key)
-    (office.home / "acme.key").chmod(0o600)
-    office.write("list.yaml", "version: 8\n")
-    assert office.here(*RUN).code == 2
-    assert names(office, "in") == ["a.csv", "a.csv.done"]
+    put(workspace, "a.csv", people(3))
+    key = (workspace.home / "acme.key").read_text()
+    (workspace.home / "acme.key").unlink()
+    assert workspace.here(*RUN).code == 2
+    assert names(workspace, "in") == ["a.csv", "a.csv.done"]
+    workspace.write("acme.key", key)
+    (workspace.home / "acme.key").chmod(0o600)
+    workspace.write("list.yaml", "version: 8\n")
+    assert workspace.here(*RUN).code == 2
+    assert names(workspace, "in") == ["a.csv", "a.csv.done"]
 
 
 def test_a_list_that_is_being_written_is_left_for_the_next_time(
-    office: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    put(office, "a.csv", people(1))
+    put(workspace, "a.csv", people(1))
     ended = threading.Event()
 
     def write() -> None:
-        with (office.home / "in" / "b.csv").open("w", encoding="utf-8") as file:
+        with (workspace.home / "in" / "b.csv").open("w", encoding="utf-8") as file:
             file.write("E-mail,Nome\n")
             while not ended.wait(0.05):
                 file.write("x@exemplo.com.br,X\n")
@@ -137,44 +139,44 @@ def test_a_list_that_is_being_written_is_left_for_the_next_time(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        until((office.home / "in" / "b.csv").exists)
-        done = office.here(*RUN)
+        until((workspace.home / "in" / "b.csv").exists)
+        done = workspace.here(*RUN)
     finally:
         ended.set()
         writer.join()
-    assert (done.code, names(office, "in")) == (0, ["b.csv"])
+    assert (done.code, names(workspace, "in")) == (0, ["b.csv"])
     assert "still being written" in done.err
 
 
 def test_a_list_that_came_under_the_same_name_meanwhile_stays(
-    office: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    put(office, "a.csv", people(1))
+    put(workspace, "a.csv", people(1))
     with cable(urlsplit(box.base_url).port or 0) as line:
-        office.base_url = f"http://127.0.0.1:{line.port}"
+        workspace.base_url = f"http://127.0.0.1:{line.port}"
         line.hold(TO_CLIENT)  # the first run cannot end before the other list exists
-        run = office.start(*RUN)
+        run = workspace.start(*RUN)
         until(lambda: box.requests > 0)
-        put(office, "a.csv", people(2, first=7))
+        put(workspace, "a.csv", people(2, first=7))
         line.mend()
-        assert office.wait(run).code == 0
-        assert "a.csv" in names(office, "in")
-        assert office.here(*RUN).code == 0
-    assert (len(box.conversions()), names(office, "done")) == (3, ["a.csv"])
+        assert workspace.wait(run).code == 0
+        assert "a.csv" in names(workspace, "in")
+        assert workspace.here(*RUN).code == 0
+    assert (len(box.conversions()), names(workspace, "done")) == (3, ["a.csv"])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are in UTF-8")
 def test_a_list_whose_name_is_not_in_utf_8_holds_no_other_up(
-    office: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     odd = os.fsdecode(b"a\xff.csv")
     for name in (odd, "b.csv"):
-        put(office, name, people(2))
-    done = office.here(*RUN)
+        put(workspace, name, people(2))
+    done = workspace.here(*RUN)
     assert done.code == 2, done.err
     assert "a\\udcff.csv is not in UTF-8" in done.out
-    assert (names(office, "in"), names(office, "done")) == ([], ["b.csv"])
-    assert names(office, "failed") == [odd]
+    assert (names(workspace, "in"), names(workspace, "done")) == ([], ["b.csv"])
+    assert names(workspace, "failed") == [odd]
     assert box.counts()["accepted"] == 2
-    status = office.here("status", "--config", "rdimport.toml")
+    status = workspace.here("status", "--config", "rdimport.toml")
     assert "a\\udcff.csv" in status.out

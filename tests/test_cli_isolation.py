@@ -10,9 +10,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from support.command import KEY, Desk, without_coverage
+from support.command import KEY, Workspace, without_coverage
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.sandbox import running
 
@@ -27,27 +27,27 @@ raise SystemExit("code of the current folder was run")
 
 
 @pytest.fixture
-def trap(tmp_path: Path) -> Desk:
+def trap(tmp_path: Path) -> Workspace:
     """A list, its mapping, and modules that leave a mark when run."""
-    desk = Desk(tmp_path, KEY)
-    desk.write("list.csv", people(2))
-    desk.write("list.yaml", MAPPING)
+    workspace = Workspace(tmp_path, KEY)
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
     for name in MODULES.split():
-        desk.write(f"{name}.py", LEAVES_A_MARK)
-    return desk
+        workspace.write(f"{name}.py", LEAVES_A_MARK)
+    return workspace
 
 
-def marks(desk: Desk) -> list[str]:
-    return [path.name for path in desk.home.rglob("RAN-*")]
+def marks(workspace: Workspace) -> list[str]:
+    return [path.name for path in workspace.home.rglob("RAN-*")]
 
 
-def test_the_trap_works(trap: Desk) -> None:
+def test_the_trap_works(trap: Workspace) -> None:
     command = [sys.executable, "-c", "import json"]
     subprocess.run(command, cwd=trap.home, env=without_coverage(), check=False)
     assert marks(trap) == ["RAN-json"]
 
 
-def test_the_installed_command_runs_no_code_of_the_current_folder(trap: Desk) -> None:
+def test_the_installed_command_runs_no_code_of_the_current_folder(trap: Workspace) -> None:
     command = shutil.which("rdimport", path=str(Path(sys.executable).parent))
     if command is None:
         pytest.skip("the command rdimport is not installed beside this Python")
@@ -57,7 +57,7 @@ def test_the_installed_command_runs_no_code_of_the_current_folder(trap: Desk) ->
     assert (done.code, marks(trap)) == (0, []), done.err
 
 
-def test_the_module_runs_none_of_it_either(trap: Desk) -> None:
+def test_the_module_runs_none_of_it_either(trap: Workspace) -> None:
     assert trap.do("run", "list.csv", "-m", "list.yaml", "--sandbox").code == 0
     assert marks(trap) == []
 
@@ -65,20 +65,20 @@ def test_the_module_runs_none_of_it_either(trap: Desk) -> None:
 @pytest.mark.parametrize(
     "module", ["rdimport.sandbox", "rdimport.core.messages.build", "rdimport.source.sheets.worker"]
 )
-def test_no_other_module_of_ours_does_so_when_it_is_started(trap: Desk, module: str) -> None:
+def test_no_other_module_of_ours_does_so_when_it_is_started(trap: Workspace, module: str) -> None:
     subprocess.run(
         [sys.executable, "-m", module],
         cwd=trap.home,
         input=b"",
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         check=False,
     )
     assert marks(trap) == []
 
 
 def test_a_program_that_has_the_folder_on_its_path_starts_a_sandbox_that_has_not(
-    trap: Desk,
+    trap: Workspace,
 ) -> None:
     script = "import rdimport.sandbox, sys\nfrom rdimport.sandbox import running\n"
     # as for `python` and `python -c`, once everything that this program needs is imported

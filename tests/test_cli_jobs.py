@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from support.clients import set_up
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.waiting import until
 
@@ -28,13 +28,13 @@ def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def office(desk: Desk, secrets: dict[str, str]) -> Desk:
+def two_clients(workspace: Workspace, secrets: dict[str, str]) -> Workspace:
     """A server with two clients: keys in files, a list and a mapping for each."""
-    return set_up(desk, secrets, 'state_dir = "state"\nreport_dir = "reports"')
+    return set_up(workspace, secrets, 'state_dir = "state"\nreport_dir = "reports"')
 
 
-def add(desk: Desk, text: str) -> None:
-    with (desk.home / "rdimport.toml").open("a", encoding="utf-8") as file:
+def add(workspace: Workspace, text: str) -> None:
+    with (workspace.home / "rdimport.toml").open("a", encoding="utf-8") as file:
         file.write(text)
 
 
@@ -50,51 +50,53 @@ def arrived(box: RunningSandbox) -> Counter[str]:
 
 @pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
 def test_files_may_be_written_as_editors_and_consoles_of_windows_write_them(
-    encoding: str, office: Desk, box: RunningSandbox
+    encoding: str, two_clients: Workspace, box: RunningSandbox
 ) -> None:
     """PowerShell's `>` writes UTF-16, Notepad's UTF-8 has a BOM, and lines end with CRLF."""
     for name in ("rdimport.toml", "list.yaml", "acme.key", "lua.key"):
-        path = office.home / name
+        path = two_clients.home / name
         path.write_bytes((path.read_text("utf-8") + "\n").replace("\n", "\r\n").encode(encoding))
-    assert office.here(*jobs("run")).code == 0
+    assert two_clients.here(*jobs("run")).code == 0
     assert arrived(box) == {"acme": 5, "lua": 5}
 
 
 def test_each_client_gets_its_own_people_and_a_second_night_sends_nobody(
-    office: Desk, box: RunningSandbox
+    two_clients: Workspace, box: RunningSandbox
 ) -> None:
-    first = office.here(*jobs("run", "--json"))
+    first = two_clients.here(*jobs("run", "--json"))
     assert first.code == 0
     assert [job["job"] for job in first.summary["jobs"]] == ["acme-fair", "lua-fair"]
     assert {job["summary"]["job"] for job in first.summary["jobs"]} == {"acme-fair", "lua-fair"}
     assert arrived(box) == {"acme": 5, "lua": 5}
-    again = office.here(*jobs("run"))
+    again = two_clients.here(*jobs("run"))
     assert (again.code, arrived(box)) == (0, {"acme": 5, "lua": 5})
     assert again.out.count("done (exit code 0)") == 2
-    quiet = office.here(*jobs("run", "--quiet"))
+    quiet = two_clients.here(*jobs("run", "--quiet"))
     assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
 
 
-def test_a_job_that_fails_does_not_keep_the_others(office: Desk, box: RunningSandbox) -> None:
-    add(office, '[jobs.none]\naccount = "acme"\nfiles = "*.xlsx"\nmapping = "list.yaml"\n')
-    (office.home / "lua.key").unlink()
-    done = office.here(*jobs("run"))
+def test_a_job_that_fails_does_not_keep_the_others(
+    two_clients: Workspace, box: RunningSandbox
+) -> None:
+    add(two_clients, '[jobs.none]\naccount = "acme"\nfiles = "*.xlsx"\nmapping = "list.yaml"\n')
+    (two_clients.home / "lua.key").unlink()
+    done = two_clients.here(*jobs("run"))
     assert done.code == 2
     assert "== none (account acme): nothing was sent (exit code 2)\nNo file matches" in done.out
     assert "== lua-fair (account lua): nothing was sent" in done.out
-    result = office.here(*jobs("check"))
+    result = two_clients.here(*jobs("check"))
     assert "== none (account acme)\n  No file matches" in result.out
     assert "\\n" not in done.out + result.out
     assert arrived(box) == {"acme": 5}
 
 
 def test_a_key_file_of_the_settings_that_is_missing_is_to_be_put_there(
-    office: Desk, box: RunningSandbox
+    two_clients: Workspace, box: RunningSandbox
 ) -> None:
-    (office.home / "acme.key").unlink()
-    (office.home / "lua.key").write_text("")
+    (two_clients.home / "acme.key").unlink()
+    (two_clients.home / "lua.key").write_text("")
     for action in ("check", "run"):
-        done = office.here(*jobs(action))
+        done = two_clients.here(*jobs(action))
         assert done.code == 2
         assert (done.out.count("Put it there"), "--api-key-file" in done.out) == (2, False)
         assert "0 rows to send" not in done.out, "nobody knows"
@@ -103,13 +105,13 @@ def test_a_key_file_of_the_settings_that_is_missing_is_to_be_put_there(
 
 @pytest.mark.parametrize("own", ["", "en"])
 def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
-    own: str, office: Desk, box: RunningSandbox
+    own: str, two_clients: Workspace, box: RunningSandbox
 ) -> None:
     if own:
-        path = office.home / "rdimport.toml"
+        path = two_clients.home / "rdimport.toml"
         path.write_text(path.read_text().replace("[defaults]", f'[defaults]\nlang = "{own}"'))
-    (office.home / "lua.key").unlink()
-    done = office.here(*jobs("run"), "--lang", "pt-BR")
+    (two_clients.home / "lua.key").unlink()
+    done = two_clients.here(*jobs("run"), "--lang", "pt-BR")
     assert "== acme-fair (conta acme): concluída" in done.out
     assert ("5  aceitas" in done.out, "não existe" in done.out) == (not own, not own)
     assert len(box.conversions()) == 5
@@ -125,74 +127,82 @@ def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
     ],
 )
 def test_settings_typed_as_on_windows_or_in_a_word_processor_are_told_how_to_write_them(
-    text: str, message: str, office: Desk
+    text: str, message: str, two_clients: Workspace
 ) -> None:
-    office.write("rdimport.toml", text)
-    done = office.here(*jobs("list"), "--lang", "pt-BR")
+    two_clients.write("rdimport.toml", text)
+    done = two_clients.here(*jobs("list"), "--lang", "pt-BR")
     assert (done.code, done.out, message in done.err) == (2, "", True), done.err
 
 
-def test_jobs_are_chosen_by_name_or_pattern(office: Desk, box: RunningSandbox) -> None:
-    assert office.here(*jobs("run", "acme-*")).code == 0
+def test_jobs_are_chosen_by_name_or_pattern(two_clients: Workspace, box: RunningSandbox) -> None:
+    assert two_clients.here(*jobs("run", "acme-*")).code == 0
     assert arrived(box) == {"acme": 5}
-    wrong = office.here(*jobs("run", "acme-fiar"))
+    wrong = two_clients.here(*jobs("run", "acme-fiar"))
     assert (wrong.code, "Did you mean acme-fair?" in wrong.err) == (2, True)
 
 
 def test_check_tells_what_tonight_sends_how_long_it_takes_and_sends_nothing(
-    office: Desk, box: RunningSandbox
+    two_clients: Workspace, box: RunningSandbox
 ) -> None:
-    settings = (office.home / "rdimport.toml").read_text("utf-8").replace('"none"', '"60/min"', 1)
-    office.write("rdimport.toml", settings)
-    done = office.here(*jobs("check"))
+    settings = (
+        (two_clients.home / "rdimport.toml").read_text("utf-8").replace('"none"', '"60/min"', 1)
+    )
+    two_clients.write("rdimport.toml", settings)
+    done = two_clients.here(*jobs("check"))
     assert done.code == 0
     assert "== acme-fair (account acme)\n  5 of 5 rows to send, about 5" in done.out
     assert "  quota = 60/min  [accounts.acme]\n" in done.out
-    assert f"  key: file {office.home / 'acme.key'}  [accounts.acme]\n" in done.out
+    assert f"  key: file {two_clients.home / 'acme.key'}  [accounts.acme]\n" in done.out
     assert "Account lua: 5 rows to send." in done.out
-    assert office.here(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
+    assert two_clients.here(*jobs("check", "--json")).summary["jobs"][0]["to_send"] == 5
     assert box.requests == 0
 
 
 def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_shown(
-    office: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    two_clients: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = (office.home / "rdimport.toml").read_text("utf-8")
+    text = (two_clients.home / "rdimport.toml").read_text("utf-8")
     program = json.dumps(
-        [sys.executable, "-c", f"print(open({str(office.home / 'lua.key')!r}).read())"]
+        [sys.executable, "-c", f"print(open({str(two_clients.home / 'lua.key')!r}).read())"]
     )
     text = text.replace('{file = "lua.key"}', f"{{command = {program}}}")
-    office.write("rdimport.toml", text.replace('{file = "acme.key"}', '{env = "ACME_SECRET"}'))
-    key = (office.home / "acme.key").read_text()
+    two_clients.write("rdimport.toml", text.replace('{file = "acme.key"}', '{env = "ACME_SECRET"}'))
+    key = (two_clients.home / "acme.key").read_text()
     monkeypatch.setenv("ACME_SECRET", key)
-    done = office.here(*jobs("run"))
-    checked = office.here(*jobs("check"))
+    done = two_clients.here(*jobs("run"))
+    checked = two_clients.here(*jobs("check"))
     assert (done.code, checked.code) == (0, 0), done.out
     assert arrived(box) == {"acme": 5, "lua": 5}
-    kept = {name: data for name, data in office.artefacts().items() if not name.endswith(".key")}
+    kept = {
+        name: data for name, data in two_clients.artefacts().items() if not name.endswith(".key")
+    }
     assert not [name for name, data in kept.items() if key.encode() in data]
 
 
 @pytest.mark.parametrize("seconds", [0, 60])
 def test_a_program_that_prints_no_end_is_ended_before_it_fills_the_memory(
-    seconds: int, office: Desk, box: RunningSandbox
+    seconds: int, two_clients: Workspace, box: RunningSandbox
 ) -> None:
     """Whether it ends eventually or never."""
     endless = f"import time\nfor n in range(20): print('x' * 100_000)\ntime.sleep({seconds})"
-    text = (office.home / "rdimport.toml").read_text("utf-8")
+    text = (two_clients.home / "rdimport.toml").read_text("utf-8")
     program = json.dumps([sys.executable, "-c", endless])
-    office.write("rdimport.toml", text.replace('{file = "lua.key"}', f"{{command = {program}}}"))
-    done = office.here(*jobs("run", "lua-fair"))
+    two_clients.write(
+        "rdimport.toml", text.replace('{file = "lua.key"}', f"{{command = {program}}}")
+    )
+    done = two_clients.here(*jobs("run", "lua-fair"))
     assert done.code == 2
     assert "prints more than a key can be (10 kB)" in done.out
     assert box.requests == 0
 
 
 @pytest.mark.parametrize("every", ["61 * * * *", "0 0 31 2 *"])
-def test_a_check_refuses_a_schedule_that_no_worker_could_follow(every: str, office: Desk) -> None:
-    text = (office.home / "rdimport.toml").read_text("utf-8")
-    office.write("rdimport.toml", text.replace('"lua.csv"', f'"lua.csv"\nevery = "{every}"'))
-    checked = office.here(*jobs("check", "--json"))
+def test_a_check_refuses_a_schedule_that_no_worker_could_follow(
+    every: str, two_clients: Workspace
+) -> None:
+    text = (two_clients.home / "rdimport.toml").read_text("utf-8")
+    two_clients.write("rdimport.toml", text.replace('"lua.csv"', f'"lua.csv"\nevery = "{every}"'))
+    checked = two_clients.here(*jobs("check", "--json"))
     acme, lua = checked.summary["jobs"]
     assert (checked.code, acme["exit_code"], lua["exit_code"]) == (2, 0, 2)
     assert f"every = '{every}' is not a schedule" in lua["error"]
@@ -200,17 +210,17 @@ def test_a_check_refuses_a_schedule_that_no_worker_could_follow(every: str, offi
 
 @pytest.mark.parametrize("apart", [False, True])
 def test_one_key_of_two_accounts_is_refused(
-    office: Desk, box: RunningSandbox, *, apart: bool
+    two_clients: Workspace, box: RunningSandbox, *, apart: bool
 ) -> None:
     """Also if each has its own ledger, which would know nothing of the other's."""
-    office.write("lua.key", (office.home / "acme.key").read_text("utf-8"))
+    two_clients.write("lua.key", (two_clients.home / "acme.key").read_text("utf-8"))
     if apart:
-        office.environment["RDIMPORT_STATE_DIR"] = ""
-        text = (office.home / "rdimport.toml").read_text("utf-8")
+        two_clients.environment["RDIMPORT_STATE_DIR"] = ""
+        text = (two_clients.home / "rdimport.toml").read_text("utf-8")
         text = text.replace("[accounts.lua]", '[accounts.lua]\nstate_dir = "elsewhere"')
-        office.write("rdimport.toml", text)
+        two_clients.write("rdimport.toml", text)
     for action in ("check", "run"):
-        done = office.here(*jobs(action, "--json"))
+        done = two_clients.here(*jobs(action, "--json"))
         codes = sorted(job["exit_code"] for job in done.summary["jobs"])
         (error,) = (job["error"] for job in done.summary["jobs"] if job["exit_code"])
         assert (done.code, codes) == (2, [0, 2])
@@ -220,48 +230,50 @@ def test_one_key_of_two_accounts_is_refused(
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is POSIX's")
 def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
-    office: Desk, box: RunningSandbox
+    two_clients: Workspace, box: RunningSandbox
 ) -> None:
     for client in CLIENTS:
-        office.write(f"{client}.csv", people(300).replace("@", f"@{client}."))
+        two_clients.write(f"{client}.csv", people(300).replace("@", f"@{client}."))
     box.set_faults(Faults(latency=0.2))
-    run = office.start(*jobs("run"))
+    run = two_clients.start(*jobs("run"))
     until(lambda: set(arrived(box)) == set(CLIENTS))
     run.send_signal(signal.SIGTERM)
-    stopped = office.wait(run)
+    stopped = two_clients.wait(run)
     assert stopped.code == 3
     assert stopped.out.count("stopped before the end (exit code 3)") == 2
     box.set_faults(Faults())
-    assert office.do(*jobs("run")).code in (0, 1)
+    assert two_clients.do(*jobs("run")).code in (0, 1)
     sent = Counter(payload["email"] for payload in box.conversions())
     assert (len(sent), set(sent.values())) == (600, {1})
 
 
-def test_without_settings_it_says_where_they_are_looked_for(office: Desk) -> None:
-    there = office.here("jobs", "list")  # the file in the current folder may be a stranger's
+def test_without_settings_it_says_where_they_are_looked_for(two_clients: Workspace) -> None:
+    there = two_clients.here("jobs", "list")  # the file in the current folder may be a stranger's
     assert there.code == 2
     assert "--config" in there.err
-    listed = office.here(*jobs("list"))
+    listed = two_clients.here(*jobs("list"))
     assert listed.out.splitlines()[1].split() == ["acme-fair", "acme", "acme.csv", "list.yaml"]
-    assert Path(office.home / "state").exists() is False
+    assert Path(two_clients.home / "state").exists() is False
 
 
-def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningSandbox) -> None:
-    settings = office.home / "rdimport.toml"
+def test_an_endpoint_of_ones_own_may_be_known_better(
+    two_clients: Workspace, box: RunningSandbox
+) -> None:
+    settings = two_clients.home / "rdimport.toml"
     known = 'quota = "none"\nunclear = {503 = "not_taken", 500 = "not_taken", 502 = "not_taken"}\n'
     text = settings.read_text().replace('quota = "none"\n', f'{known}reserve = "20%"\n', 1)
     settings.write_text(text.replace("unclear = {", 'unclear = {504 = "not_taken", ', 1))
     box.set_faults(Faults(odd=1, odd_status=502, at_most=3))
-    done = office.here(*jobs("run", "acme-fair", "--json"))
+    done = two_clients.here(*jobs("run", "acme-fair", "--json"))
     assert done.code == 0, done.err
     (job,) = done.summary["jobs"]
     assert job["summary"]["accepted"] == arrived(box)["acme"] == 5
     assert sum(job["summary"]["rules"].values()) == job["summary"]["retries"] == 3
-    office.here(*jobs("check", "acme-fair"))
-    add(office, '[jobs.real]\naccount = "acme"\nfiles = "acme.csv"\nmapping = "list.yaml"\n')
-    add(office, 'base_url = "https://api.rd.services"\n')
-    office.base_url = None  # the environment would take precedence
-    refused = office.here(*jobs("check", "real"))
+    two_clients.here(*jobs("check", "acme-fair"))
+    add(two_clients, '[jobs.real]\naccount = "acme"\nfiles = "acme.csv"\nmapping = "list.yaml"\n')
+    add(two_clients, 'base_url = "https://api.rd.services"\n')
+    two_clients.base_url = None  # the environment would take precedence
+    refused = two_clients.here(*jobs("check", "real"))
     assert refused.code == 2
     assert "not for api.rd.services" in refused.out + refused.err
 
@@ -275,17 +287,17 @@ def test_an_endpoint_of_ones_own_may_be_known_better(office: Desk, box: RunningS
 )
 @pytest.mark.parametrize("is_set", [True, False])
 def test_a_check_of_jobs_shows_the_value_of_the_environment_which_counts(
-    variable: str, key: str, value: str, shown: str, desk: Desk, *, is_set: bool
+    variable: str, key: str, value: str, shown: str, workspace: Workspace, *, is_set: bool
 ) -> None:
-    desk.write("list.csv", people(1))
-    desk.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(1))
+    workspace.write("list.yaml", MAPPING)
     other = "https://exemplo.com.br" if key == "base_url" else "state"
-    desk.write(
+    workspace.write(
         "rdimport.toml",
         f'[accounts.acme]\napi_key = {{env = "K"}}\n{f"{key} = {other!r}" if is_set else ""}\n'
         "[jobs.a]\naccount = 'acme'\nfiles = 'list.csv'\nmapping = 'list.yaml'\n",
     )
-    desk.environment |= {"K": "k3y-0f-acme-a9f8c7e6", variable: value}
-    done = desk.here("jobs", "check", "--config", "rdimport.toml", "--json")
+    workspace.environment |= {"K": "k3y-0f-acme-a9f8c7e6", variable: value}
+    done = workspace.here("jobs", "check", "--config", "rdimport.toml", "--json")
     (job,) = json.loads(done.out)["jobs"]
     assert job["settings"][key] == {"value": shown, "from": variable}

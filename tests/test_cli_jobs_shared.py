@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.postgres import Server
 
@@ -15,12 +15,12 @@ from rdimport.sandbox.embedded import RunningSandbox
 def test_a_job_sends_from_the_shared_ledger_of_the_settings_and_status_finds_it_there(
     tmp_path: Path, box: RunningSandbox, postgres: Server
 ) -> None:
-    desk = Desk(tmp_path, box.api_key, box.base_url)
+    workspace = Workspace(tmp_path, box.api_key, box.base_url)
     url = postgres.new_database()
-    assert desk.here("fleet", "init", "--ledger", url).code == 0
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", people(5))
-    desk.write(
+    assert workspace.here("fleet", "init", "--ledger", url).code == 0
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", people(5))
+    workspace.write(
         "rdimport.toml",
         f"""[defaults]
 ledger = "{url}"
@@ -32,13 +32,13 @@ files = "list.csv"
 mapping = "m.yaml"
 """,
     )
-    desk.write("key", box.api_key)
+    workspace.write("key", box.api_key)
     (tmp_path / "key").chmod(0o600)
-    ran = desk.here("jobs", "run", "--config", "rdimport.toml", "--json")
+    ran = workspace.here("jobs", "run", "--config", "rdimport.toml", "--json")
     assert ran.code == 0, ran.err
     assert len(box.conversions()) == 5
-    assert not (desk.state / "ledger.sqlite3").exists()
-    status = desk.here("status", "--config", "rdimport.toml", "--json")
+    assert not (workspace.state / "ledger.sqlite3").exists()
+    status = workspace.here("status", "--config", "rdimport.toml", "--json")
     (job,) = json.loads(status.out)["jobs"]
     assert (job["job"], job["run"]["counts"]["accepted"]) == ("fair", 5)
-    assert url in desk.here("jobs", "check", "--config", "rdimport.toml").out
+    assert url in workspace.here("jobs", "check", "--config", "rdimport.toml").out

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from urllib.parse import quote
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from test_core_masking import FORMS
 
@@ -128,14 +128,14 @@ def test_the_key_is_in_no_byte_of_what_is_kept_or_said(
     words = f"run list.csv -m list.yaml --quota none --transport {transport} --concurrency 8"
     words += " --log-file run.log --log-format json --full-report --json"
     with echoing(found) as address:
-        desk = Desk(tmp_path_factory.mktemp("desk"), KEY, address)
-        desk.write("list.csv", people(rows + 40))
-        desk.write("list.yaml", MAPPING)
-        assert desk.here(*words.split()).code == 3
+        workspace = Workspace(tmp_path_factory.mktemp("desk"), KEY, address)
+        workspace.write("list.csv", people(rows + 40))
+        workspace.write("list.yaml", MAPPING)
+        assert workspace.here(*words.split()).code == 3
     assert found == []
-    desk.here("report")
-    desk.here("status")
-    kept = desk.artefacts()
+    workspace.here("report")
+    workspace.here("status")
+    kept = workspace.artefacts()
     assert any(name.endswith("failures.csv") for name in kept)
     for name in [name for name in kept if name.endswith(".xlsx")]:
         with zipfile.ZipFile(name) as book:
@@ -178,11 +178,11 @@ class Backend(KeyringBackend):
 def test_what_a_keyring_starts_does_not_inherit_the_key(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk = Desk(tmp_path_factory.mktemp("desk"), KEY)
-    (desk.home / "lib").mkdir()
-    desk.write("lib/helper_of_keyring.py", BACKEND)
-    monkeypatch.setenv("PYTHONPATH", str(desk.home / "lib"))
+    workspace = Workspace(tmp_path_factory.mktemp("desk"), KEY)
+    (workspace.home / "lib").mkdir()
+    workspace.write("lib/helper_of_keyring.py", BACKEND)
+    monkeypatch.setenv("PYTHONPATH", str(workspace.home / "lib"))
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "helper_of_keyring.Backend")
-    done = desk.do("key", "list")
+    done = workspace.do("key", "list")
     assert "PATH=" in done.out
     assert "RDIMPORT_API_KEY" not in done.out

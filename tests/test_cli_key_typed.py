@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 import pytest
-from support.command import KEY, Desk
+from support.command import KEY, Workspace
 from support.lists import MAPPING, people
 
 from rdimport.cli.options import parser
@@ -21,12 +21,12 @@ RUN = ("run", "list.csv", "-m", "list.yaml")
 
 
 @pytest.fixture
-def keyless(tmp_path_factory: pytest.TempPathFactory) -> Desk:
-    """A desk without a key: nothing says which word is the key."""
-    desk = Desk(tmp_path_factory.mktemp("desk"))
-    desk.write("list.csv", people(2))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def keyless(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    """A workspace without a key: nothing says which word is the key."""
+    workspace = Workspace(tmp_path_factory.mktemp("desk"))
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
 @pytest.mark.parametrize("key", [KEY, SHORT, "0123456789abcdef0123456789abcdef"])
@@ -82,7 +82,9 @@ def keyless(tmp_path_factory: pytest.TempPathFactory) -> Desk:
         ("schema", "{}"),
     ],
 )
-def test_it_is_refused_and_not_repeated(keyless: Desk, words: tuple[str, ...], key: str) -> None:
+def test_it_is_refused_and_not_repeated(
+    keyless: Workspace, words: tuple[str, ...], key: str
+) -> None:
     done = keyless.here(*(word.format(key) for word in words))
     assert (done.code, done.out) == (2, "")
     assert key not in done.err
@@ -108,7 +110,7 @@ def test_it_is_refused_and_not_repeated(keyless: Desk, words: tuple[str, ...], k
     ],
 )
 def test_a_word_that_may_be_a_key_is_masked_in_what_is_said_of_it(
-    keyless: Desk, words: tuple[str, ...]
+    keyless: Workspace, words: tuple[str, ...]
 ) -> None:
     keyless.key = SHORT
     if words[0] in ("status", "report"):
@@ -131,7 +133,7 @@ def test_a_word_that_may_be_a_key_is_masked_in_what_is_said_of_it(
     ],
 )
 def test_the_key_of_the_environment_is_masked_as_a_part_of_any_word(
-    keyless: Desk, words: tuple[str, ...]
+    keyless: Workspace, words: tuple[str, ...]
 ) -> None:
     keyless.key = "/.k3y:of(the)env"
     done = keyless.here(*(word.format(keyless.key) for word in words))
@@ -142,13 +144,13 @@ def test_the_key_of_the_environment_is_masked_as_a_part_of_any_word(
 
 
 @pytest.mark.parametrize("line", ["api_key: {}", "version: {}", "fields: {}", "on_duplicate: {}"])
-def test_a_key_in_a_mapping_is_not_repeated(keyless: Desk, line: str) -> None:
+def test_a_key_in_a_mapping_is_not_repeated(keyless: Workspace, line: str) -> None:
     keyless.write("list.yaml", MAPPING + line.format(KEY) + "\n")
     assert keyless.here("check", "list.csv", "-m", "list.yaml").code == 2
     assert KEY not in "".join(keyless.output)
 
 
-def test_what_is_said_tells_how_a_key_is_given(keyless: Desk) -> None:
+def test_what_is_said_tells_how_a_key_is_given(keyless: Workspace) -> None:
     for words in ((*RUN, "--api-key", KEY), (*RUN, f"RDIMPORT_API_KEY={KEY}")):
         said = keyless.here(*words).err
         for way in ("RDIMPORT_API_KEY", "--api-key-file", "rdimport key set NAME"):
@@ -160,7 +162,7 @@ def test_what_is_said_tells_how_a_key_is_given(keyless: Desk) -> None:
     [("--mappings", "--mapping"), ("--transpot=lean", "--transport"), ("--quote", "--quota")],
 )
 def test_an_unknown_option_is_named_with_what_was_probably_meant(
-    keyless: Desk, option: str, meant: str
+    keyless: Workspace, option: str, meant: str
 ) -> None:
     done = keyless.here(*RUN, option, "x")
     assert f"unknown option {option.split('=', maxsplit=1)[0]}; did you mean {meant}?" in done.err
@@ -177,7 +179,7 @@ def options() -> Iterator[tuple[str, str]]:
                 yield name, option
 
 
-def test_no_option_of_any_command_is_abbreviated(keyless: Desk) -> None:
+def test_no_option_of_any_command_is_abbreviated(keyless: Workspace) -> None:
     known = {word for _, word in options()}
     assert len(known) > 30
     for command, option in options():
@@ -188,14 +190,14 @@ def test_no_option_of_any_command_is_abbreviated(keyless: Desk) -> None:
     assert KEY not in "".join(keyless.output)
 
 
-def test_files_that_stand_apart_are_named(keyless: Desk) -> None:
+def test_files_that_stand_apart_are_named(keyless: Workspace) -> None:
     keyless.write("b.csv", people(1))
     done = keyless.here(*RUN, "b.csv")
     assert done.code == 2
     assert "together: b.csv" in done.err
 
 
-def test_words_that_are_no_keys_stay_readable(keyless: Desk) -> None:
+def test_words_that_are_no_keys_stay_readable(keyless: Workspace) -> None:
     for word in ("absent.csv", "leads-november.csv", "pasta/lista2026novembro"):
         assert word in keyless.here("check", word, "-m", "list.yaml").err
     assert "list.csv" in keyless.here("check", "list.csv", "-m", "list.csv").err

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -59,14 +59,14 @@ COMMANDS = [RUN, ("key", "list"), ("key", "remove", "acme")]
 
 
 @pytest.fixture
-def keyless(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk.key = None
-    desk.write("keyring_that_fails.py", BACKEND)
-    desk.write("list.csv", people(2))
-    desk.write("list.yaml", MAPPING)
-    monkeypatch.setenv("PYTHONPATH", str(desk.home))
+def keyless(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    workspace.key = None
+    workspace.write("keyring_that_fails.py", BACKEND)
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
+    monkeypatch.setenv("PYTHONPATH", str(workspace.home))
     monkeypatch.delenv("DBUS_SESSION_BUS_ADDRESS", raising=False)
-    return desk
+    return workspace
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, backend: str, how: str) -> None:
@@ -89,7 +89,7 @@ def failing(monkeypatch: pytest.MonkeyPatch, backend: str, how: str) -> None:
     ],
 )
 def test_a_keyring_that_fails_says_why_and_what_to_do(
-    keyless: Desk, monkeypatch: pytest.MonkeyPatch, how: str, said: str, words: tuple[str, ...]
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch, how: str, said: str, words: tuple[str, ...]
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Keyring", how)
     done = keyless.do(*words)
@@ -109,7 +109,7 @@ def test_a_keyring_that_fails_says_why_and_what_to_do(
     ],
 )
 def test_a_keyring_that_cannot_be_made_says_why(
-    keyless: Desk, monkeypatch: pytest.MonkeyPatch, backend: str, said: str
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch, backend: str, said: str
 ) -> None:
     failing(monkeypatch, backend, "connect")
     done = keyless.do(*RUN, "--lang", "pt-BR")
@@ -120,7 +120,7 @@ def test_a_keyring_that_cannot_be_made_says_why(
 @pytest.mark.parametrize("stored", ["{not json", "5", "[1]", '{"acme": 1}'])
 @pytest.mark.parametrize("words", COMMANDS, ids=lambda words: " ".join(words[:2]))
 def test_names_that_something_else_wrote_are_no_bug(
-    keyless: Desk, monkeypatch: pytest.MonkeyPatch, stored: str, words: tuple[str, ...]
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch, stored: str, words: tuple[str, ...]
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Garbled", stored)
     done = keyless.do(*words)
@@ -128,14 +128,16 @@ def test_names_that_something_else_wrote_are_no_bug(
 
 
 def test_the_name_of_a_key_that_another_program_removed_can_be_removed(
-    keyless: Desk, monkeypatch: pytest.MonkeyPatch
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     failing(monkeypatch, "keyring_that_fails.Emptied", "disk")
     done = keyless.do("key", "remove", "acme")
     assert (done.code, done.out.splitlines()[0]) == (0, '["fair"]'), done.err
 
 
-def test_a_key_elsewhere_needs_no_keyring(keyless: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_key_elsewhere_needs_no_keyring(
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     failing(monkeypatch, "keyring_that_fails.Keyring", "locked")
     keyless.key = "0123456789abcdef0123456789abcdef"
     assert keyless.do(*RUN, "--max-duration", "0s").code == 3
@@ -161,7 +163,7 @@ class Keyring(KeyringBackend):
 
 
 def test_a_panic_of_a_library_is_a_bug_and_stops_no_other_job(
-    keyless: Desk, monkeypatch: pytest.MonkeyPatch, box: RunningSandbox
+    keyless: Workspace, monkeypatch: pytest.MonkeyPatch, box: RunningSandbox
 ) -> None:
     keyless.write("keyring_that_panics.py", PANIC)
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_that_panics.Keyring")
@@ -175,6 +177,6 @@ def test_a_panic_of_a_library_is_a_bug_and_stops_no_other_job(
     )
     for words in (RUN, ("jobs", "run", "--config", "rdimport.toml")):
         told = keyless.start(*words)
-        out, err = told.communicate(timeout=PATIENCE)
+        out, err = told.communicate(timeout=TIMEOUT)
         assert (told.returncode, "PanicException" in out + err) == (70, True), err
     assert len(box.conversions()) == 2, "of the other job"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.samples import ROOT
 from support.sources import READS_ALL, parsed
@@ -47,16 +47,16 @@ def without_roots_rights() -> Iterator[None]:
 
 
 @pytest.fixture
-def outside(desk: Desk) -> Iterator[Desk]:
+def outside(workspace: Workspace) -> Iterator[Workspace]:
     """A list and its mapping, here and in a folder that may not be entered."""
-    locked = desk.home / "locked"
+    locked = workspace.home / "locked"
     (locked / "rdimport").mkdir(parents=True)
     for folder in ("", "locked/"):
-        desk.write(f"{folder}list.csv", people(3))
-        desk.write(f"{folder}list.yaml", MAPPING)
+        workspace.write(f"{folder}list.csv", people(3))
+        workspace.write(f"{folder}list.yaml", MAPPING)
     locked.chmod(0)
     with without_roots_rights():
-        yield desk
+        yield workspace
     locked.chmod(0o700)
 
 
@@ -94,7 +94,7 @@ def outside(desk: Desk) -> Iterator[Desk]:
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
 def test_a_folder_that_may_not_be_entered_is_named(
-    words: tuple[str, ...], code: int, said: str, outside: Desk, box: RunningSandbox
+    words: tuple[str, ...], code: int, said: str, outside: Workspace, box: RunningSandbox
 ) -> None:
     if words[0] == "settle" or words[:3] == ("ledger", "copy", "state"):
         assert outside.here(*RUN, "--quota", "none").code == 0
@@ -107,7 +107,7 @@ def test_a_folder_that_may_not_be_entered_is_named(
 
 @pytest.mark.parametrize("words", [("status",), ("jobs", "list")])
 def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
-    words: tuple[str, ...], outside: Desk
+    words: tuple[str, ...], outside: Workspace
 ) -> None:
     outside.environment["XDG_CONFIG_HOME"] = str(outside.home / "locked")
     done = outside.here(*words)
@@ -120,7 +120,7 @@ def test_settings_that_may_not_be_looked_at_are_not_taken_for_none(
 
 @pytest.mark.parametrize("command", ["new", "accept"])
 def test_if_the_locks_of_runs_cannot_be_seen_no_account_counts_as_idle(
-    command: str, outside: Desk
+    command: str, outside: Workspace
 ) -> None:
     assert outside.here(*RUN, "--quota", "none").code == 0
     outside.state.chmod(0o300)
@@ -131,7 +131,7 @@ def test_if_the_locks_of_runs_cannot_be_seen_no_account_counts_as_idle(
 
 @pytest.mark.parametrize("lost", [True, False])
 def test_where_the_witnesses_of_a_lost_ledger_cannot_be_seen_nothing_is_sent(
-    lost: bool, outside: Desk, box: RunningSandbox
+    lost: bool, outside: Workspace, box: RunningSandbox
 ) -> None:
     assert outside.here(*RUN, "--quota", "none").code == 0
     if lost:
@@ -148,7 +148,7 @@ def test_where_the_witnesses_of_a_lost_ledger_cannot_be_seen_nothing_is_sent(
 
 
 def test_a_folder_that_may_not_be_listed_does_not_count_as_free_of_people(
-    outside: Desk, box: RunningSandbox
+    outside: Workspace, box: RunningSandbox
 ) -> None:
     assert outside.here(*RUN, "--quota", "none", "--report-dir", "reports").code == 0
     reports, aside = outside.home / "reports", outside.state / "aside-1"
@@ -176,7 +176,7 @@ def test_a_folder_that_may_not_be_listed_does_not_count_as_free_of_people(
         assert "bug" not in done.err
 
 
-def test_an_inbox_that_may_not_be_listed_is_not_taken_for_an_empty_one(outside: Desk) -> None:
+def test_an_inbox_that_may_not_be_listed_is_not_taken_for_an_empty_one(outside: Workspace) -> None:
     outside.write(
         "rdimport.toml",
         "[accounts.acme]\napi_key = {env = 'RDIMPORT_API_KEY'}\n[jobs.feira]\naccount = 'acme'\n"

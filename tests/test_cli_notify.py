@@ -13,7 +13,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope, Session
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
@@ -107,21 +107,21 @@ def secret(key_of: Callable[[str], str]) -> str:
 
 
 @pytest.fixture
-def office(desk: Desk, secret: str, web: Web) -> Desk:
+def notifying(workspace: Workspace, secret: str, web: Web) -> Workspace:
     """One client whose job tells a web server and pings another one."""
-    desk.write("acme.key", secret)
-    (desk.home / "acme.key").chmod(0o600)
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3))
-    settings(desk, f"json://127.0.0.1:{web.port}/hook", web)
-    return desk
+    workspace.write("acme.key", secret)
+    (workspace.home / "acme.key").chmod(0o600)
+    workspace.key = None
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3))
+    settings(workspace, f"json://127.0.0.1:{web.port}/hook", web)
+    return workspace
 
 
-def settings(desk: Desk, url: str, web: Web, on: str = "") -> None:
-    desk.write("url", url)
-    (desk.home / "url").chmod(0o600)
-    desk.write(
+def settings(workspace: Workspace, url: str, web: Web, on: str = "") -> None:
+    workspace.write("url", url)
+    (workspace.home / "url").chmod(0o600)
+    workspace.write(
         "rdimport.toml",
         f'[defaults]\nlang = "pt-BR"\nnotify = "ops"\nmetrics_file = "jobs.prom"\n'
         '[accounts.acme]\napi_key = {file = "acme.key"}\nquota = "none"\n'
@@ -132,48 +132,50 @@ def settings(desk: Desk, url: str, web: Web, on: str = "") -> None:
 
 
 def test_a_known_problem_is_told_once_and_its_end_too(
-    office: Desk, box: RunningSandbox, web: Web
+    notifying: Workspace, box: RunningSandbox, web: Web
 ) -> None:
-    assert office.here(*RUN).code == 0
+    assert notifying.here(*RUN).code == 0
     assert (web.posted, web.got) == ([], ["/beat?a=1"]), "nothing to tell"
-    office.write("list.csv", people(3) + "ninguem-aqui,Fulano de Tal\n")
-    failed = office.here(*RUN)
+    notifying.write("list.csv", people(3) + "ninguem-aqui,Fulano de Tal\n")
+    failed = notifying.here(*RUN)
     assert failed.code == 1
     assert f"--base-url {box.base_url} " in failed.out, "a command is whole, whoever is pinged"
     (message,) = web.posted
     assert message["title"] == "rdimport: fair (conta acme): algumas linhas precisam de atenção"
     assert "- 1 linha: email." in message["message"]
-    assert f"rdimport status --job fair --state-dir {office.state}" in message["message"]
+    assert f"rdimport status --job fair --state-dir {notifying.state}" in message["message"]
     assert "ninguem" not in message["message"]
     assert "Fulano" not in message["message"]
-    assert office.here(*RUN).code == 1
+    assert notifying.here(*RUN).code == 1
     assert len(web.posted) == 1, "known since the last night"
-    office.write("list.csv", people(3) + "outro@exemplo.com.br,Fulano\n")
-    assert office.here(*RUN).code == 0
+    notifying.write("list.csv", people(3) + "outro@exemplo.com.br,Fulano\n")
+    assert notifying.here(*RUN).code == 0
     assert web.posted[1]["title"].endswith("todas as linhas chegaram")
     assert web.got == ["/beat?a=1"] * 4
 
 
-def test_a_job_that_cannot_begin_is_told_once_and_fails_the_switch(office: Desk, web: Web) -> None:
-    (office.home / "list.csv").unlink()
+def test_a_job_that_cannot_begin_is_told_once_and_fails_the_switch(
+    notifying: Workspace, web: Web
+) -> None:
+    (notifying.home / "list.csv").unlink()
     for _ in range(2):
-        assert office.here(*RUN).code == 2
+        assert notifying.here(*RUN).code == 2
     (message,) = web.posted
     assert "list.csv" in message["message"]
     assert web.got == ["/beat/fail?a=1"] * 2
 
 
-def test_a_mail_arrives(office: Desk, box: RunningSandbox, web: Web) -> None:
+def test_a_mail_arrives(notifying: Workspace, box: RunningSandbox, web: Web) -> None:
     mailbox = Mailbox()
     with smtp(mailbox) as port:
         settings(
-            office,
+            notifying,
             f"mailto://127.0.0.1:{port}/?from=rdimport@exemplo.com.br&to=ops@exemplo.com.br"
             "&mode=insecure",
             web,
             'on = ["always"]',
         )
-        done = office.here(*RUN)
+        done = notifying.here(*RUN)
     assert (done.code, done.err) == (0, "")
     (letter,) = mailbox.letters
     mail = message_from_bytes(letter, policy=policy.default)
@@ -232,17 +234,17 @@ def test_a_server_that_never_ends_its_answer_is_not_waited_for() -> None:
     ],
 )
 def test_what_cannot_be_told_changes_nothing_and_shows_no_secret(
-    office: Desk, box: RunningSandbox, web: Web, url: str, said: str
+    notifying: Workspace, box: RunningSandbox, web: Web, url: str, said: str
 ) -> None:
-    settings(office, url.format(port=web.port), web, 'on = ["always"]')
-    done = office.here(*RUN)
+    settings(notifying, url.format(port=web.port), web, 'on = ["always"]')
+    done = notifying.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
     assert said.format(port=web.port) in done.err, done.err
     assert "A importação não é afetada. Confira este endereço" in done.err
     assert "secret" not in done.err
     assert "hook" not in done.err
-    (office.home / "url").unlink()
-    assert office.here(*RUN).code == 0
+    (notifying.home / "url").unlink()
+    assert notifying.here(*RUN).code == 0
 
 
 @pytest.mark.parametrize(
@@ -258,13 +260,13 @@ def test_what_cannot_be_told_changes_nothing_and_shows_no_secret(
     ],
 )
 def test_a_switch_that_cannot_be_notified_is_told_without_secrets(
-    office: Desk, box: RunningSandbox, web: Web, beat: str, said: str
+    notifying: Workspace, box: RunningSandbox, web: Web, beat: str, said: str
 ) -> None:
-    path = office.home / "rdimport.toml"
+    path = notifying.home / "rdimport.toml"
     text = path.read_text("utf-8").replace('lang = "pt-BR"', 'lang = "en"')
     usual = f"http://127.0.0.1:{web.port}/beat?a=1"
     path.write_text(text.replace(usual, beat.format(port=web.port)), "utf-8")
-    done = office.here(*RUN)
+    done = notifying.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
     assert said in done.err, done.err
     assert "The import is not affected. Check this address" in done.err
@@ -273,46 +275,48 @@ def test_a_switch_that_cannot_be_notified_is_told_without_secrets(
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1:9"])
 def test_a_proxy_that_no_library_takes_is_told(
-    office: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, proxy: str
+    notifying: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
-    path = office.home / "rdimport.toml"
+    path = notifying.home / "rdimport.toml"
     text = re.sub(
         r'(?m)^ping = ".*"', 'ping = "http://no-such-host.invalid/beat"', path.read_text("utf-8")
     )
     path.write_text(text, "utf-8")
     monkeypatch.setenv("HTTP_PROXY", proxy)
-    done = office.here(*RUN)
+    done = notifying.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
     assert "http://no-such-host.invalid) não foi avisado: " in done.err, done.err
 
 
 def test_a_switch_is_notified_whatever_its_answer_contains(
-    office: Desk, box: RunningSandbox, web: Web
+    notifying: Workspace, box: RunningSandbox, web: Web
 ) -> None:
-    path = office.home / "rdimport.toml"
+    path = notifying.home / "rdimport.toml"
     path.write_text(path.read_text("utf-8").replace("/beat?", "/no-gzip?"), "utf-8")
-    done = office.here(*RUN)
+    done = notifying.here(*RUN)
     assert (done.code, done.err, web.got) == (0, "", ["/no-gzip?a=1"])
 
 
 @pytest.mark.parametrize("place", ['{env = "NOWHERE"}', '{command = ["no-such-program"]}'])
 def test_an_address_that_is_not_there_is_not_called_a_key(
-    office: Desk, box: RunningSandbox, web: Web, place: str
+    notifying: Workspace, box: RunningSandbox, web: Web, place: str
 ) -> None:
-    settings(office, "json://127.0.0.1:9/", web, 'on = ["always"]')
-    path = office.home / "rdimport.toml"
+    settings(notifying, "json://127.0.0.1:9/", web, 'on = ["always"]')
+    path = notifying.home / "rdimport.toml"
     path.write_text(path.read_text("utf-8").replace('{file = "url"}', place), "utf-8")
-    done = office.here(*RUN)
+    done = notifying.here(*RUN)
     assert (done.code, len(box.conversions())) == (0, 3)
     assert "o endereço para “ops”" in done.err
     assert "chave" not in done.err
 
 
-def test_metrics_tell_of_each_job_and_are_replaced_whole(office: Desk, box: RunningSandbox) -> None:
-    assert office.here(*RUN).code == 0
-    (office.home / "acme.key").unlink()
-    assert office.here(*RUN).code == 2
-    path = office.home / "jobs.prom"
+def test_metrics_tell_of_each_job_and_are_replaced_whole(
+    notifying: Workspace, box: RunningSandbox
+) -> None:
+    assert notifying.here(*RUN).code == 0
+    (notifying.home / "acme.key").unlink()
+    assert notifying.here(*RUN).code == 2
+    path = notifying.home / "jobs.prom"
     text = path.read_text("utf-8")
     of = 'account="acme",job_name="fair"'
     assert f'rdimport_last_run_rows{{{of},state="accepted"}} 0\n' in text
@@ -321,7 +325,7 @@ def test_metrics_tell_of_each_job_and_are_replaced_whole(office: Desk, box: Runn
     heads = [line.split()[2] for line in text.splitlines() if line.startswith("# TYPE")]
     assert len(heads) == len(set(heads)) == 7
     assert path.stat().st_mode & 0o777 == 0o644
-    assert [one.name for one in office.home.iterdir() if one.name.startswith(".jobs")] == []
+    assert [one.name for one in notifying.home.iterdir() if one.name.startswith(".jobs")] == []
     words = ("run", "list.csv", "-m", "list.yaml", "--account", "acme")
-    office.here(*words, "--metrics-file", "one.prom")
-    assert 'job_name="list.yaml"' in (office.home / "one.prom").read_text("utf-8")
+    notifying.here(*words, "--metrics-file", "one.prom")
+    assert 'job_name="list.yaml"' in (notifying.home / "one.prom").read_text("utf-8")

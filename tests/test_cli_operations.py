@@ -19,7 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.elsewhen import Elsewhen, run_by
 from support.ledgers import sqlite_ledger
 
@@ -40,61 +40,63 @@ LIST = "email,name\n" + "".join(f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in ran
 
 
 @pytest.fixture
-def list_of_six(desk: Desk) -> list[str]:
-    desk.write("m.yaml", MAPPING)
-    return ["run", desk.write("list.csv", LIST + "nobody,Ninguém\n"), "-m", "m.yaml"]
+def list_of_six(workspace: Workspace) -> list[str]:
+    workspace.write("m.yaml", MAPPING)
+    return ["run", workspace.write("list.csv", LIST + "nobody,Ninguém\n"), "-m", "m.yaml"]
 
 
 def test_status_tells_where_each_run_stands_and_what_to_do_next(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
-    assert f"no runs in {desk.state} yet" in " ".join(desk.here("status").out.splitlines())
-    desk.here(*list_of_six, "--quota", "none", "--limit", 2)
-    done = desk.here("status")
+    assert f"no runs in {workspace.state} yet" in " ".join(
+        workspace.here("status").out.splitlines()
+    )
+    workspace.here(*list_of_six, "--quota", "none", "--limit", 2)
+    done = workspace.here("status")
     assert done.code == 0
     assert "stopped" in done.out
     assert "4 rows are left" in done.out
-    desk.here(*list_of_six, "--quota", "none")
-    newest, older = json.loads(desk.here("status", "--json").out)["runs"]
+    workspace.here(*list_of_six, "--quota", "none")
+    newest, older = json.loads(workspace.here("status", "--json").out)["runs"]
     assert (newest["where"], newest["counts"]["already_imported"]) == ("finished", 2)
     assert newest["rows"] == sum(newest["counts"].values()) == 7
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
-    assert "already imported" in desk.here("status", newest["run_id"]).out
+    assert "already imported" in workspace.here("status", newest["run_id"]).out
     assert (newest["sandbox"], newest["local"]) == (False, True)  # it outlives the run
     went_on = f"Run {newest['run_id']} continued with the same list."
     assert older["next"] == f"4 rows were left then. {went_on}"
-    lines = desk.here("status").out.splitlines()
+    lines = workspace.here("status").out.splitlines()
     assert lines[0].startswith("It worked, except for some rows. Run ")
     assert len(lines) < 24
     assert max(len(line) for line in lines if "/" not in line) < 80, "a path stays whole"
-    unknown = desk.here("status", "nothing")
+    unknown = workspace.here("status", "nothing")
     assert (unknown.code, "contains no run nothing" in unknown.err) == (2, True)
 
 
 def test_what_status_says_to_type_can_be_typed_as_it_stands(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
     there = ["--state-dir", "my state"]
-    desk.here(*list_of_six, "--quota", "none", "--report-dir", "a folder", *there)
-    done = desk.here("status", *there)
-    name = next((desk.home / "a folder").iterdir()).name
-    kept = desk.home / "a folder" / name
+    workspace.here(*list_of_six, "--quota", "none", "--report-dir", "a folder", *there)
+    done = workspace.here("status", *there)
+    name = next((workspace.home / "a folder").iterdir()).name
+    kept = workspace.home / "a folder" / name
     assert "Correct failures.xlsx" in done.out
-    assert f"  rdimport run '{kept}/failures.xlsx' -m {desk.home}/m.yaml " in done.out
+    assert f"  rdimport run '{kept}/failures.xlsx' -m {workspace.home}/m.yaml " in done.out
     shutil.rmtree(kept)
-    last = desk.here("status", *there).out.splitlines()
+    last = workspace.here("status", *there).out.splitlines()
     typed = next(line for line in last if line.startswith("  rdimport report "))
-    assert desk.here(*shlex.split(typed)[1:]).code == 0
+    assert workspace.here(*shlex.split(typed)[1:]).code == 0
     assert (kept / "failures.xlsx").exists()
 
 
 def test_status_tells_of_rows_in_doubt_and_how_to_send_them(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox
+    workspace: Workspace, list_of_six: list[str], box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(reset_after=1.0, at_most=1))
-    desk.here(*list_of_six, "--quota", "none")
+    workspace.here(*list_of_six, "--quota", "none")
     (typed,) = re.findall(
-        "^  (rdimport run .*--resend uncertain)$", desk.here("status").out, re.MULTILINE
+        "^  (rdimport run .*--resend uncertain)$", workspace.here("status").out, re.MULTILINE
     )
     assert "failures.xlsx" in typed
     assert "list.csv" not in typed
@@ -102,13 +104,13 @@ def test_status_tells_of_rows_in_doubt_and_how_to_send_them(
 
 @pytest.mark.parametrize("columns", [50, 64, 80, 120])
 def test_status_and_check_keep_to_the_terminal_whatever_its_width(
-    desk: Desk, list_of_six: list[str], monkeypatch: pytest.MonkeyPatch, columns: int
+    workspace: Workspace, list_of_six: list[str], monkeypatch: pytest.MonkeyPatch, columns: int
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(columns))
-    desk.here(*list_of_six, "--quota", "none", "--limit", 1)
+    workspace.here(*list_of_six, "--quota", "none", "--limit", 1)
     widest = 0
     for words in (("status",), ("check", *list_of_six[1:]), ("check", "list.csv")):
-        lines = [line for line in desk.do(*words).out.splitlines() if "/" not in line]
+        lines = [line for line in workspace.do(*words).out.splitlines() if "/" not in line]
         assert [line for line in lines if len(line) >= columns] == []
         widest = max(widest, *map(len, lines))
     assert widest > min(columns, 90) * 0.8
@@ -143,82 +145,82 @@ def test_a_run_of_any_length_leaves_the_columns_of_status_apart(
 
 
 def test_purge_forgets_people_and_still_sends_nobody_twice(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox
+    workspace: Workspace, list_of_six: list[str], box: RunningSandbox
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none")
-    kept = b"".join(path.read_bytes() for path in desk.state.iterdir())
+    workspace.here(*list_of_six, "--quota", "none")
+    kept = b"".join(path.read_bytes() for path in workspace.state.iterdir())
     assert b"Ningu" in kept
-    assert desk.here("purge", "--older-than", "1d").code == 0
-    assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
-    report = next(desk.reports.glob("*/failures.csv"))
+    assert workspace.here("purge", "--older-than", "1d").code == 0
+    assert b"Ningu" in b"".join(path.read_bytes() for path in workspace.state.iterdir())
+    report = next(workspace.reports.glob("*/failures.csv"))
     before = report.read_bytes()
-    assert desk.here("purge", "--older-than", "90").code == 2, "90 of what?"
-    assert "1 run " in desk.here("purge", "--older-than", "0s").out
-    again = desk.here("report")
+    assert workspace.here("purge", "--older-than", "90").code == 2, "90 of what?"
+    assert "1 run " in workspace.here("purge", "--older-than", "0s").out
+    again = workspace.here("report")
     assert (again.code, "about people was deleted on" in " ".join(again.err.split())) == (2, True)
     assert report.read_bytes() == before
-    assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
-    desk.here(*list_of_six, "--quota", "none")
+    assert b"Ningu" not in b"".join(path.read_bytes() for path in workspace.state.iterdir())
+    workspace.here(*list_of_six, "--quota", "none")
     assert len(box.conversions()) == 6
 
 
 def test_purge_deletes_the_reports_of_forgotten_runs_where_it_is_told_where_they_are(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
     for _ in range(2):
-        desk.here(*list_of_six, "--quota", "none")
-    one, other = sorted(desk.reports.iterdir())
+        workspace.here(*list_of_six, "--quota", "none")
+    one, other = sorted(workspace.reports.iterdir())
     (other / "notes.txt").write_text("what somebody wrote", encoding="utf-8")
-    (desk.reports / "mine").mkdir()
-    there = ("--report-dir", desk.reports)
-    assert "Deleted: 0 reports" in desk.here("purge", "--older-than", "1d", *there).out
+    (workspace.reports / "mine").mkdir()
+    there = ("--report-dir", workspace.reports)
+    assert "Deleted: 0 reports" in workspace.here("purge", "--older-than", "1d", *there).out
     assert (one / "failures.xlsx").exists()
-    assert "--report-dir DIR" in desk.here("purge", "--older-than", "0s").out
+    assert "--report-dir DIR" in workspace.here("purge", "--older-than", "0s").out
     assert (one / "failures.xlsx").exists()
-    assert "Deleted: 2 reports" in desk.here("purge", "--older-than", "0s", *there).out
-    left = {path.relative_to(desk.reports) for path in desk.reports.rglob("*")}
+    assert "Deleted: 2 reports" in workspace.here("purge", "--older-than", "0s", *there).out
+    left = {path.relative_to(workspace.reports) for path in workspace.reports.rglob("*")}
     assert left == {Path("mine"), Path(other.name), Path(other.name, "notes.txt")}
 
 
 def test_purge_beside_a_run_forgets_but_does_not_write_the_whole_file_anew(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none")
-    ledger = desk.state / "ledger.sqlite3"
+    workspace.here(*list_of_six, "--quota", "none")
+    ledger = workspace.state / "ledger.sqlite3"
     before = ledger.stat().st_ino, ledger.stat().st_size
-    with store_of(desk.state).hold("default"):
-        done = desk.here("purge", "--older-than", "0s")
+    with store_of(workspace.state).hold("default"):
+        done = workspace.here("purge", "--older-than", "0s")
     assert "keeps its size" in done.out
-    assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
+    assert b"Ningu" not in b"".join(path.read_bytes() for path in workspace.state.iterdir())
     assert (ledger.stat().st_ino, ledger.stat().st_size) == before
-    assert "keeps its size" not in desk.here("purge", "--older-than", "0s").out
+    assert "keeps its size" not in workspace.here("purge", "--older-than", "0s").out
 
 
 def test_purge_does_not_wait_for_readers_and_says_what_is_still_in_the_file(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none")
-    with sqlite_ledger(desk.state) as writer, sqlite_ledger(desk.state) as reader:
+    workspace.here(*list_of_six, "--quota", "none")
+    with sqlite_ledger(workspace.state) as writer, sqlite_ledger(workspace.state) as reader:
         writer.query("PRAGMA busy_timeout = 5000")  # a sixth of the default wait
         reading = reader.stream("SELECT row FROM conversion")
         next(reading)
         with ThreadPoolExecutor(1) as pool:
-            purging = pool.submit(desk.here, "purge", "--older-than", "0s")
+            purging = pool.submit(workspace.here, "purge", "--older-than", "0s")
             while not purging.done():
                 with writer.transaction() as db:
                     db.execute("UPDATE setting SET value = value")
         assert "1 run " in purging.result().out
         assert "leaves its file with the next purge" in purging.result().out
-        assert b"Ningu" in b"".join(path.read_bytes() for path in desk.state.iterdir())
+        assert b"Ningu" in b"".join(path.read_bytes() for path in workspace.state.iterdir())
         assert len(list(reading)) == 5
-        assert "next purge" not in desk.here("purge", "--older-than", "0s").out
-        assert b"Ningu" not in b"".join(path.read_bytes() for path in desk.state.iterdir())
+        assert "next purge" not in workspace.here("purge", "--older-than", "0s").out
+        assert b"Ningu" not in b"".join(path.read_bytes() for path in workspace.state.iterdir())
 
 
 def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox
+    workspace: Workspace, list_of_six: list[str], box: RunningSandbox
 ) -> None:
-    done = desk.here(*list_of_six, "--quota", "none", "--canary", 2)
+    done = workspace.here(*list_of_six, "--quota", "none", "--canary", 2)
     assert (done.code, len(box.conversions())) == (3, 2)
     assert "these rows: 2, 3" in done.out
     assert "email, name" in done.out
@@ -230,38 +232,38 @@ def test_a_canary_sends_a_few_rows_and_says_what_to_look_for(
     [("--canary", "trial sent", "canary"), ("--limit", "limit reached", "limit")],
 )
 def test_a_run_that_sent_as_many_rows_as_asked_has_not_failed(
-    desk: Desk, list_of_six: list[str], option: str, word: str, stopped: str
+    workspace: Workspace, list_of_six: list[str], option: str, word: str, stopped: str
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none", option, 2)
-    done = desk.here("status", "--check")
+    workspace.here(*list_of_six, "--quota", "none", option, 2)
+    done = workspace.here("status", "--check")
     assert (done.code, word in done.out) == (1, True)
     assert "1 with rows that need attention, 0 failed" in done.out
-    assert "It sent as many rows as asked." in desk.here("status").out
-    desk.here("status", "--html", "status.html")
-    page = (desk.home / "status.html").read_text(encoding="utf-8")
+    assert "It sent as many rows as asked." in workspace.here("status").out
+    workspace.here("status", "--html", "status.html")
+    page = (workspace.home / "status.html").read_text(encoding="utf-8")
     *_others, tonight = re.findall(r'<li title="[^"]*"><span class="mark (\w+)"', page)
     assert tonight == "rows"
     assert word in page
-    (job,) = desk.here("status", "--json").summary["jobs"]
+    (job,) = workspace.here("status", "--json").summary["jobs"]
     assert (job["verdict"], job["run"]["where"]) == (1, "stopped")
     assert (job["run"]["stopped_because"], job["run"]["exit_code"]) == (stopped, 3)
-    desk.here(*list_of_six, "--quota", "none")
-    assert word not in desk.here("status", "--check").out
+    workspace.here(*list_of_six, "--quota", "none")
+    assert word not in workspace.here("status", "--check").out
 
 
 def test_the_log_file_has_one_event_per_line_and_names_nobody(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
     words = ["--quota", "none", "--quiet", "--log-file", "log.jsonl", "--log-format", "json"]
-    desk.here(*list_of_six, *words)
-    log = desk.home / "log.jsonl"
+    workspace.here(*list_of_six, *words)
+    log = workspace.home / "log.jsonl"
     assert stat.S_IMODE(log.stat().st_mode) == 0o600
     events = [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()]
     names = [event["event"] for event in events]
     assert names == ["sending_started", "sending_finished", "run_finished"]
     assert (events[0]["rows_to_send"], events[-1]["accepted"]) == (6, 6)
     assert "exemplo.com.br" not in log.read_text(encoding="utf-8")
-    desk.here("run", "gone.csv", "-m", "m.yaml", *words)
+    workspace.here("run", "gone.csv", "-m", "m.yaml", *words)
     last = json.loads(log.read_text(encoding="utf-8").splitlines()[-1])
     assert (last["event"], last["exit_code"]) == ("run_failed", 2)
 
@@ -294,7 +296,7 @@ UNHEARD = {
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 @pytest.mark.parametrize("how", [*UNHEARD, "all are closed"])
 def test_a_run_whose_output_cannot_be_written_ends_as_it_would(
-    desk: Desk,
+    workspace: Workspace,
     list_of_six: list[str],
     box: RunningSandbox,
     request: pytest.FixtureRequest,
@@ -303,35 +305,35 @@ def test_a_run_whose_output_cannot_be_written_ends_as_it_would(
     words = [*list_of_six, "--quota", "none", *["--log-file", "/dev/full"] * ("log" in how)]
     if how == "all are closed":
         typed = shlex.join([sys.executable, "-m", "rdimport", *words])
-        done = desk.shell(f"{typed} <&- >&- 2>&-")
+        done = workspace.shell(f"{typed} <&- >&- 2>&-")
     else:
         ways = [-1 if way == "PIPE" else request.getfixturevalue(way) for way in UNHEARD[how]]
-        done = desk.wait(desk.start(*words, out=ways[0], err=ways[1]))
+        done = workspace.wait(workspace.start(*words, out=ways[0], err=ways[1]))
     assert (done.code, len(box.conversions())) == (1, 6)
     assert "gaps" in done.out or "log" not in how
-    (row,) = json.loads(desk.here("status", "--json").out)["runs"]
+    (row,) = json.loads(workspace.here("status", "--json").out)["runs"]
     assert (row["where"], row["exit_code"]) == ("finished", 1)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
-    desk: Desk, list_of_six: list[str], full: int, unread: int
+    workspace: Workspace, list_of_six: list[str], full: int, unread: int
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none")
+    workspace.here(*list_of_six, "--quota", "none")
     looks = ((["status"], 0), (["check", *list_of_six[1:]], 1), (["status", "--json"], 0))
     for words, code in looks:
-        gone = desk.wait(desk.start(*words, out=unread, err=-1))
+        gone = workspace.wait(workspace.start(*words, out=unread, err=-1))
         assert (gone.code, gone.err.count("rdimport:")) == (code, 0), words
-        done = desk.wait(desk.start(*words, out=full, err=-1))
+        done = workspace.wait(workspace.start(*words, out=full, err=-1))
         assert (done.code, "cannot be written: No space left" in done.err) == (2, True), words
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
 def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
-    desk: Desk, list_of_six: list[str], full: int
+    workspace: Workspace, list_of_six: list[str], full: int
 ) -> None:
     words = (*list_of_six, "--quota", "none", "--json")
-    done = desk.wait(desk.start(*words, out=full, err=-1))
+    done = workspace.wait(workspace.start(*words, out=full, err=-1))
     assert done.code == 1
     assert "cannot be written: No space left" in done.err
     assert "6  accepted" in done.err
@@ -339,12 +341,14 @@ def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
 
 @pytest.mark.skipif(os.name != "posix", reason="Windows has no umask")
 def test_nothing_is_writable_by_others_whatever_the_umask(
-    desk: Desk, list_of_six: list[str]
+    workspace: Workspace, list_of_six: list[str]
 ) -> None:
-    before = set(desk.home.rglob("*"))
+    before = set(workspace.home.rglob("*"))
     words = shlex.join([sys.executable, "-m", "rdimport", *list_of_six, "--quota", "none"])
-    assert desk.shell(f"umask 000; {words} --log-file log --metrics-file new/met.prom").code == 1
-    made = set(desk.home.rglob("*")) - before
+    assert (
+        workspace.shell(f"umask 000; {words} --log-file log --metrics-file new/met.prom").code == 1
+    )
+    made = set(workspace.home.rglob("*")) - before
     assert len(made) > 8
     assert not [path for path in made if path.stat().st_mode & 0o022]
 
@@ -352,26 +356,26 @@ def test_nothing_is_writable_by_others_whatever_the_umask(
 @pytest.mark.skipif(os.name != "posix", reason="a shell that closes a stream")
 @pytest.mark.parametrize("words", ["check - -m m.yaml", "run - -m m.yaml", "forget -"])
 def test_a_standard_input_that_is_closed_is_empty(
-    desk: Desk, list_of_six: list[str], words: str
+    workspace: Workspace, list_of_six: list[str], words: str
 ) -> None:
-    done = desk.shell(f"{shlex.quote(sys.executable)} -m rdimport {words} <&-")
+    done = workspace.shell(f"{shlex.quote(sys.executable)} -m rdimport {words} <&-")
     assert done.code == 2
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 @pytest.mark.parametrize(("directory", "writes"), [(0o700, "read"), (0o755, "write to")])
 def test_the_ledger_of_another_user_is_told_in_one_sentence(
-    desk: Desk,
+    workspace: Workspace,
     list_of_six: list[str],
     directory: int,
     writes: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    desk.here(*list_of_six, "--quota", "none")
-    desk.state.chmod(directory)
+    workspace.here(*list_of_six, "--quota", "none")
+    workspace.state.chmod(directory)
     with TemporaryDirectory(dir="/tmp") as name:  # accessible to every user
         state = Path(name) / "state"
-        shutil.copytree(desk.state, state)
+        shutil.copytree(workspace.state, state)
         Path(name).chmod(0o755)
         monkeypatch.setenv("HOME", name)  # the other user has another home
         for words, may_not in (("status", "read"), ("report", "read"), ("purge", writes)):
@@ -403,49 +407,53 @@ def test_an_observer_that_can_no_longer_write_stops_without_affecting_others() -
     assert (len(asked), len(heard)) == (1, 2)
 
 
-def test_quiet_says_nothing_unless_a_person_is_needed(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("m.yaml", MAPPING)
-    good = desk.write("good.csv", LIST)
-    done = desk.here("run", good, "-m", "m.yaml", "--quota", "none", "--quiet")
+def test_quiet_says_nothing_unless_a_person_is_needed(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("m.yaml", MAPPING)
+    good = workspace.write("good.csv", LIST)
+    done = workspace.here("run", good, "-m", "m.yaml", "--quota", "none", "--quiet")
     assert (done.code, done.out, done.err) == (0, "", "")
-    bad = desk.write("bad.csv", LIST + "nobody,Ninguém\n")
-    done = desk.here("run", bad, "-m", "m.yaml", "--quota", "none", "--quiet")
+    bad = workspace.write("bad.csv", LIST + "nobody,Ninguém\n")
+    done = workspace.here("run", bad, "-m", "m.yaml", "--quota", "none", "--quiet")
     assert (done.code, done.out) == (1, "")
     assert "1  invalid" in done.err
     report = re.search(r"^Failure report: (.*)$", done.err, re.MULTILINE)
     assert report, "a mail has no directory from which a path could start"
     assert Path(report[1]).is_absolute()
     assert Path(report[1]).is_file()
-    assert f"rdimport run {report[1]} -m {desk.home / 'm.yaml'}" in done.err
+    assert f"rdimport run {report[1]} -m {workspace.home / 'm.yaml'}" in done.err
 
 
-def test_a_mail_says_whose_list_it_was_and_shows_no_person_whole(desk: Desk) -> None:
-    desk.write("m.yaml", MAPPING)
-    bad = desk.write("bad.csv", LIST + "maria.souza.exemplo.com.br,Maria\n")
+def test_a_mail_says_whose_list_it_was_and_shows_no_person_whole(workspace: Workspace) -> None:
+    workspace.write("m.yaml", MAPPING)
+    bad = workspace.write("bad.csv", LIST + "maria.souza.exemplo.com.br,Maria\n")
     words = ("--account", "loja", "--lang", "pt-BR", "--quota", "none", "--quiet")
-    output = desk.here("run", bad, "-m", "m.yaml", *words).err
-    assert f"{desk.home / 'bad.csv'}, para conta loja" in " ".join(output.split())
+    output = workspace.here("run", bad, "-m", "m.yaml", *words).err
+    assert f"{workspace.home / 'bad.csv'}, para conta loja" in " ".join(output.split())
     assert "maria.souza" not in output
     assert "m***" in output
 
 
 def test_plain_http_is_sent_where_it_was_asked_for(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox
+    workspace: Workspace, list_of_six: list[str], box: RunningSandbox
 ) -> None:
     words = ["--quota", "none", "--base-url", box.base_url.replace("127.0.0.1", "127.1")]
-    refused = desk.here(*list_of_six, *words)
+    refused = workspace.here(*list_of_six, *words)
     assert (refused.code, "--insecure-http" in refused.err, box.requests) == (2, True, 0)
-    done = desk.here(*list_of_six, *words, "--insecure-http")
+    done = workspace.here(*list_of_six, *words, "--insecure-http")
     assert len(box.conversions()) == 6
     assert "--insecure-http" in done.out, "the command that goes on needs it too"
 
 
-def test_until_ends_the_run_at_the_next_such_time(desk: Desk, list_of_six: list[str]) -> None:
+def test_until_ends_the_run_at_the_next_such_time(
+    workspace: Workspace, list_of_six: list[str]
+) -> None:
     now = datetime.now(UTC).astimezone()
-    both = desk.here(*list_of_six, "--until", f"{now:%H:%M}", "--max-duration", "1h")
+    both = workspace.here(*list_of_six, "--until", f"{now:%H:%M}", "--max-duration", "1h")
     assert (both.code, "Omit one of them" in both.err) == (2, True)
-    assert desk.here(*list_of_six, "--until", "25:00").code == 2
-    slow = desk.here(*list_of_six, "--quota", "1/min", "--max-duration", "0.5s", "--json")
+    assert workspace.here(*list_of_six, "--until", "25:00").code == 2
+    slow = workspace.here(*list_of_six, "--quota", "1/min", "--max-duration", "0.5s", "--json")
     assert slow.code == 3
     assert slow.summary["stopped_because"] == "max_duration"
 
@@ -488,13 +496,13 @@ def test_until_half_past_midnight_is_not_over_where_the_clock_passes_over_it(
 
 
 def test_until_six_is_six_after_the_machine_has_slept(
-    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its monotonic clock, by which durations are measured, stands still while it sleeps."""
     monkeypatch.setattr(dispatcher, "LOOKS_EVERY", 0.05)
     rows = (f"p{i}@exemplo.com.br,Pessoa {i}\n" for i in range(2_000))
-    desk.write("list.csv", "email,name\n" + "".join(rows))
-    desk.write("list.yaml", MAPPING)
+    workspace.write("list.csv", "email,name\n" + "".join(rows))
+    workspace.write("list.yaml", MAPPING)
     clock = Elsewhen(timedelta())
 
     def on_event(event: Event) -> None:
@@ -503,35 +511,38 @@ def test_until_six_is_six_after_the_machine_has_slept(
 
     box.set_faults(Faults(latency=0.1))  # minutes for all rows
     until = clock.now() + timedelta(hours=7)
-    done = run_by(clock, desk, box, "list.yaml", concurrency=1, until=until, on_event=on_event)
+    done = run_by(clock, workspace, box, "list.yaml", concurrency=1, until=until, on_event=on_event)
     box.set_faults(Faults())
     assert (done.exit_code, done.summary.stopped_because) == (3, "max_duration")
     assert 0 < done.counts[State.ACCEPTED] < 1_000
 
 
 def test_a_machine_without_a_keyring_says_what_to_do_instead(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.fail.Keyring")
-    done = desk.do("key", "list")
+    done = workspace.do("key", "list")
     assert (done.code, "RDIMPORT_API_KEY" in done.err) == (2, True)
 
 
 def test_a_key_in_the_keyring_is_used_by_its_account(
-    desk: Desk, list_of_six: list[str], box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace,
+    list_of_six: list[str],
+    box: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    plain = desk.home / "keyring_file.py"
+    plain = workspace.home / "keyring_file.py"
     plain.write_text(KEYRING, encoding="utf-8")
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring_file.Keyring")
-    monkeypatch.setenv("PYTHONPATH", str(desk.home))
-    key, desk.key = box.api_key, None
-    assert desk.wait(desk.start("key", "set", "fair", stdin=-1), f"{key}\n").code == 0
-    assert desk.do("key", "list").out == "fair\n"
-    done = desk.do(*list_of_six, "--quota", "none", "--account", "fair", "--json")
+    monkeypatch.setenv("PYTHONPATH", str(workspace.home))
+    key, workspace.key = box.api_key, None
+    assert workspace.wait(workspace.start("key", "set", "fair", stdin=-1), f"{key}\n").code == 0
+    assert workspace.do("key", "list").out == "fair\n"
+    done = workspace.do(*list_of_six, "--quota", "none", "--account", "fair", "--json")
     assert done.summary["accepted"] == 6
-    assert not any(key in said for said in desk.output)
-    assert desk.do("key", "remove", "fair").code == 0
-    assert desk.do(*list_of_six, "--account", "fair").code == 2
+    assert not any(key in said for said in workspace.output)
+    assert workspace.do("key", "remove", "fair").code == 0
+    assert workspace.do(*list_of_six, "--account", "fair").code == 2
 
 
 KEYRING = """

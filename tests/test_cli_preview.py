@@ -5,22 +5,26 @@ from __future__ import annotations
 import re
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING
 
 HEADING = "Qual é o seu maior desafio de marketing, considerando a sua equipe e o seu orçamento?"
 
 
-def test_long_headings_are_cut_with_a_mark_and_empty_columns_share_a_line(desk: Desk) -> None:
-    desk.write("list.csv", f'E-mail,Vazia,Outra vazia,"{HEADING}"\na@x.com,,,equipe\nb@x.com,,,x\n')
-    seen = desk.here("check", "list.csv").out
+def test_long_headings_are_cut_with_a_mark_and_empty_columns_share_a_line(
+    workspace: Workspace,
+) -> None:
+    workspace.write(
+        "list.csv", f'E-mail,Vazia,Outra vazia,"{HEADING}"\na@x.com,,,equipe\nb@x.com,,,x\n'
+    )
+    seen = workspace.here("check", "list.csv").out
     assert "Qual é o seu maior desafio…" in seen.replace("\n", " ") or "Qual é o seu maior…" in seen
     assert "Columns that are empty: “Vazia”, “Outra vazia”." in seen
     assert not [line for line in seen.splitlines() if line.startswith(("Vazia ", "Outra vazia "))]
-    assert "Colunas vazias: “Vazia”" in desk.here("check", "list.csv", "--lang", "pt-BR").out
+    assert "Colunas vazias: “Vazia”" in workspace.here("check", "list.csv", "--lang", "pt-BR").out
     mapped = MAPPING.replace("name: Nome", "cf_a: Vazia, cf_b: Outra vazia")
-    desk.write("list.yaml", mapped)
-    shown = desk.here("check", "list.csv", "-m", "list.yaml").out
+    workspace.write("list.yaml", mapped)
+    shown = workspace.here("check", "list.csv", "-m", "list.yaml").out
     assert "Empty in every row: cf_a (“Vazia”), cf_b (“Outra vazia”)" in shown
 
 
@@ -40,33 +44,35 @@ invalid: {mobile_phone: drop}
 
 @pytest.mark.parametrize("odd", ["changed", "suspect", "dropped"])
 def test_rows_that_are_changed_suspect_or_dropped_are_shown_before_plain_ones(
-    desk: Desk, odd: str
+    workspace: Workspace, odd: str
 ) -> None:
     plain = [f"p{n}@exemplo.com.br,Ana,+5511987654321" for n in range(30)]
-    desk.write("list.csv", "\n".join(["E-mail,Nome,Celular", *plain, ROWS[odd]]))
-    desk.write("list.yaml", RULES)
-    shown = desk.here("check", "list.csv", "-m", "list.yaml").out
+    workspace.write("list.csv", "\n".join(["E-mail,Nome,Celular", *plain, ROWS[odd]]))
+    workspace.write("list.yaml", RULES)
+    shown = workspace.here("check", "list.csv", "-m", "list.yaml").out
     rows = [line for line in shown.splitlines() if line.startswith("Row ")]
     assert [line.split()[1].rstrip(",") for line in rows] == ["32", "2"]
 
 
-def test_a_list_that_is_not_there_is_told_before_a_missing_key(desk: Desk) -> None:
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", "E-mail,Nome\na@x.com,A\n")
+def test_a_list_that_is_not_there_is_told_before_a_missing_key(workspace: Workspace) -> None:
+    workspace.key = None
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", "E-mail,Nome\na@x.com,A\n")
     for files, said in (
         (("no.csv", "list.yaml"), "no.csv does not exist"),
         (("list.csv", "no.yaml"), "no.yaml"),
         (("list.csv", "list.yaml"), "no API key"),
     ):
-        done = desk.here("run", files[0], "-m", files[1])
+        done = workspace.here("run", files[0], "-m", files[1])
         assert (done.code, said in done.err) == (2, True), done.err
 
 
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
-def test_the_figures_of_a_field_stand_beside_it_on_80_columns(desk: Desk, lang: str) -> None:
-    desk.write("list.csv", f"E-mail,Nome,Celular\n{ROWS['plain']}\n")
-    desk.write("list.yaml", RULES)
-    shown = desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
+def test_the_figures_of_a_field_stand_beside_it_on_80_columns(
+    workspace: Workspace, lang: str
+) -> None:
+    workspace.write("list.csv", f"E-mail,Nome,Celular\n{ROWS['plain']}\n")
+    workspace.write("list.yaml", RULES)
+    shown = workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
     (line,) = re.findall(r"^mobile_phone +1 .*“Celular”$", shown, re.MULTILINE)
     assert len(line) < 80

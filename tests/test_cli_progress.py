@@ -9,7 +9,7 @@ import termios
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.cli.screen.progress import Lines
 from rdimport.core.clock import SystemClock
@@ -29,11 +29,11 @@ from rdimport.report.words import Words
 MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
 
 
-def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
+def on_a_terminal(workspace: Workspace, *words: object, width: int = 100) -> str:
     """Everything that a command shows on its own terminal."""
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, width))
-    with desk.start(*words, out=theirs):
+    with workspace.start(*words, out=theirs):
         os.close(theirs)
         shown = b""
         while True:
@@ -49,13 +49,13 @@ def on_a_terminal(desk: Desk, *words: object, width: int = 100) -> str:
 
 
 @pytest.fixture
-def bad(desk: Desk) -> Desk:
-    desk.write("lista.csv", "E-mail\n" + "".join(f"sem arroba {i}\n" for i in range(300)))
-    desk.write("m.yaml", MAPPING)
-    return desk
+def bad(workspace: Workspace) -> Workspace:
+    workspace.write("lista.csv", "E-mail\n" + "".join(f"sem arroba {i}\n" for i in range(300)))
+    workspace.write("m.yaml", MAPPING)
+    return workspace
 
 
-def test_a_terminal_shows_reading_and_each_file_of_the_report(bad: Desk) -> None:
+def test_a_terminal_shows_reading_and_each_file_of_the_report(bad: Workspace) -> None:
     shown = on_a_terminal(bad, "run", "lista.csv", "-m", "m.yaml")
     for stage in (
         "Reading and checking: 300 rows",
@@ -71,25 +71,25 @@ def test_a_terminal_shows_reading_and_each_file_of_the_report(bad: Desk) -> None
 
 
 def test_writing_a_report_again_shows_itself_on_a_terminal_and_stays_silent_when_quiet(
-    bad: Desk,
+    bad: Workspace,
 ) -> None:
     bad.here("run", "lista.csv", "-m", "m.yaml", "--quiet")
     assert "Relatório: failures.xlsx" in on_a_terminal(bad, "report", "--lang", "pt-BR")
     assert on_a_terminal(bad, "report", "--quiet") == ""
 
 
-def test_without_a_terminal_no_bar_is_drawn(bad: Desk) -> None:
+def test_without_a_terminal_no_bar_is_drawn(bad: Workspace) -> None:
     again = bad.do("run", "lista.csv", "-m", "m.yaml")
     assert again.err == "0 rows to send\n"
     assert bad.do("report").err == ""
 
 
 @pytest.mark.waits
-def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
-    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(400)))
-    desk.write("m.yaml", MAPPING)
+def test_after_a_stop_no_time_is_said_to_be_left(workspace: Workspace) -> None:
+    workspace.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(400)))
+    workspace.write("m.yaml", MAPPING)
     words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--max-duration", "6s")
-    pictures = re.split(r"[\r\n]+", on_a_terminal(desk, *words))
+    pictures = re.split(r"[\r\n]+", on_a_terminal(workspace, *words))
     sending = [picture for picture in pictures if picture.startswith("Sending")]
     assert " left" in "".join(sending)
     assert " left" not in sending[-1]
@@ -98,12 +98,12 @@ def test_after_a_stop_no_time_is_said_to_be_left(desk: Desk) -> None:
 
 @pytest.mark.parametrize("width", [60, 110])
 def test_the_bar_counts_what_a_limit_lets_through_and_shows_the_time_that_is_left(
-    desk: Desk, width: int
+    workspace: Workspace, width: int
 ) -> None:
-    desk.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(50)))
-    desk.write("m.yaml", MAPPING)
+    workspace.write("lista.csv", "E-mail\n" + "".join(f"p{i}@exemplo.com.br\n" for i in range(50)))
+    workspace.write("m.yaml", MAPPING)
     words = ("run", "lista.csv", "-m", "m.yaml", "--quota", "20/s", "--limit", "30")
-    shown = on_a_terminal(desk, *words, "--lang", "pt-BR", width=width)
+    shown = on_a_terminal(workspace, *words, "--lang", "pt-BR", width=width)
     sending = [p for p in re.split(r"[\r\n]+", shown) if p.startswith("Enviando")]
     during = sending[len(sending) // 2]
     assert re.search(r"\| \d+/30, .*faltam \d+,\d s\s*$", during), sending

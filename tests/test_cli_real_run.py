@@ -18,9 +18,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.cli.departure import ending_of, may_ask
 from rdimport.sandbox.embedded import RunningSandbox
@@ -82,27 +82,27 @@ def far(box: RunningSandbox) -> Iterator[Far]:
 
 
 @pytest.fixture
-def away(far: Far, tmp_path: Path) -> Desk:
-    desk = Desk(tmp_path, far.box.api_key, far.base_url)
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3))
-    return desk
+def away(far: Far, tmp_path: Path) -> Workspace:
+    workspace = Workspace(tmp_path, far.box.api_key, far.base_url)
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3))
+    return workspace
 
 
 class Person:
     """A terminal that runs one command in its foreground."""
 
-    def __init__(self, desk: Desk, *words: str) -> None:
+    def __init__(self, workspace: Workspace, *words: str) -> None:
         self.master, slave = pty.openpty()
         self.seen = ""
-        self.process = desk.start(
+        self.process = workspace.start(
             *words, stdin=slave, out=subprocess.DEVNULL, err=slave, in_session=True
         )
         os.close(slave)
 
     def read(self) -> str:
         """The next output; empty if the command has ended, fails if nothing comes."""
-        assert select.select([self.master], [], [], PATIENCE)[0], f"nothing after {self.seen}"
+        assert select.select([self.master], [], [], TIMEOUT)[0], f"nothing after {self.seen}"
         try:
             more = os.read(self.master, 10_000).decode(errors="replace")
         except OSError:
@@ -122,16 +122,16 @@ class Person:
     def end(self) -> int:
         while self.read():
             pass
-        code = self.process.wait(PATIENCE)
+        code = self.process.wait(TIMEOUT)
         os.close(self.master)
         return code
 
 
-def run(desk: Desk, *words: str) -> Done:
-    return desk.do(*WORDS, *words)
+def run(workspace: Workspace, *words: str) -> Done:
+    return workspace.do(*WORDS, *words)
 
 
-def test_a_real_run_names_endpoint_account_key_rows_and_time(away: Desk, far: Far) -> None:
+def test_a_real_run_names_endpoint_account_key_rows_and_time(away: Workspace, far: Far) -> None:
     done = run(away, "--account", "acme", "--json")
     assert done.code == 0
     for wanted in (far.base_url, "“acme”", f"…{far.box.api_key[-4:]}", "3 rows to send", "600/min"):
@@ -144,7 +144,7 @@ def test_a_real_run_names_endpoint_account_key_rows_and_time(away: Desk, far: Fa
     assert far.base_url not in run(away, "--account", "acme", "--quiet").err
 
 
-def test_the_first_real_run_asks_and_the_next_does_not(away: Desk, far: Far) -> None:
+def test_the_first_real_run_asks_and_the_next_does_not(away: Workspace, far: Far) -> None:
     for answer, code, sent in (("\n", 2, 0), ("no\n", 2, 0), ("\x03", 2, 0), ("y\n", 0, 3)):
         person = Person(away, *WORDS)
         person.read_until("[y/N]")
@@ -159,14 +159,14 @@ def test_the_first_real_run_asks_and_the_next_does_not(away: Desk, far: Far) -> 
 
 
 @pytest.mark.parametrize("word", ["--yes", "--quiet", "--json"])
-def test_an_option_that_confirms_skips_the_question(away: Desk, far: Far, word: str) -> None:
+def test_an_option_that_confirms_skips_the_question(away: Workspace, far: Far, word: str) -> None:
     person = Person(away, *WORDS, word)
     assert person.end() == 0, person.seen
     assert "[y/N]" not in person.seen
     assert far.box.counts()["accepted"] == 3
 
 
-def test_a_term_signal_ends_the_waiting_for_an_answer(away: Desk, far: Far) -> None:
+def test_a_term_signal_ends_the_waiting_for_an_answer(away: Workspace, far: Far) -> None:
     person = Person(away, *WORDS)
     person.read_until("[y/N]")
     person.process.send_signal(signal.SIGTERM)
@@ -175,7 +175,9 @@ def test_a_term_signal_ends_the_waiting_for_an_answer(away: Desk, far: Far) -> N
 
 
 @pytest.mark.skipif(not hasattr(LIBC, "tgkill"), reason="this C library has no tgkill")
-def test_an_interrupt_that_another_thread_takes_ends_the_waiting_too(away: Desk, far: Far) -> None:
+def test_an_interrupt_that_another_thread_takes_ends_the_waiting_too(
+    away: Workspace, far: Far
+) -> None:
     person = Person(away, *WORDS)
     person.read_until("[y/N]")
     number = person.process.pid
@@ -185,7 +187,7 @@ def test_an_interrupt_that_another_thread_takes_ends_the_waiting_too(away: Desk,
     assert far.box.requests == 0
 
 
-def test_what_stays_on_this_machine_is_not_real(away: Desk, box: RunningSandbox) -> None:
+def test_what_stays_on_this_machine_is_not_real(away: Workspace, box: RunningSandbox) -> None:
     away.key, away.base_url = box.api_key, box.base_url
     person = Person(away, *WORDS)
     assert person.end() == 0, person.seen

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.samples import SAMPLES, counted, mapping, sample
 
 from rdimport.sandbox.embedded import RunningSandbox
@@ -22,15 +22,15 @@ Payloads = dict[str, dict[str, Any]]
 class Story:
     """One list: checked, run, and run again."""
 
-    def __init__(self, name: str, desk: Desk, box: RunningSandbox) -> None:
+    def __init__(self, name: str, workspace: Workspace, box: RunningSandbox) -> None:
         words = (sample(name), "-m", mapping(name), "--json")
         box.clear()
-        self.name, self.home = name, desk.home
-        self.check = desk.here("check", *words)
+        self.name, self.home = name, workspace.home
+        self.check = workspace.here("check", *words)
         self.arrived_by_check = box.requests
-        self.run = desk.here("run", *words, "--quota", "none")
+        self.run = workspace.here("run", *words, "--quota", "none")
         self.arrived = box.conversions()
-        self.again = desk.here("run", *words, "--quota", "none")
+        self.again = workspace.here("run", *words, "--quota", "none")
         self.requests = box.requests
         self.dropped = box.dropped()
 
@@ -39,8 +39,10 @@ class Story:
 def stories(
     one_sandbox: RunningSandbox, tmp_path_factory: pytest.TempPathFactory
 ) -> dict[str, Story]:
-    desk = Desk(tmp_path_factory.mktemp("samples"), one_sandbox.api_key, one_sandbox.base_url)
-    return {name: Story(name, desk, one_sandbox) for name in SAMPLES}
+    workspace = Workspace(
+        tmp_path_factory.mktemp("samples"), one_sandbox.api_key, one_sandbox.base_url
+    )
+    return {name: Story(name, workspace, one_sandbox) for name in SAMPLES}
 
 
 @pytest.fixture(scope="module")
@@ -98,10 +100,10 @@ def test_running_again_sends_nothing_and_still_accounts_for_every_row(
 
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
 def test_a_check_fits_a_terminal_of_80_columns_in_the_readers_language(
-    desk: Desk, lang: str
+    workspace: Workspace, lang: str
 ) -> None:
     words = ("check", sample("feira_abf_2026.xlsx"), "-m", mapping("feira_abf_2026"))
-    output = desk.here(*words, "--lang", lang).out
+    output = workspace.here(*words, "--lang", lang).out
     # a path cannot be broken
     assert [line for line in output.splitlines() if len(line) > 79 and "/" not in line] == []
     assert ("Before you send:" in output) == (lang == "en")
@@ -189,19 +191,19 @@ def test_each_failure_is_the_row_as_it_was_and_beside_it_what_is_wrong(
 
 
 def test_the_corrected_failure_report_runs_with_the_same_mapping(
-    stories: dict[str, Story], desk: Desk, box: RunningSandbox
+    stories: dict[str, Story], workspace: Workspace, box: RunningSandbox
 ) -> None:
     rows = list(failures(stories["feira_abf_2026.xlsx"], "utf-8-sig", ";"))
     for number, row in enumerate(rows):
         row["E-mail"] = f"corrigido{number}@exemplo.com.br"
         row["Celular/WhatsApp"] = "11 91234-5678"
         row["UF"], row["Aceita receber e-mails?"] = "sp", "Sim"
-    with (desk.home / "corrected.csv").open("w", encoding="utf-8-sig", newline="") as file:
+    with (workspace.home / "corrected.csv").open("w", encoding="utf-8-sig", newline="") as file:
         out = csv.DictWriter(file, list(rows[0]), delimiter=";")
         out.writeheader()
         out.writerows(rows)
     name = "feira_abf_2026.xlsx"
-    done = desk.here("run", "corrected.csv", "-m", mapping(name), "--quota", "none", "--json")
+    done = workspace.here("run", "corrected.csv", "-m", mapping(name), "--quota", "none", "--json")
     assert (done.code, done.summary["accepted"]) == (0, len(rows)), done.err
     assert {p["state"] for p in box.conversions()} == {"SP"}
     assert not any(name.startswith("rdimport") for p in box.conversions() for name in p)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, address, people
 from support.postgres import Server
 
@@ -16,8 +16,8 @@ from rdimport.sandbox.embedded import RunningSandbox
 RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json", "--concurrency", "1")
 
 
-class Machine(Desk):
-    """A desk whose ledger is in PostgreSQL, behind a password."""
+class Machine(Workspace):
+    """A workspace whose ledger is in PostgreSQL, behind a password."""
 
     ledger = ""
 

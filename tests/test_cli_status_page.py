@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 
 from rdimport.core.errors import ExitCode
@@ -26,15 +26,17 @@ def night_ago(nights: int) -> datetime:
     return here - timedelta(days=nights)
 
 
-def ended(desk: Desk, at: datetime, code: ExitCode, account: str = "acme", job: str = "a") -> None:
+def ended(
+    workspace: Workspace, at: datetime, code: ExitCode, account: str = "acme", job: str = "a"
+) -> None:
     attempt = Attempt(at, account, job, "list.yaml", ("list.csv",), code, "It <failed>.")
-    with store_of(desk.state).open() as ledger:
+    with store_of(workspace.state).open() as ledger:
         ledger.note_attempt(attempt)
 
 
-def page(desk: Desk, *words: object) -> str:
-    assert desk.here("status", "--html", "status.html", *words).code == 0
-    return Path(desk.home / "status.html").read_text(encoding="utf-8")
+def page(workspace: Workspace, *words: object) -> str:
+    assert workspace.here("status", "--html", "status.html", *words).code == 0
+    return Path(workspace.home / "status.html").read_text(encoding="utf-8")
 
 
 def strip(text: str) -> list[str]:
@@ -43,46 +45,52 @@ def strip(text: str) -> list[str]:
     return re.findall(r'class="mark (\w+)"', found)
 
 
-def test_the_last_thirty_nights_are_a_strip_whose_last_is_tonight(desk: Desk) -> None:
+def test_the_last_thirty_nights_are_a_strip_whose_last_is_tonight(workspace: Workspace) -> None:
     for nights, code in ((29, 0), (3, 2), (2, 1), (1, 0), (40, 2)):
-        ended(desk, night_ago(nights), ExitCode(code))
-    found = strip(page(desk))
+        ended(workspace, night_ago(nights), ExitCode(code))
+    found = strip(page(workspace))
     assert len(found) == 30
     assert found[0] == "fine"
     assert found[-4:] == ["failed", "rows", "fine", "none"]
     assert set(found[1:-4]) == {"none"}
 
 
-def test_a_night_is_as_bad_as_its_worst_job_and_a_job_as_its_last_word(desk: Desk) -> None:
-    ended(desk, night_ago(1), ExitCode.DONE, job="a")
-    ended(desk, night_ago(1), ExitCode.NOTHING_SENT, job="b")
-    ended(desk, night_ago(2), ExitCode.NOTHING_SENT, job="a")
-    ended(desk, night_ago(2) + timedelta(hours=1), ExitCode.FAILED_ROWS, job="a")
-    text = page(desk)
+def test_a_night_is_as_bad_as_its_worst_job_and_a_job_as_its_last_word(
+    workspace: Workspace,
+) -> None:
+    ended(workspace, night_ago(1), ExitCode.DONE, job="a")
+    ended(workspace, night_ago(1), ExitCode.NOTHING_SENT, job="b")
+    ended(workspace, night_ago(2), ExitCode.NOTHING_SENT, job="a")
+    ended(workspace, night_ago(2) + timedelta(hours=1), ExitCode.FAILED_ROWS, job="a")
+    text = page(workspace)
     assert strip(text)[-3:] == ["rows", "failed", "none"]
     assert ": 1 worked, 1 failed" in text
 
 
-def test_what_ran_after_midnight_belongs_to_the_night_before(desk: Desk) -> None:
+def test_what_ran_after_midnight_belongs_to_the_night_before(workspace: Workspace) -> None:
     start = night_ago(2)
-    ended(desk, start.replace(hour=23), ExitCode.NOTHING_SENT, job="a")
-    ended(desk, start.replace(hour=2) + timedelta(days=1), ExitCode.DONE, job="b")
-    assert strip(page(desk))[-3:] == ["failed", "none", "none"]
+    ended(workspace, start.replace(hour=23), ExitCode.NOTHING_SENT, job="a")
+    ended(workspace, start.replace(hour=2) + timedelta(days=1), ExitCode.DONE, job="b")
+    assert strip(page(workspace))[-3:] == ["failed", "none", "none"]
 
 
-def test_the_page_needs_nothing_else_and_runs_nothing_of_what_it_shows(desk: Desk) -> None:
-    ended(desk, night_ago(1), ExitCode.NOTHING_SENT, account="<script>alert(1)</script>\x1b[2J")
-    text = page(desk)
+def test_the_page_needs_nothing_else_and_runs_nothing_of_what_it_shows(
+    workspace: Workspace,
+) -> None:
+    ended(
+        workspace, night_ago(1), ExitCode.NOTHING_SENT, account="<script>alert(1)</script>\x1b[2J"
+    )
+    text = page(workspace)
     assert not re.search(r"<script|src=|href=|url\(|@import|\x1b", text)
     assert "It &lt;failed&gt;." in text
-    assert (desk.home / "status.html").stat().st_mode & 0o077 == 0
+    assert (workspace.home / "status.html").stat().st_mode & 0o077 == 0
 
 
-def test_rows_quota_and_the_next_command_of_a_real_run(desk: Desk, box: object) -> None:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
-    assert desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
-    text = page(desk, "--lang", "pt-BR")
+def test_rows_quota_and_the_next_command_of_a_real_run(workspace: Workspace, box: object) -> None:
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3) + "ninguem,Fulano\n")
+    assert workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
+    text = page(workspace, "--lang", "pt-BR")
     assert '<html lang="pt-BR">' in text
     assert "3 aceitas" in text
     assert "1 inválida" in text
@@ -90,44 +98,46 @@ def test_rows_quota_and_the_next_command_of_a_real_run(desk: Desk, box: object) 
     assert strip(text)[-1] == "rows"
 
 
-def test_what_to_do_stands_below_what_happened(desk: Desk) -> None:
-    desk.write("list.csv", people(1))
-    desk.key = None
-    assert desk.here("run", "list.csv", "-m", "absent.yaml").code == 2
-    assert "No such file or directory<br>Check the path" in page(desk)
+def test_what_to_do_stands_below_what_happened(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(1))
+    workspace.key = None
+    assert workspace.here("run", "list.csv", "-m", "absent.yaml").code == 2
+    assert "No such file or directory<br>Check the path" in page(workspace)
 
 
-def test_only_the_account_and_job_that_were_asked_for(desk: Desk) -> None:
+def test_only_the_account_and_job_that_were_asked_for(workspace: Workspace) -> None:
     for account in ("acme", "lua"):
-        ended(desk, night_ago(1), ExitCode.DONE, account=account)
-    text = page(desk, "--account", "lua")
+        ended(workspace, night_ago(1), ExitCode.DONE, account=account)
+    text = page(workspace, "--account", "lua")
     assert "lua</h2>" in text
     assert "acme</h2>" not in text
 
 
-def test_an_empty_ledger_makes_a_page_too(desk: Desk) -> None:
-    assert "There are no jobs yet." in page(desk)
+def test_an_empty_ledger_makes_a_page_too(workspace: Workspace) -> None:
+    assert "There are no jobs yet." in page(workspace)
 
 
 @pytest.mark.parametrize("way", ["--json", "--check"])
-def test_the_page_is_written_beside_what_else_is_asked_for(desk: Desk, way: str) -> None:
-    ended(desk, night_ago(1), ExitCode.NOTHING_SENT)
-    done = desk.here("status", way, "--html", "status.html")
+def test_the_page_is_written_beside_what_else_is_asked_for(workspace: Workspace, way: str) -> None:
+    ended(workspace, night_ago(1), ExitCode.NOTHING_SENT)
+    done = workspace.here("status", way, "--html", "status.html")
     assert done.code == (2 if way == "--check" else 0)
-    assert (desk.home / "status.html").exists()
+    assert (workspace.home / "status.html").exists()
     assert way != "--json" or done.summary["jobs"][0]["account"] == "acme"
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with a name")
 @pytest.mark.parametrize("words", [("status", "--html"), ("run", *LIST, "--metrics-file")])
-def test_what_is_no_file_is_not_replaced(desk: Desk, box: object, words: tuple[str, ...]) -> None:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(1))
-    os.mkfifo(desk.home / "pipe")
-    done = desk.here(*words, "pipe")
+def test_what_is_no_file_is_not_replaced(
+    workspace: Workspace, box: object, words: tuple[str, ...]
+) -> None:
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(1))
+    os.mkfifo(workspace.home / "pipe")
+    done = workspace.here(*words, "pipe")
     assert done.code == (2 if words[0] == "status" else 0)
     assert "it is not a file, but a device or a socket" in done.err
-    assert (desk.home / "pipe").is_fifo()
+    assert (workspace.home / "pipe").is_fifo()
 
 
 READS = [
@@ -140,35 +150,35 @@ READS = [
 
 @pytest.mark.parametrize(("option", "name", "given"), READS)
 def test_what_a_command_reads_is_not_what_it_writes(
-    desk: Desk, option: str, name: str, given: str
+    workspace: Workspace, option: str, name: str, given: str
 ) -> None:
     texts = {"list.yaml": MAPPING, "list.csv": people(1)}
     for file, text in texts.items():
-        desk.write(file, text)
+        workspace.write(file, text)
     for verb in ("check", "run"):
-        done = desk.here(verb, given, "-m", "list.yaml", option, name)
+        done = workspace.here(verb, given, "-m", "list.yaml", option, name)
         assert done.code == 2
         assert f"{option} names" in done.err
     for file, text in texts.items():
-        assert (desk.home / file).read_text("utf-8") == text
+        assert (workspace.home / file).read_text("utf-8") == text
 
 
 @pytest.mark.parametrize("words", [("status", "--html"), ("run", *LIST, "--metrics-file")])
 def test_a_file_of_somebody_else_is_not_replaced(
-    desk: Desk, box: object, words: tuple[str, ...]
+    workspace: Workspace, box: object, words: tuple[str, ...]
 ) -> None:
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(1))
-    desk.write("other.csv", "E-mail\n")
-    done = desk.here(*words, "other.csv")
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(1))
+    workspace.write("other.csv", "E-mail\n")
+    done = workspace.here(*words, "other.csv")
     assert "was not created by rdimport" in done.err
-    assert (desk.home / "other.csv").read_text("utf-8") == "E-mail\n"
+    assert (workspace.home / "other.csv").read_text("utf-8") == "E-mail\n"
     for name in ("new", "new"):
-        assert "was not created by rdimport" not in desk.here(*words, name).err
+        assert "was not created by rdimport" not in workspace.here(*words, name).err
 
 
-def test_a_place_that_takes_no_page_is_a_sentence(desk: Desk) -> None:
-    desk.write("file", "")
-    done = desk.here("status", "--html", "file/status.html")
+def test_a_place_that_takes_no_page_is_a_sentence(workspace: Workspace) -> None:
+    workspace.write("file", "")
+    done = workspace.here("status", "--html", "file/status.html")
     assert done.code == 2
     assert "file/status.html" in done.err

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from support.command import KEY, Desk, Done
+from support.command import KEY, Done, Workspace
 from support.lists import MAPPING, address, people
 from support.waiting import until
 
@@ -23,11 +23,11 @@ STATES = "accepted already_imported duplicate invalid suppressed refused uncerta
 
 
 @pytest.fixture
-def ready(desk: Desk) -> Desk:
-    """A desk with a list of 60 people and its mapping."""
-    desk.write("list.csv", people(60))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def ready(workspace: Workspace) -> Workspace:
+    """A workspace with a list of 60 people and its mapping."""
+    workspace.write("list.csv", people(60))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
 def command(*words: object) -> tuple[object, ...]:
@@ -44,7 +44,7 @@ def arrived(box: RunningSandbox) -> Counter[str]:
 
 
 def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(hang_after=1.0, skip=10))  # ten are answered, then up to four wait
     run = ready.start(*command("--concurrency", 4))
@@ -66,7 +66,9 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     assert len(missing) <= summary["uncertain"]
 
 
-def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningSandbox) -> None:
+def test_rows_in_doubt_are_sent_again_only_when_asked(
+    ready: Workspace, box: RunningSandbox
+) -> None:
     box.set_faults(Faults(reset_after=1.0, at_most=3))
     first = ready.here(*command("--concurrency", 1))
     assert (first.code, first.summary["uncertain"]) == (1, 3)
@@ -80,7 +82,7 @@ def test_rows_in_doubt_are_sent_again_only_when_asked(ready: Desk, box: RunningS
 
 @pytest.mark.waits
 def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told_to_stop(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=4.0))  # a minute for all rows
     run = ready.start(*command("--concurrency", 4))
@@ -103,7 +105,7 @@ def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told
 
 
 def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(hang_after=1.0))
     run = ready.start(*command("--concurrency", 3))
@@ -121,7 +123,7 @@ def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
 
 
 def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     right, ready.key = ready.key, KEY
     done = ready.here(*command())
@@ -133,7 +135,9 @@ def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(
     assert ready.here(*command()).summary["accepted"] == 60
 
 
-def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: RunningSandbox) -> None:
+def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(
+    ready: Workspace, box: RunningSandbox
+) -> None:
     box.set_faults(Faults(crm=1.0))
     done = ready.here(*command())
     assert (done.code, done.summary["stopped_because"]) == (3, "key_of_crm")
@@ -144,7 +148,7 @@ def test_a_key_of_the_crm_stops_the_run_and_is_told_apart(ready: Desk, box: Runn
     assert 0 < output.index(why) < output.index("60 rows are left.")
 
 
-def test_status_says_why_a_run_stopped(ready: Desk, box: RunningSandbox) -> None:
+def test_status_says_why_a_run_stopped(ready: Workspace, box: RunningSandbox) -> None:
     assert ready.here(*command("--limit", 20)).code == 3
     output = " ".join(ready.here("status", "--lang", "pt-BR").out.split())
     assert (
@@ -155,7 +159,7 @@ def test_status_says_why_a_run_stopped(ready: Desk, box: RunningSandbox) -> None
 
 
 def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pending(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -173,7 +177,7 @@ def test_an_endpoint_that_is_down_is_tried_for_a_while_then_all_rows_stay_pendin
 
 
 def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(odd=1.0, odd_status=422))
     done = ready.here(*command("--concurrency", 1))
@@ -183,7 +187,7 @@ def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
 
 
 def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     first = ready.here(*command("--limit", 7))
     assert (first.code, first.summary["stopped_because"]) == (3, "limit")
@@ -195,7 +199,7 @@ def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
     assert set(arrived(box).values()) == {1}
 
 
-def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
+def test_a_run_keeps_to_its_quota(ready: Workspace, box: RunningSandbox) -> None:
     done = ready.here(*command("--quota", "40/s"))
     assert done.summary["throttled"] == 0
     # the first row does not wait: 60 in 59/40 s; a share of it would be chance in so short a run
@@ -206,7 +210,7 @@ def test_a_run_keeps_to_its_quota(ready: Desk, box: RunningSandbox) -> None:
     assert times[-1] - began >= 58 / 40 - 0.1
 
 
-def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) -> None:
+def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Workspace) -> None:
     ready.write("list.csv", people(12))  # any machine sends them in less than two seconds
     with running(SandboxOptions(plan="5/s", lead_limit=0)) as box:
         ready.key, ready.base_url = box.api_key, box.base_url
@@ -219,7 +223,7 @@ def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Desk) 
 
 
 def test_files_about_people_are_readable_by_their_owner_only(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     ready.write("list.csv", people(3) + "nobody,Ninguém\n")
     previous = os.umask(0o022)
@@ -235,7 +239,7 @@ def test_files_about_people_are_readable_by_their_owner_only(
 
 
 def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     key = str(ready.key)
     ready.do(*command("--limit", 5))
@@ -259,7 +263,7 @@ def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
 
 
 @pytest.mark.waits
-def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Desk) -> None:
+def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Workspace) -> None:
     with running(SandboxOptions(plan="1000/s", headers="none")) as small:
         ready.key, ready.base_url = small.api_key, small.base_url
         runs = []
@@ -285,7 +289,7 @@ def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: D
 
 
 def test_a_report_that_cannot_be_written_changes_nothing_about_the_run(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=1.0))  # a minute for all rows
     run = ready.start(*command("--concurrency", 1))

@@ -10,14 +10,14 @@ import pytest
 from openpyxl import Workbook
 from support.lists import MAPPING, people
 from support.samples import mapping, sample
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from support.command import Desk
+    from support.command import Workspace
 
 
 class Case(NamedTuple):
@@ -188,25 +188,25 @@ CASES = {
 }
 
 
-def prepared(case: Case, desk: Desk) -> list[str]:
+def prepared(case: Case, workspace: Workspace) -> list[str]:
     """Write the files of a case; return the arguments of its command."""
-    desk.write("list.csv", people(3))
-    desk.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
     for name, content in case.files:
-        (desk.home / name).parent.mkdir(exist_ok=True)
-        desk.write(name, content)
-        (desk.home / name).chmod(0o644)
-    desk.key = None if case.keyless else desk.key
+        (workspace.home / name).parent.mkdir(exist_ok=True)
+        workspace.write(name, content)
+        (workspace.home / name).chmod(0o644)
+    workspace.key = None if case.keyless else workspace.key
     files = [] if case.words and not case.words[0].startswith("-") else ["list.csv"]
     return ["run", *files, *([] if "-m" in case.words else ["-m", "list.yaml"]), *case.words]
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
-    name: str, desk: Desk, box: RunningSandbox
+    name: str, workspace: Workspace, box: RunningSandbox
 ) -> None:
     case = CASES[name]
-    done = desk.here(*prepared(case, desk))
+    done = workspace.here(*prepared(case, workspace))
     assert (done.code, done.out, box.requests) == (2, "", 0)
     for words in case.told:
         assert words in done.err
@@ -217,13 +217,13 @@ def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
 
 
 def test_a_ledger_that_is_a_pipe_is_named_and_not_waited_for(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.state.mkdir(mode=0o700)
-    os.mkfifo(desk.state / "ledger.sqlite3")
-    words = prepared(Case(("",)), desk)
+    workspace.state.mkdir(mode=0o700)
+    os.mkfifo(workspace.state / "ledger.sqlite3")
+    words = prepared(Case(("",)), workspace)
     for command in (words, ["check", *words[1:]], ["status"], ["purge", "--older-than", "1d"]):
-        done = desk.here(*command, "--state-dir", "state")
+        done = workspace.here(*command, "--state-dir", "state")
         assert (done.code, done.out, box.requests) == (2, "", 0), done.err
         assert "state" in done.err
 
@@ -231,19 +231,21 @@ def test_a_ledger_that_is_a_pipe_is_named_and_not_waited_for(
 @pytest.mark.parametrize("marked", [True, False])
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be", "utf-32-le"])
 def test_a_list_said_to_be_utf_16_is_read_with_and_without_its_mark(
-    codec: str, desk: Desk, *, marked: bool
+    codec: str, workspace: Workspace, *, marked: bool
 ) -> None:
-    desk.write("list.csv", ("\ufeff" * marked + people(3)).encode(codec))
-    desk.write("list.yaml", MAPPING)
-    done = desk.here("check", "list.csv", "-m", "list.yaml", "--encoding", codec[:6])
+    workspace.write("list.csv", ("\ufeff" * marked + people(3)).encode(codec))
+    workspace.write("list.yaml", MAPPING)
+    done = workspace.here("check", "list.csv", "-m", "list.yaml", "--encoding", codec[:6])
     assert (done.code, "3  to send" in done.out) == (0, True), done.err
 
 
 @pytest.mark.parametrize(
     "name", ["mapping: no YAML", "column: not in the file", "file: noise", "key: none"]
 )
-def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, desk: Desk) -> None:
-    done = desk.do(*prepared(CASES[name], desk))
+def test_the_process_ends_with_the_same_code_and_without_a_traceback(
+    name: str, workspace: Workspace
+) -> None:
+    done = workspace.do(*prepared(CASES[name], workspace))
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith("rdimport: ")
 
@@ -264,10 +266,10 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(name: str, 
     ],
 )
 def test_a_guessed_command_is_answered_with_the_right_one(
-    typed: str, message: tuple[str, ...], desk: Desk
+    typed: str, message: tuple[str, ...], workspace: Workspace
 ) -> None:
-    desk.write("list.csv", people(1))
-    done = desk.here(*typed.split())
+    workspace.write("list.csv", people(1))
+    done = workspace.here(*typed.split())
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) <= 3
     for words in message:
@@ -275,113 +277,125 @@ def test_a_guessed_command_is_answered_with_the_right_one(
 
 
 @pytest.mark.parametrize("command", ["jobs", "key", "ledger", "accounts", "fleet"])
-def test_a_command_without_what_to_do_shows_what_there_is(command: str, desk: Desk) -> None:
-    done = desk.here(command)
+def test_a_command_without_what_to_do_shows_what_there_is(
+    command: str, workspace: Workspace
+) -> None:
+    done = workspace.here(command)
     assert (done.code, done.err) == (2, "")
-    assert done.out == desk.here(command, "--help").out
+    assert done.out == workspace.here(command, "--help").out
     for spelling in (["--lang", "pt-BR"], ["--lang=pt"]):
-        said = desk.here(command, *spelling)
+        said = workspace.here(command, *spelling)
         assert (said.code, said.err) == (2, "")
-        assert said.out == desk.here("--lang", "pt-BR", command).out
+        assert said.out == workspace.here("--lang", "pt-BR", command).out
         assert said.out.startswith(f"uso: rdimport {command}")
-    wrong = desk.here(command, "--lang", "fr")
+    wrong = workspace.here(command, "--lang", "fr")
     assert (wrong.code, wrong.out) == (2, "")
     assert "--lang: is not one of en, pt-BR" in wrong.err
 
 
 @pytest.mark.parametrize("command", ["", "run", "check", "report", "sandbox", "schema"])
-def test_every_command_explains_itself(command: str, desk: Desk) -> None:
-    done = desk.here(*command.split(), "--help")
+def test_every_command_explains_itself(command: str, workspace: Workspace) -> None:
+    done = workspace.here(*command.split(), "--help")
     assert (done.code, done.err) == (0, "")
     assert done.out.startswith(f"usage: rdimport {command}".strip())
     if command in ("", "run"):
         assert "75  another run is using this ledger" in done.out
 
 
-def test_the_version_is_that_of_the_package(desk: Desk) -> None:
+def test_the_version_is_that_of_the_package(workspace: Workspace) -> None:
     from importlib.metadata import version  # noqa: PLC0415
 
-    assert desk.do("--version").out == f"rdimport {version('rdimport')}\n"
+    assert workspace.do("--version").out == f"rdimport {version('rdimport')}\n"
 
 
-def test_a_report_before_the_first_run_says_that_there_was_none(desk: Desk) -> None:
-    done = desk.here("report")
+def test_a_report_before_the_first_run_says_that_there_was_none(workspace: Workspace) -> None:
+    done = workspace.here("report")
     assert (done.code, done.out) == (2, "")
     assert "no run" in done.err
 
 
-def test_a_check_needs_no_key_and_leaves_no_trace(desk: Desk) -> None:
-    desk.write("list.csv", people(4))
-    desk.write("list.yaml", MAPPING)
-    desk.key = None
-    done = desk.do("check", "list.csv", "-m", "list.yaml")
+def test_a_check_needs_no_key_and_leaves_no_trace(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(4))
+    workspace.write("list.yaml", MAPPING)
+    workspace.key = None
+    done = workspace.do("check", "list.csv", "-m", "list.yaml")
     assert done.code == 0
     assert "4  to send" in done.out
-    assert sorted(p.name for p in desk.home.iterdir()) == ["list.csv", "list.yaml"]
+    assert sorted(p.name for p in workspace.home.iterdir()) == ["list.csv", "list.yaml"]
 
 
-def test_quiet_says_nothing_when_all_went_well_and_speaks_on_stderr_when_not(desk: Desk) -> None:
-    desk.write("list.csv", people(2))
-    desk.write("list.yaml", MAPPING)
+def test_quiet_says_nothing_when_all_went_well_and_speaks_on_stderr_when_not(
+    workspace: Workspace,
+) -> None:
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
     words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--quiet")
-    well = desk.do(*words)
+    well = workspace.do(*words)
     assert (well.code, well.out, well.err) == (0, "", "")
-    desk.write("list.csv", people(2) + "ninguem,x\n")
-    done = desk.do(*words)
+    workspace.write("list.csv", people(2) + "ninguem,x\n")
+    done = workspace.do(*words)
     assert (done.code, done.out) == (1, "")
     assert "email.no_at" in done.err
     assert "failures.csv" in done.err
 
 
-def test_standard_input_and_several_files_are_one_input(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("a.csv", people(2))
-    desk.write("b.csv", people(2, first=2))
-    desk.write("list.yaml", MAPPING)
+def test_standard_input_and_several_files_are_one_input(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("a.csv", people(2))
+    workspace.write("b.csv", people(2, first=2))
+    workspace.write("list.yaml", MAPPING)
     words = ("-m", "list.yaml", "--quota", "none", "--json")
-    done = desk.feed(people(2, first=3), "run", "a.csv", "b.csv", "-", *words)
+    done = workspace.feed(people(2, first=3), "run", "a.csv", "b.csv", "-", *words)
     assert (done.code, done.summary["files"]) == (0, ["a.csv", "b.csv", "standard input"])
     assert (done.summary["accepted"], done.summary["duplicate"]) == (5, 1)
     assert len(box.conversions()) == 5
 
 
-def test_a_report_is_written_again_from_the_ledger(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("list.csv", people(2) + "ninguem,x\n")
-    desk.write("list.yaml", MAPPING)
-    summary = desk.here("run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none").summary
-    again = desk.here("report", summary["run_id"], "--json", "--report-dir", "elsewhere").summary
+def test_a_report_is_written_again_from_the_ledger(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.csv", people(2) + "ninguem,x\n")
+    workspace.write("list.yaml", MAPPING)
+    summary = workspace.here(
+        "run", "list.csv", "-m", "list.yaml", "--json", "--quota", "none"
+    ).summary
+    again = workspace.here(
+        "report", summary["run_id"], "--json", "--report-dir", "elsewhere"
+    ).summary
     moved = {
         name: path.replace("rdimport-reports", "elsewhere")
         for name, path in summary.items()
         if name in ("summary_json", "failures_csv", "failures_xlsx", "report_html")
     }
     assert again == summary | moved
-    csv = [(desk.home / t["failures_csv"]).read_bytes() for t in (summary, again)]
+    csv = [(workspace.home / t["failures_csv"]).read_bytes() for t in (summary, again)]
     assert csv[0] == csv[1]
 
 
-def test_a_sandbox_of_its_own_needs_no_key_and_no_address(desk: Desk) -> None:
-    desk.key = desk.base_url = None
+def test_a_sandbox_of_its_own_needs_no_key_and_no_address(workspace: Workspace) -> None:
+    workspace.key = workspace.base_url = None
     name = "newsletter.csv"
-    done = desk.do("run", sample(name), "-m", mapping(name), "--sandbox")
+    done = workspace.do("run", sample(name), "-m", mapping(name), "--sandbox")
     assert done.code == 0
     assert "40  accepted" in done.out
 
 
-def test_a_reader_that_closes_the_pipe_gets_no_traceback(desk: Desk) -> None:
-    run = desk.start("schema")
+def test_a_reader_that_closes_the_pipe_gets_no_traceback(workspace: Workspace) -> None:
+    run = workspace.start("schema")
     assert run.stdout is not None
     assert run.stderr is not None
     run.stdout.close()
     error = run.stderr.read()
     run.stderr.close()
-    assert (run.wait(PATIENCE), error) in ((0, ""), (3, ""))
+    assert (run.wait(TIMEOUT), error) in ((0, ""), (3, ""))
 
 
-def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) -> None:
-    desk.write("list.yaml", MAPPING)
-    desk.write("empty.key", "\n")
-    (desk.home / "empty.key").chmod(0o600)
-    done = desk.here("run", "absent.csv", "-m", "list.yaml", "--api-key-file", "empty.key")
+def test_a_key_file_without_a_key_is_told_before_anything_is_read(workspace: Workspace) -> None:
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("empty.key", "\n")
+    (workspace.home / "empty.key").chmod(0o600)
+    done = workspace.here("run", "absent.csv", "-m", "list.yaml", "--api-key-file", "empty.key")
     assert done.code == 2
     assert "empty.key is empty" in done.err
     assert "Dono" in done.err.splitlines()[-1], "a line of its own"
@@ -401,30 +415,30 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(desk: Desk) ->
     ],
 )
 def test_a_key_with_its_name_or_quotation_marks_is_told_and_nothing_is_sent(
-    written: str, desk: Desk, box: RunningSandbox
+    written: str, workspace: Workspace, box: RunningSandbox
 ) -> None:
     """As in a file of variables, or after `set RDIMPORT_API_KEY="…"` in cmd."""
-    desk.write("list.csv", people(1))
-    desk.write("list.yaml", MAPPING)
-    desk.environment["RDIMPORT_API_KEY"] = written.format(key=box.api_key)
-    done = desk.here("run", "list.csv", "-m", "list.yaml")
+    workspace.write("list.csv", people(1))
+    workspace.write("list.yaml", MAPPING)
+    workspace.environment["RDIMPORT_API_KEY"] = written.format(key=box.api_key)
+    done = workspace.here("run", "list.csv", "-m", "list.yaml")
     assert (done.code, done.out) == (2, "")
     assert "its name, or quotation marks around it.\nWrite only the key." in done.err
     assert box.conversions() == []
-    key = desk.write("key", f"{written.format(key=box.api_key)}\n")
-    (desk.home / key).chmod(0o600)
-    again = desk.here("run", "list.csv", "-m", "list.yaml", "--api-key-file", key)
+    key = workspace.write("key", f"{written.format(key=box.api_key)}\n")
+    (workspace.home / key).chmod(0o600)
+    again = workspace.here("run", "list.csv", "-m", "list.yaml", "--api-key-file", key)
     assert (again.code, again.err) == (2, done.err)
 
 
 @pytest.mark.parametrize(("lang", "asked"), [("en", "WHICH COLUMN?"), ("pt-BR", "QUAL COLUNA?")])
 def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
-    lang: str, asked: str, desk: Desk
+    lang: str, asked: str, workspace: Workspace
 ) -> None:
-    desk.write("list.csv", "Nome,Idade\nAna,31\nBia,27\n")
-    done = desk.here("init", "list.csv", "-o", "list.yaml", "--lang", lang)
-    assert f'email: "{asked}"' in (desk.home / "list.yaml").read_text("utf-8"), done.err
-    assert asked in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+    workspace.write("list.csv", "Nome,Idade\nAna,31\nBia,27\n")
+    done = workspace.here("init", "list.csv", "-o", "list.yaml", "--lang", lang)
+    assert f'email: "{asked}"' in (workspace.home / "list.yaml").read_text("utf-8"), done.err
+    assert asked in workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
 
 
 @pytest.mark.parametrize(
@@ -439,14 +453,14 @@ def test_a_list_without_addresses_leaves_the_question_in_the_mapping(
     ("lang", "message"), [("en", "read as a single column"), ("pt-BR", "lido como uma coluna só")]
 )
 def test_a_list_that_is_read_as_one_column_is_told_and_how_to_split_it(
-    lang: str, message: str, content: str, words: tuple[str, ...], desk: Desk
+    lang: str, message: str, content: str, words: tuple[str, ...], workspace: Workspace
 ) -> None:
-    desk.write("list.csv", content)
-    desk.write("list.yaml", MAPPING)
+    workspace.write("list.csv", content)
+    workspace.write("list.yaml", MAPPING)
     for command in (("check", "list.csv", "-m", "list.yaml"), ("init", "list.csv")):
-        assert message in desk.here(*command, *words, "--lang", lang).err
-    desk.write("list.csv", "Pessoas\na@exemplo.com.br\n")
-    assert message not in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
+        assert message in workspace.here(*command, *words, "--lang", lang).err
+    workspace.write("list.csv", "Pessoas\na@exemplo.com.br\n")
+    assert message not in workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).err
 
 
 PERSON = "Ana;ana@exemplo.com.br;(11) 98765-4321;1.234,50;sim"
@@ -463,11 +477,11 @@ PERSON = "Ana;ana@exemplo.com.br;(11) 98765-4321;1.234,50;sim"
     ],
 )
 def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
-    content: str, words: tuple[str, ...], message: tuple[str, ...], desk: Desk
+    content: str, words: tuple[str, ...], message: tuple[str, ...], workspace: Workspace
 ) -> None:
-    desk.write("list.csv", content)
-    desk.write("list.yaml", MAPPING)
-    done = desk.here("check", "list.csv", "-m", "list.yaml", *words)
+    workspace.write("list.csv", content)
+    workspace.write("list.yaml", MAPPING)
+    done = workspace.here("check", "list.csv", "-m", "list.yaml", *words)
     assert (done.code, done.out) == (2, "")
     assert [words for words in message if words not in done.err] == []
     assert "@" not in done.err
@@ -486,56 +500,60 @@ def small_files(size: int) -> Iterator[None]:
 
 
 def test_a_workbook_that_finds_no_room_is_told_in_the_words_of_any_other_file(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("list.csv", f"{people(1)}ninguem,Fulano\n")
-    desk.write("list.yaml", MAPPING)
-    assert desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
+    workspace.write("list.csv", f"{people(1)}ninguem,Fulano\n")
+    workspace.write("list.yaml", MAPPING)
+    assert workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
     with small_files(8_000):
-        done = desk.here("report", "--report-dir", "other")
+        done = workspace.here("report", "--report-dir", "other")
     assert (done.code, "failures.xlsx cannot be written: File too large." in done.err) == (3, True)
 
 
-def test_a_mapping_that_finds_no_room_is_not_in_the_way_of_the_next_attempt(desk: Desk) -> None:
-    desk.write("list.csv", people(3))
+def test_a_mapping_that_finds_no_room_is_not_in_the_way_of_the_next_attempt(
+    workspace: Workspace,
+) -> None:
+    workspace.write("list.csv", people(3))
     with small_files(100):
-        done = desk.here("init", "list.csv", "-o", "new.yaml")
+        done = workspace.here("init", "list.csv", "-o", "new.yaml")
     assert (done.code, "new.yaml cannot be written" in done.err) == (2, True)
-    assert desk.here("init", "list.csv", "-o", "new.yaml").code == 0
+    assert workspace.here("init", "list.csv", "-o", "new.yaml").code == 0
 
 
-def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(desk: Desk) -> None:
-    desk.write("list.csv", people(1))
-    desk.write("list.yaml", MAPPING)
-    desk.key = None
-    done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "120")
+def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(1))
+    workspace.write("list.yaml", MAPPING)
+    workspace.key = None
+    done = workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "120")
     assert (done.code, "120/min" in done.err, "API key" in done.err) == (2, True, False)
 
 
 def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
-    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    desk.write("list.csv", people(3))
-    desk.write("list.yaml", MAPPING)
-    (desk.home / "credentials").mkdir()
-    desk.write("credentials/key", box.api_key)
-    (desk.home / "credentials" / "key").chmod(0o440)
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    (workspace.home / "credentials").mkdir()
+    workspace.write("credentials/key", box.api_key)
+    (workspace.home / "credentials" / "key").chmod(0o440)
     words = ("run", "list.csv", "-m", "list.yaml", "--api-key-file", "credentials/key")
-    desk.key = None
-    assert desk.here(*words).code == 2
-    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(desk.home / "credentials"))
-    assert desk.here(*words, "--quota", "none").code == 0
-    (desk.home / "credentials" / "key").chmod(0o444)
-    assert desk.here(*words).code == 2
+    workspace.key = None
+    assert workspace.here(*words).code == 2
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(workspace.home / "credentials"))
+    assert workspace.here(*words, "--quota", "none").code == 0
+    (workspace.home / "credentials" / "key").chmod(0o444)
+    assert workspace.here(*words).code == 2
 
 
-def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: Desk) -> None:
-    desk.write("list.csv", people(1))
+def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(
+    workspace: Workspace,
+) -> None:
+    workspace.write("list.csv", people(1))
     for words, option in (
         (("init", "list.csv", "-o", "list.csv/list.yaml"), "-o"),
         (("status", "--html", "list.csv/status.html"), "--html"),
     ):
-        done = desk.here(*words)
+        done = workspace.here(*words)
         assert (done.code, done.out) == (2, "")
         assert "list.csv/" in done.err
         assert "Not a directory" in done.err
@@ -543,9 +561,9 @@ def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(desk: 
         assert "[Errno" not in done.err
 
 
-def test_a_sheet_is_feminine_in_portuguese(desk: Desk) -> None:
+def test_a_sheet_is_feminine_in_portuguese(workspace: Workspace) -> None:
     book = Workbook()
     book.worksheets[0].title = "Contatos"
-    book.save(desk.home / "list.xlsx")
-    said = desk.here("check", "list.xlsx", "--lang", "pt-BR").err
+    book.save(workspace.home / "list.xlsx")
+    said = workspace.here("check", "list.xlsx", "--lang", "pt-BR").err
     assert "Aba “Contatos” de list.xlsx não tem nada: nem cabeçalho nem linhas." in said

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import settings_reference as reference
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
@@ -211,11 +211,11 @@ def test_a_mistake_at_a_key_is_told_whole(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_with_the_place_of_a_key_is_not_taken_for_the_key(
-    desk: Desk, key: str, english: str, portuguese: str
+    workspace: Workspace, key: str, english: str, portuguese: str
 ) -> None:
-    desk.write("rdimport.toml", f"[accounts.acme]\napi_key = {key}\n")
+    workspace.write("rdimport.toml", f"[accounts.acme]\napi_key = {key}\n")
     for lang, said in (("en", english), ("pt-BR", portuguese)):
-        told = desk.do("jobs", "check", "--config", "rdimport.toml", "--lang", lang)
+        told = workspace.do("jobs", "check", "--config", "rdimport.toml", "--lang", lang)
         assert (told.code, f"accounts.acme.api_key: {said}" in told.err) == (2, True), told.err
 
 

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 import pytest
 from babel.messages.pofile import read_po
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.cli.streams import speaking
 from rdimport.core import errors, messages
@@ -107,7 +107,7 @@ def test_no_sentence_about_a_row_holds_what_steers_on_a_screen_or_a_page(lang: L
 
 
 @pytest.fixture
-def hostile(desk: Desk) -> Desk:
+def hostile(workspace: Workspace) -> Workspace:
     """A list, a mapping, an archive and a catalogue, hostile in every part."""
     head = ["E-mail", "Nome", f"H{ESCAPES}{HIDDEN}", f"X{HIDDEN}"]
     out = io.StringIO()
@@ -118,35 +118,35 @@ def hostile(desk: Desk) -> Desk:
     rows.writerow([f"bia{ESCAPES}@exemplo.com.br", "Bia", HOSTILE, "=1+1"])
     for number in range(200):
         rows.writerow([f"pessoa{number}@exemplo.com.br", "Pessoa", "Rua das Flores", "x" * 20])
-    desk.write(f"l{ESCAPES}{HIDDEN}\n.csv".replace("/", "_"), out.getvalue())
-    desk.write("list.csv", out.getvalue())
+    workspace.write(f"l{ESCAPES}{HIDDEN}\n.csv".replace("/", "_"), out.getvalue())
+    workspace.write("list.csv", out.getvalue())
     mapping = {
         "version": 1,
         "conversion_identifier": f"id{HIDDEN}",
         "fields": {"email": "E-mail", "name": "Nome", "city": {"value": HOSTILE}},
     }
-    desk.write("good.yaml", json.dumps(mapping))
+    workspace.write("good.yaml", json.dumps(mapping))
     wrong = {**mapping["fields"], HOSTILE: "Nome", "state": HOSTILE}  # type: ignore[dict-item]
-    desk.write("keys.yaml", json.dumps({**mapping, "fields": wrong, HOSTILE: 1}))
+    workspace.write("keys.yaml", json.dumps({**mapping, "fields": wrong, HOSTILE: 1}))
     fields = {"email": "E-mail", "name": {"expr": f"LOWER({HOSTILE})"}}
-    desk.write("expr.yaml", json.dumps({**mapping, "fields": fields}))
+    workspace.write("expr.yaml", json.dumps({**mapping, "fields": fields}))
     fields = {"email": "E-mail", "name": f"Nome{HOSTILE}"}
-    desk.write("column.yaml", json.dumps({**mapping, "fields": fields}))
+    workspace.write("column.yaml", json.dumps({**mapping, "fields": fields}))
     fields = {"email": "E-mail", "cf_x": {"column": "Nome", "date_format": HOSTILE}}
-    desk.write("date.yaml", json.dumps({**mapping, "fields": fields, "catalogue": HOSTILE}))
+    workspace.write("date.yaml", json.dumps({**mapping, "fields": fields, "catalogue": HOSTILE}))
     source = {"sheet": HOSTILE, "member": HOSTILE, "encoding": HOSTILE}
-    desk.write("source.yaml", json.dumps({**mapping, "source": source}))
-    with zipfile.ZipFile(desk.home / "two.zip", "w") as archive:
+    workspace.write("source.yaml", json.dumps({**mapping, "source": source}))
+    with zipfile.ZipFile(workspace.home / "two.zip", "w") as archive:
         archive.writestr(f"a{HOSTILE}.csv", out.getvalue())
         archive.writestr("b.csv", out.getvalue())
-    with zipfile.ZipFile(desk.home / "one.zip", "w") as archive:
+    with zipfile.ZipFile(workspace.home / "one.zip", "w") as archive:
         archive.writestr(f"a{HOSTILE}.csv", out.getvalue())
         archive.writestr(f"b{HOSTILE}.pdf", b"%PDF-1.4")
-    return desk
+    return workspace
 
 
-def _named(desk: Desk) -> str:
-    return next(path.name for path in desk.home.glob("l*.csv") if path.name != "list.csv")
+def _named(workspace: Workspace) -> str:
+    return next(path.name for path in workspace.home.glob("l*.csv") if path.name != "list.csv")
 
 
 COMMANDS = [
@@ -187,7 +187,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_command_says_anything_that_steers(command: str, hostile: Desk) -> None:
+def test_no_command_says_anything_that_steers(command: str, hostile: Workspace) -> None:
     named = {"NAMED": _named(hostile)}
     words = [named.get(word, word.replace("HOSTILE", HOSTILE)) for word in command.split()]
     done = hostile.here(*words)
@@ -198,7 +198,7 @@ def test_no_command_says_anything_that_steers(command: str, hostile: Desk) -> No
 
 @pytest.mark.parametrize("form", ["text", "json"])
 def test_no_log_or_report_holds_what_steers_nor_what_is_said_of_them_later(
-    form: str, hostile: Desk
+    form: str, hostile: Workspace
 ) -> None:
     log = ["--log-file", "log", "--log-format", form]
     done = hostile.here("run", _named(hostile), "-m", "good.yaml", "--quota", "none", *log)

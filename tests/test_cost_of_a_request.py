@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from support.peer import exchange
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.delivery.transport import Timeouts, connected
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -46,7 +46,7 @@ class _Endpoint(asyncio.Protocol):
 
 
 async def _all_gone(open_ones: set[asyncio.Future[None]]) -> None:
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         await asyncio.gather(*open_ones)
 
 

@@ -14,7 +14,7 @@ from types import FrameType
 
 import pytest
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 from test_cost_of_a_request import serving
 from xlsxwriter import Workbook
 
@@ -168,9 +168,9 @@ def company_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Independently of the machine's load: rows and results wait as long as it takes to form a
     group, and slow answers do not reduce the number of requests in flight.
     """
-    monkeypatch.setattr(dispatcher, "BATCH_WAIT", PATIENCE)
-    monkeypatch.setattr(group_commit, "OUTCOMES_WAIT", PATIENCE)
-    monkeypatch.setattr(concurrency_limit, "_SLACK", PATIENCE)
+    monkeypatch.setattr(dispatcher, "BATCH_WAIT", TIMEOUT)
+    monkeypatch.setattr(group_commit, "OUTCOMES_WAIT", TIMEOUT)
+    monkeypatch.setattr(concurrency_limit, "_SLACK", TIMEOUT)
 
 
 @pytest.mark.usefixtures("company_comes")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.ledgers import sqlite_ledger
 from support.peer import ACCEPTED, KEY, Peer, Script, serving
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import LedgerError
@@ -110,7 +110,7 @@ def test_a_ledger_that_fails_ends_a_run_that_is_held_for_the_quota_at_once(tmp_p
                 to.ledger.query("PRAGMA query_only = ON")  # as if nothing can be written
                 await peer.say(held)
 
-        async with asyncio.timeout(PATIENCE) as late:
+        async with asyncio.timeout(TIMEOUT) as late:
             with pytest.raises(LedgerError):
                 await deliver(to, script)
         assert not late.expired()

@@ -11,7 +11,7 @@ import pytest
 from support.peer import answering as peer_answering
 from support.peer import exchange as sent
 from support.peer import serving
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.delivery.transport import (
     MAX_ANSWER,
@@ -70,7 +70,7 @@ async def _exchange(
 
 
 def exchange(
-    talk: Conversation, kind: Kind, times: int = 1, seconds: float = PATIENCE, pause: float = 0
+    talk: Conversation, kind: Kind, times: int = 1, seconds: float = TIMEOUT, pause: float = 0
 ) -> tuple[list[Reply | Exception], int]:
     """Send `times` requests in turn to a server that answers with `talk`; also return its
     connections.

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.peer import KEY, KINDS, Peer, both, sending, serving
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.delivery.transport import Kind, NotAnswered, NotConnected, Timeouts
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -143,7 +143,7 @@ async def outcome(pieces: Sequence[bytes], kind: Kind, *, reset: bool = False) -
 
     async with (
         serving(script) as server,
-        sending(server, kind, timeouts=Timeouts.within(PATIENCE)) as send,
+        sending(server, kind, timeouts=Timeouts.within(TIMEOUT)) as send,
     ):
         try:
             reply = await send()

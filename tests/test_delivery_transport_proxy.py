@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.peer import ACCEPTED, KEY, Peer, answering, exchange, sending, serving
 
 from rdimport.core.errors import UsageError
@@ -205,13 +205,13 @@ def test_a_proxy_that_cannot_be_used_is_refused_and_not_repeated(
 
 
 def test_a_run_that_would_need_a_socks_proxy_ends_with_2_before_anything_is_sent(
-    desk: Desk, environment: Callable[..., None]
+    workspace: Workspace, environment: Callable[..., None]
 ) -> None:
     environment(ALL_PROXY="socks5://ana:p4ss@127.0.0.1:1")
-    desk.key = KEY
-    desk.write("list.csv", "E-mail\na@exemplo.com.br\n")
-    desk.write("map.yaml", "conversion_identifier: x\nfields: {email: E-mail}\n")
-    done = desk.do("run", "list.csv", "--mapping", "map.yaml", "--base-url", HTTPS)
+    workspace.key = KEY
+    workspace.write("list.csv", "E-mail\na@exemplo.com.br\n")
+    workspace.write("map.yaml", "conversion_identifier: x\nfields: {email: E-mail}\n")
+    done = workspace.do("run", "list.csv", "--mapping", "map.yaml", "--base-url", HTTPS)
     assert done.code == 2
     assert "SOCKS proxies are not supported" in done.err
     assert "p4ss" not in done.err

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 import rdimport
 from rdimport.delivery.transport.reuse import Reuse
@@ -127,7 +127,7 @@ def closing(
 async def _ended(open_ones: set[Closing]) -> None:
     for one in open_ones:
         one._transport.abort()
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         await asyncio.gather(*(one.gone for one in open_ones))
 
 

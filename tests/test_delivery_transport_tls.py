@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.peer import ACCEPTED, Peer, answering, both, sending, serving
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.delivery.transport import Kind, NotAnswered, NotConnected
 
@@ -25,7 +25,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = f"{openssl} req -x509 -newkey rsa:2048 -nodes -days 1 -subj /CN=x"
     command += " -addext subjectAltName=IP:127.0.0.1"
     command += f" -keyout {folder / 'key.pem'} -out {folder / 'cert.pem'}"
-    done = subprocess.run(command.split(), check=False, capture_output=True, timeout=PATIENCE)
+    done = subprocess.run(command.split(), check=False, capture_output=True, timeout=TIMEOUT)
     if done.returncode:
         pytest.skip("openssl does not make certificates here")
     return folder / "cert.pem"

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.samples import ROOT
 
 from rdimport.core.errors import MappingError
@@ -57,30 +57,33 @@ RUN = [path for path in PAGES if list(typed(path)) and path.stem not in ("index"
 
 
 @pytest.fixture
-def office(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspace:
     """A folder with what the guides mention, and the failure report of an earlier run."""
     monkeypatch.setenv("PYTHON_KEYRING_BACKEND", "keyring.backends.null.Keyring")
-    desk.write("leads.csv", LIST + WRONG)
-    desk.write("leads.yaml", MAPPING)
-    desk.write("saiu.csv", "E-mail\np0@exemplo.com.br\n")
-    settings = desk.write("rdimport.toml", SETTINGS)
-    desk.environment |= {"RDIMPORT_CONFIG": str(desk.home / settings), "ACME_KEY": str(desk.key)}
+    workspace.write("leads.csv", LIST + WRONG)
+    workspace.write("leads.yaml", MAPPING)
+    workspace.write("saiu.csv", "E-mail\np0@exemplo.com.br\n")
+    settings = workspace.write("rdimport.toml", SETTINGS)
+    workspace.environment |= {
+        "RDIMPORT_CONFIG": str(workspace.home / settings),
+        "ACME_KEY": str(workspace.key),
+    }
     for archive in ("audiencia.zip", "audience.zip"):
-        with zipfile.ZipFile(desk.home / archive, "w") as file:
+        with zipfile.ZipFile(workspace.home / archive, "w") as file:
             file.writestr("subscribed_members.csv", LIST)
             file.writestr("unsubscribed_members.csv", LIST)
-    assert desk.here("run", "leads.csv", "-m", "leads.yaml").code == 1
-    (report,) = desk.reports.iterdir()
-    report.rename(desk.reports / "RUN")
-    return desk
+    assert workspace.here("run", "leads.csv", "-m", "leads.yaml").code == 1
+    (report,) = workspace.reports.iterdir()
+    report.rename(workspace.reports / "RUN")
+    return workspace
 
 
 @pytest.mark.parametrize("page", RUN, ids=name_of)
-def test_each_command_of_a_guide_works_as_it_stands(page: Path, office: Desk) -> None:
+def test_each_command_of_a_guide_works_as_it_stands(page: Path, workspace: Workspace) -> None:
     for line in typed(page):
         words = shlex.split(line, comments=True)[1:]
         # What kind of file it is makes no difference to the command. A process knows one keyring.
-        command = office.do if words[0] == "key" else office.here
+        command = workspace.do if words[0] == "key" else workspace.here
         done = command(*(word.replace("leads.xlsx", "leads.csv") for word in words))
         assert done.code in (0, 1), (line, done.out, done.err)
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.postgres import Server
 from support.reports import csv_rows
 from support.samples import ROOT
@@ -32,20 +32,20 @@ LATE = "Bruno Lima;bruno@exemplo.com.br\n"
 class Machine:
     """A machine as the page assumes: a state directory, a backup, a list, a database."""
 
-    def __init__(self, desk: Desk, page: str) -> None:
-        self.desk, self.page = desk, DOCS / page
+    def __init__(self, workspace: Workspace, page: str) -> None:
+        self.workspace, self.page = workspace, DOCS / page
         self.places = {
-            "/var/lib/": f"{desk.home}/var/",
-            "/backup/": f"{desk.home}/backup/",
-            "~/": f"{desk.home}/",
+            "/var/lib/": f"{workspace.home}/var/",
+            "/backup/": f"{workspace.home}/backup/",
+            "~/": f"{workspace.home}/",
             "$(date +%F)": "2026-11-29",
         }
         self.ran: list[str] = []
         for folder in ("var", "backup", "lists", "listas", ".config/rdimport"):
-            (desk.home / folder).mkdir(parents=True)
-        desk.write("leads.yaml", MAPPING)
-        desk.write("leads.csv", HEAD + EARLY)
-        desk.environment["XDG_CONFIG_HOME"] = str(desk.home / ".config")
+            (workspace.home / folder).mkdir(parents=True)
+        workspace.write("leads.yaml", MAPPING)
+        workspace.write("leads.csv", HEAD + EARLY)
+        workspace.environment["XDG_CONFIG_HOME"] = str(workspace.home / ".config")
 
     def text(self, line: str) -> str:
         for place, here in self.places.items():
@@ -63,16 +63,16 @@ class Machine:
     def types(self, line: str, code: int = 0) -> Done:
         """Type a line; in a terminal it would ask for confirmation."""
         words = words_of(line)
-        done = self.desk.here(*words, *(["--yes"] if words[1] == "accept" else []))
+        done = self.workspace.here(*words, *(["--yes"] if words[1] == "accept" else []))
         assert done.code == code, (line, done.out, done.err)
         self.ran.append(" ".join(words[:2]) if words[0] == "ledger" else words[0])
         return done
 
     def sent(self, people: str) -> int:
         """How many requests a run from the state directory sends."""
-        self.desk.write("leads.csv", HEAD + people)
+        self.workspace.write("leads.csv", HEAD + people)
         state = ("--state-dir", self.text("/var/lib/rdimport"))
-        requests = self.desk.here(
+        requests = self.workspace.here(
             "run", "leads.csv", "-m", "leads.yaml", *state, "--json", "--quota", "none"
         ).summary["requests"]
         assert isinstance(requests, int)
@@ -80,14 +80,16 @@ class Machine:
 
 
 @pytest.mark.parametrize("page", LEDGER_PAGES)
-def test_a_shared_ledger_is_begun_as_the_page_says(page: str, desk: Desk, postgres: Server) -> None:
-    machine = Machine(desk, page)
+def test_a_shared_ledger_is_begun_as_the_page_says(
+    page: str, workspace: Workspace, postgres: Server
+) -> None:
+    machine = Machine(workspace, page)
     machine.places["database"] = postgres.new_database()
     for line in machine.lines("pip install"):
         if line.startswith("rdimport"):
             machine.types(line)
     assert machine.ran == ["fleet", "run"]
-    again = desk.here(
+    again = workspace.here(
         "run", "leads.csv", "-m", "leads.yaml", "--ledger", machine.places["database"], "--json"
     )
     assert (again.code, again.summary["requests"]) == (0, 0)
@@ -95,38 +97,42 @@ def test_a_shared_ledger_is_begun_as_the_page_says(page: str, desk: Desk, postgr
 
 @pytest.mark.parametrize("page", LEDGER_PAGES)
 def test_a_ledger_moves_to_a_database_and_back_as_the_page_says(
-    page: str, desk: Desk, postgres: Server
+    page: str, workspace: Workspace, postgres: Server
 ) -> None:
-    machine = Machine(desk, page)
+    machine = Machine(workspace, page)
     machine.places["database"] = postgres.new_database()
     assert machine.sent(EARLY) == 1
     for line in machine.lines("ledger copy", "/var/lib", "postgresql"):
         machine.types(line)
     assert machine.ran == ["ledger copy"] * 2
-    (copy,) = (desk.home / "backup").iterdir()
+    (copy,) = (workspace.home / "backup").iterdir()
     shared = ("--ledger", machine.places["database"])
     back = ("--state-dir", str(copy))
     machine.types(f"rdimport run leads.csv -m leads.yaml {' '.join(back)}", code=2)
-    assert desk.here("ledger", "accept", "--yes", *back).code == 0
+    assert workspace.here("ledger", "accept", "--yes", *back).code == 0
     for place in (shared, back):
         machine.types(f"rdimport run leads.csv -m leads.yaml --quota none {' '.join(place)}")
-        assert desk.here("ledger", "check", *place).code == 0
-    assert desk.here("report", "--json", *shared).summary["already_imported"] == 1
+        assert workspace.here("ledger", "check", *place).code == 0
+    assert workspace.here("report", "--json", *shared).summary["already_imported"] == 1
 
 
 @pytest.mark.parametrize("page", LEDGER_PAGES)
-def test_a_ledger_is_restored_from_its_backup_as_the_page_says(page: str, desk: Desk) -> None:
-    machine = Machine(desk, page)
+def test_a_ledger_is_restored_from_its_backup_as_the_page_says(
+    page: str, workspace: Workspace
+) -> None:
+    machine = Machine(workspace, page)
     assert machine.sent(EARLY) == 1
     for line in machine.lines("ledger copy", "$(date"):
         machine.types(line)
-    backup = desk.home / "backup"
+    backup = workspace.home / "backup"
     (backup / "rdimport-2026-11-29").rename(backup / "rdimport-2026-03-01")
     assert machine.sent(EARLY + LATE) == 1
     moved, copied, checked = machine.lines("mv ", "ledger copy", "check")
     shutil.move(*moved.split()[1:])
     machine.types(copied)
-    shutil.copy(desk.home / "leads.csv", desk.home / words_of(checked)[1].partition("/")[0])
+    shutil.copy(
+        workspace.home / "leads.csv", workspace.home / words_of(checked)[1].partition("/")[0]
+    )
     refused = machine.types(checked, code=2)
     assert "rdimport ledger accept" in refused.err
     (accept,) = machine.lines("ledger accept")
@@ -137,33 +143,35 @@ def test_a_ledger_is_restored_from_its_backup_as_the_page_says(page: str, desk: 
 
 
 @pytest.mark.parametrize("page", LEDGER_PAGES)
-def test_the_key_of_a_ledger_is_kept_apart_as_the_page_says(page: str, desk: Desk) -> None:
-    machine = Machine(desk, page)
-    desk.environment["RDIMPORT_STATE_DIR"] = machine.text("/var/lib/rdimport")
+def test_the_key_of_a_ledger_is_kept_apart_as_the_page_says(
+    page: str, workspace: Workspace
+) -> None:
+    machine = Machine(workspace, page)
+    workspace.environment["RDIMPORT_STATE_DIR"] = machine.text("/var/lib/rdimport")
     assert machine.sent(EARLY) == 1
     (line,) = machine.lines("ledger key")
     machine.types(line)
-    desk.environment["RDIMPORT_LEDGER_KEY_FILE"] = words_of(line)[-1]
+    workspace.environment["RDIMPORT_LEDGER_KEY_FILE"] = words_of(line)[-1]
     assert machine.sent(EARLY) == 0
 
 
 @pytest.fixture
-def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
+def doubtful(workspace: Workspace, box: RunningSandbox) -> Workspace:
     """The page's list, some of whose rows arrived without an answer."""
     rows = "".join(f"Pessoa {n};p{n}@exemplo.com.br\n" for n in range(12))
-    desk.write("list.csv", HEAD + rows)
-    desk.write("list.yaml", MAPPING)
+    workspace.write("list.csv", HEAD + rows)
+    workspace.write("list.yaml", MAPPING)
     box.set_faults(Faults(reset_after=1.0, skip=2, at_most=3))
-    done = desk.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    done = workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
     box.set_faults(Faults())
     assert (done.code, done.summary["uncertain"]) == (1, 3)
-    return desk
+    return workspace
 
 
-def in_doubt(desk: Desk) -> list[str]:
+def in_doubt(workspace: Workspace) -> list[str]:
     """The addresses of the last run's rows that need a person."""
-    summary = desk.here("report", "--json").summary
-    return [row["E-mail"] for row in csv_rows(desk.home / summary["failures_csv"])]
+    summary = workspace.here("report", "--json").summary
+    return [row["E-mail"] for row in csv_rows(workspace.home / summary["failures_csv"])]
 
 
 def of_settling(page: str, named: str) -> list[str]:
@@ -172,13 +180,13 @@ def of_settling(page: str, named: str) -> list[str]:
     return [line for line in lines if line.startswith("rdimport")]
 
 
-def typed(desk: Desk, line: str, *words: str) -> None:
-    done = desk.here(*words_of(line), *words)
+def typed(workspace: Workspace, line: str, *words: str) -> None:
+    done = workspace.here(*words_of(line), *words)
     assert done.code == 0, (line, done.out, done.err)
 
 
 @pytest.mark.parametrize("page", SETTLE_PAGES)
-def test_calls_settle_rows_as_the_page_says(page: str, doubtful: Desk) -> None:
+def test_calls_settle_rows_as_the_page_says(page: str, doubtful: Workspace) -> None:
     """One call is received, the others were by something else."""
     listen, read = of_settling(page, "--listen")
     assert words_of(listen)[:2] == ["settle", "--listen"]
@@ -204,7 +212,7 @@ def call(email: str) -> dict[str, object]:
 
 @pytest.mark.parametrize("page", SETTLE_PAGES)
 def test_an_export_settles_rows_as_the_page_says(
-    page: str, doubtful: Desk, box: RunningSandbox
+    page: str, doubtful: Workspace, box: RunningSandbox
 ) -> None:
     doubtful.write("export.yaml", *blocks(DOCS / page, "yaml"))
     doubtful.write("export.csv", box.export())
@@ -215,7 +223,7 @@ def test_an_export_settles_rows_as_the_page_says(
 
 @pytest.mark.parametrize("page", SETTLE_PAGES)
 def test_a_complete_export_frees_rows_as_the_page_says(
-    page: str, doubtful: Desk, box: RunningSandbox
+    page: str, doubtful: Workspace, box: RunningSandbox
 ) -> None:
     """The times are those of the page's example, moved to now; the rows were sent hours before."""
     age(doubtful)

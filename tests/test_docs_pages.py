@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.postgres import Server
 from support.samples import ROOT, mapping, sample
 from test_docs_guides import typed
@@ -28,9 +28,9 @@ def words_of(line: str) -> list[str]:
     return shlex.split(line, comments=True)[1:]
 
 
-def test_a_first_import_goes_as_the_page_says(desk: Desk) -> None:
+def test_a_first_import_goes_as_the_page_says(workspace: Workspace) -> None:
     """Service commands are for machines with one, except for the last."""
-    shutil.copy(sample("feira_abf_2026.xlsx"), desk.home / "leads.xlsx")
+    shutil.copy(sample("feira_abf_2026.xlsx"), workspace.home / "leads.xlsx")
     ran, page = [], DOCS / "start.md"
     of_service = re.findall(
         r"^sudo -u leads \S+/(rdimport .*)", page.read_text("utf-8"), re.MULTILINE
@@ -39,31 +39,31 @@ def test_a_first_import_goes_as_the_page_says(desk: Desk) -> None:
         words = words_of(
             line.replace("/var/lib/rdimport", "state").replace("--plan pro", "--quota none")
         )
-        done = desk.here(*words)
+        done = workspace.here(*words)
         assert done.code in (0, 1), (line, done.out, done.err)
         ran.append(words[0])
     assert ran == ["init", "check", "run", "status"]
 
 
 @pytest.fixture
-def clients(desk: Desk, key_of: Callable[[str], str]) -> Desk:
+def clients(workspace: Workspace, key_of: Callable[[str], str]) -> Workspace:
     """Twenty clients, or the two of them that docs/jobs.md has, with their lists and keys."""
     settings = blocks(DOCS / "jobs.md", "toml")[0].replace('plan = "pro"', 'quota = "none"')
     assert 'quota = "none"' in settings
     for folder in ("acme/entrada", "padaria", "chaves"):
-        (desk.home / folder).mkdir(parents=True)
-    shutil.copy(sample("feira_abf_2026.xlsx"), desk.home / "acme" / "entrada" / "outubro.xlsx")
-    desk.write("acme/feira.yaml", FAIR)
-    desk.write("padaria/newsletter.csv", LIST)
-    desk.write("padaria/newsletter.yaml", NEWSLETTER)
-    (desk.home / desk.write("chaves/padaria-lua", key_of("padaria-lua"))).chmod(0o600)
-    config = desk.home / desk.write("rdimport.toml", settings)
-    desk.environment |= {"RDIMPORT_CONFIG": str(config), "ACME_KEY": key_of("acme")}
-    desk.environment["RDIMPORT_STATE_DIR"] = str(desk.home / "estado")
-    return desk
+        (workspace.home / folder).mkdir(parents=True)
+    shutil.copy(sample("feira_abf_2026.xlsx"), workspace.home / "acme" / "entrada" / "outubro.xlsx")
+    workspace.write("acme/feira.yaml", FAIR)
+    workspace.write("padaria/newsletter.csv", LIST)
+    workspace.write("padaria/newsletter.yaml", NEWSLETTER)
+    (workspace.home / workspace.write("chaves/padaria-lua", key_of("padaria-lua"))).chmod(0o600)
+    config = workspace.home / workspace.write("rdimport.toml", settings)
+    workspace.environment |= {"RDIMPORT_CONFIG": str(config), "ACME_KEY": key_of("acme")}
+    workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "estado")
+    return workspace
 
 
-def test_the_jobs_of_the_page_are_run_as_it_says(clients: Desk) -> None:
+def test_the_jobs_of_the_page_are_run_as_it_says(clients: Workspace) -> None:
     lines = list(typed(DOCS / "jobs.md"))
     assert [words_of(line)[0] for line in lines] == ["jobs"] * 4 + ["status"]
     for line in lines:
@@ -73,7 +73,7 @@ def test_the_jobs_of_the_page_are_run_as_it_says(clients: Desk) -> None:
     assert "padaria-newsletter" in done.out
 
 
-def test_a_job_is_added_as_the_page_says(clients: Desk) -> None:
+def test_a_job_is_added_as_the_page_says(clients: Workspace) -> None:
     (line,) = re.findall(r"`(rdimport init [^`]+)`", (DOCS / "jobs.md").read_text("utf-8"))
     done = clients.here(*words_of(line.replace("acme-feira", "acme-outubro")))
     assert done.code == 0, done.err
@@ -81,7 +81,7 @@ def test_a_job_is_added_as_the_page_says(clients: Desk) -> None:
 
 
 @pytest.mark.parametrize("page", ["fleet.md", "pt/frota.md"])
-def test_a_fleet_is_begun_as_the_page_says(page: str, clients: Desk, postgres: Server) -> None:
+def test_a_fleet_is_begun_as_the_page_says(page: str, clients: Workspace, postgres: Server) -> None:
     """Instead of a worker that runs on, one with `--once` does all that there is."""
     clients.environment["RDIMPORT_LEDGER"] = postgres.new_database()
     ran = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from site_reference import write_all
 from summary_reference import MEANINGS
-from support.command import Desk
+from support.command import Workspace
 from support.programs import working_browser
 from support.samples import ROOT
 
@@ -170,11 +170,11 @@ def test_the_reference_names_every_command_and_every_code(tmp_path: Path, lang: 
 
 
 def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
-    tmp_path: Path, desk: Desk
+    tmp_path: Path, workspace: Workspace
 ) -> None:
-    desk.write("leads.csv", "E-mail\nana@exemplo.com.br\n")
-    desk.write("leads.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
-    printed = desk.here("run", "leads.csv", "-m", "leads.yaml", "--json").summary
+    workspace.write("leads.csv", "E-mail\nana@exemplo.com.br\n")
+    workspace.write("leads.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
+    printed = workspace.here("run", "leads.csv", "-m", "leads.yaml", "--json").summary
     write_all(tmp_path, "en")
     documented = re.findall(r"(?m)^\| `(\w+)` \|", (tmp_path / "summary.md").read_text("utf-8"))
     assert [key for key in documented if key != "report_failed"] == list(printed)
@@ -183,7 +183,7 @@ def test_the_reference_of_the_summary_has_the_keys_that_json_prints(
 
 @pytest.mark.parametrize("page", TUTORIALS, ids=name_of)
 def test_the_tutorial_goes_as_it_says(page: Path, tmp_path: Path) -> None:
-    person = Desk(tmp_path)
+    person = Workspace(tmp_path)
     text = page.read_text(encoding="utf-8")
     (name,) = set(re.findall(r"`(\w+\.csv)`", text)) - {"failures.csv"}
     steps = re.findall(r"```(csv|sh)\n(.*?)```", text, re.DOTALL)

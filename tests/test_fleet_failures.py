@@ -21,7 +21,7 @@ import pytest
 from procrastinate.exceptions import ConnectorException
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.claims import hurried
-from support.fleet import CLIENTS, Office
+from support.fleet import CLIENTS, FleetWorkspace
 from support.postgres import Server, free_port, serving
 from support.tables import each_line_has_its_test
 from support.waiting import until
@@ -86,23 +86,23 @@ def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def office(
+def workspace(
     tmp_path: Path, box: RunningSandbox, postgres: Server, secrets: dict[str, str]
-) -> Office:
-    one = Office.new(tmp_path, box, postgres, secrets)
+) -> FleetWorkspace:
+    one = FleetWorkspace.new(tmp_path, box, postgres, secrets)
     one.write_lists(ROWS)
     one.due(quota="10/s")
     return one
 
 
-def started(at: Office) -> Popen[str]:
+def started(at: FleetWorkspace) -> Popen[str]:
     """A worker in the middle of its work."""
     worker = at.start("worker")
     until(at.all_begun)
     return worker
 
 
-def waiting(at: Office, account: str) -> list[str]:
+def waiting(at: FleetWorkspace, account: str) -> list[str]:
     """When the scheduled jobs of an account continue."""
     return [
         one["at"]
@@ -112,158 +112,166 @@ def waiting(at: Office, account: str) -> list[str]:
 
 
 def test_a_worker_is_killed_and_its_list_changes_before_another_one_takes_over(
-    office: Office,
+    workspace: FleetWorkspace,
 ) -> None:
-    one = started(office)
+    one = started(workspace)
     one.kill()
-    office.wait(one)
-    office.write_lists(ROWS + 5)
-    office.due()
-    office.lapse()
-    two = office.start("worker", "--slots", "5")
-    office.until_done()
-    office.see_all_accounted_for(most_in_doubt=64)
-    assert "working" in {worker["state"] for worker in office.status()["workers"]}
+    workspace.wait(one)
+    workspace.write_lists(ROWS + 5)
+    workspace.due()
+    workspace.lapse()
+    two = workspace.start("worker", "--slots", "5")
+    workspace.until_done()
+    workspace.see_all_accounted_for(most_in_doubt=64)
+    assert "working" in {worker["state"] for worker in workspace.status()["workers"]}
     two.send_signal(signal.SIGTERM)
-    ended = office.wait(two)
+    ended = workspace.wait(two)
     assert (ended.code, "has ended" in ended.out) == (0, True)
 
 
-def test_an_order_to_drain_reaches_a_worker_that_is_silent(office: Office) -> None:
-    one = started(office)
+def test_an_order_to_drain_reaches_a_worker_that_is_silent(workspace: FleetWorkspace) -> None:
+    one = started(workspace)
     one.send_signal(signal.SIGSTOP)
     unheard = "UPDATE rdimport.worker SET seen = clock_timestamp() - interval '1 min'"
-    office.server.do(unheard, database=office.database)
-    assert office.states() == ["silent"]
-    order = office.here("fleet", "drain")
+    workspace.server.do(unheard, database=workspace.database)
+    assert workspace.states() == ["silent"]
+    order = workspace.here("fleet", "drain")
     assert (order.code, "is silent. If it comes back" in order.out) == (0, True)
     one.send_signal(signal.SIGCONT)
-    assert office.wait(one).code == 0
-    assert office.states() == []
+    assert workspace.wait(one).code == 0
+    assert workspace.states() == []
 
 
-def test_a_worker_that_drains_ends_though_its_jobs_cannot_be_put_back(office: Office) -> None:
-    worker = started(office)
-    office.server.do(_DISK_FULL, database=office.database)
+def test_a_worker_that_drains_ends_though_its_jobs_cannot_be_put_back(
+    workspace: FleetWorkspace,
+) -> None:
+    worker = started(workspace)
+    workspace.server.do(_DISK_FULL, database=workspace.database)
     worker.send_signal(signal.SIGTERM)
-    assert office.wait(worker).code == 0
-    assert set(office.at_work()) == set(CLIENTS)
-    office.server.do("DROP FUNCTION public.no_space CASCADE", database=office.database)
-    office.due(clients=())
-    another = office.start("worker")
-    office.until_done()
-    assert office.here("fleet", "drain").code == 0
-    assert office.wait(another).code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    assert workspace.wait(worker).code == 0
+    assert set(workspace.at_work()) == set(CLIENTS)
+    workspace.server.do("DROP FUNCTION public.no_space CASCADE", database=workspace.database)
+    workspace.due(clients=())
+    another = workspace.start("worker")
+    workspace.until_done()
+    assert workspace.here("fleet", "drain").code == 0
+    assert workspace.wait(another).code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
-def test_a_worker_whose_database_is_dropped_ends_when_it_is_told_to(office: Office) -> None:
-    worker = started(office)
-    name = office.database
-    office.server.do(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
+def test_a_worker_whose_database_is_dropped_ends_when_it_is_told_to(
+    workspace: FleetWorkspace,
+) -> None:
+    worker = started(workspace)
+    name = workspace.database
+    workspace.server.do(f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}"')
     worker.send_signal(signal.SIGTERM)
-    ended = office.wait(worker)
+    ended = workspace.wait(worker)
     assert (ended.code, "has ended" in ended.out) == (0, True)
-    assert set(office.arrived().values()) == {1}
+    assert set(workspace.arrived().values()) == {1}
 
 
-def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(office: Office) -> None:
-    one = started(office)
+def test_a_worker_that_is_frozen_and_comes_back_claims_nothing_more(
+    workspace: FleetWorkspace,
+) -> None:
+    one = started(workspace)
     one.send_signal(signal.SIGSTOP)
-    office.lapse()
-    office.due()
-    two = office.start("worker")
-    office.until_done()  # the sleeping worker gets nothing
+    workspace.lapse()
+    workspace.due()
+    two = workspace.start("worker")
+    workspace.until_done()  # the sleeping worker gets nothing
     one.send_signal(signal.SIGCONT)
-    until(lambda: office.states() == ["working", "working"])
-    assert office.here("fleet", "drain").code == 0
-    ends = [office.wait(worker) for worker in (one, two)]
+    until(lambda: workspace.states() == ["working", "working"])
+    assert workspace.here("fleet", "drain").code == 0
+    ends = [workspace.wait(worker) for worker in (one, two)]
     assert [end.code for end in ends] == [0, 0]
     assert "another machine took over this account" in ends[0].out
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=64)
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=64)
 
 
 @pytest.mark.waits
 def test_a_worker_that_loses_the_way_to_rd_leaves_its_accounts_to_others(
-    office: Office, box: RunningSandbox
+    workspace: FleetWorkspace, box: RunningSandbox
 ) -> None:
-    office.base_url = f"http://127.0.0.1:{free_port()}"
-    lost = office.start("worker")
-    until(lambda: all(waiting(office, client) for client in CLIENTS))
+    workspace.base_url = f"http://127.0.0.1:{free_port()}"
+    lost = workspace.start("worker")
+    until(lambda: all(waiting(workspace, client) for client in CLIENTS))
     assert not box.requests
-    assert office.here("fleet", "drain").code == 0
-    ended = office.wait(lost)
+    assert workspace.here("fleet", "drain").code == 0
+    ended = workspace.wait(lost)
     assert (ended.code, ended.err.count("continues at")) == (0, len(CLIENTS))
-    office.base_url = box.base_url
-    assert office.here("fleet", "resume", *CLIENTS).code == 0  # or in five minutes
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    workspace.base_url = box.base_url
+    assert workspace.here("fleet", "resume", *CLIENTS).code == 0  # or in five minutes
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
-def nothing_arrives(office: Office, line: Cable) -> bool:
+def nothing_arrives(workspace: FleetWorkspace, line: Cable) -> bool:
     """Assert it while the workers keep retrying the database; rows claimed before may still be
     sent.
     """
-    sent, refused = office.arrived(), line.refused
+    sent, refused = workspace.arrived(), line.refused
     until(lambda: line.refused > refused + 8)
-    return office.arrived() == sent
+    return workspace.arrived() == sent
 
 
 @pytest.mark.waits
-def test_while_the_database_is_away_nothing_is_sent(office: Office, postgres: Server) -> None:
-    straight = office.ledger
+def test_while_the_database_is_away_nothing_is_sent(
+    workspace: FleetWorkspace, postgres: Server
+) -> None:
+    straight = workspace.ledger
     with cable(postgres.port) as line:
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        worker = started(office)
+        workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = started(workspace)
         since = time.monotonic()
         line.unplug()
-        until(lambda: nothing_arrives(office, line))
-        sent = office.arrived()
+        until(lambda: nothing_arrives(workspace, line))
+        sent = workspace.arrived()
         assert worker.stderr is not None
         assert any("cannot be reached" in said for said in worker.stderr)  # waits for that line
-        assert nothing_arrives(office, line)
-        assert office.arrived() == sent
+        assert nothing_arrives(workspace, line)
+        assert workspace.arrived() == sent
         line.mend()
         short = time.monotonic() < since + gathered.PATIENCE / 2  # else results may be lost
-        until(lambda: sum(office.arrived().values()) > sum(sent.values()))
-        office.ledger = straight
-        assert office.here("fleet", "drain").code == 0
-        ended = office.wait(worker)
+        until(lambda: sum(workspace.arrived().values()) > sum(sent.values()))
+        workspace.ledger = straight
+        assert workspace.here("fleet", "drain").code == 0
+        ended = workspace.wait(worker)
     assert (ended.code, "cannot be reached" in ended.err) == (0, False)  # said once
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0 if short else 64)
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0 if short else 64)
 
 
 @pytest.mark.waits
 def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
     """Whatever it was asking the queue for at the time, more than once."""
-    straight = office.ledger
+    straight = workspace.ledger
     with cable(postgres.port) as line:
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        office.due(quota="2/s", clients=("acme",))
-        worker = office.start("worker", "--slots", "2")
-        office.ledger = straight
-        until(lambda: office.of_client("acme") > 1)
+        workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        workspace.due(quota="2/s", clients=("acme",))
+        worker = workspace.start("worker", "--slots", "2")
+        workspace.ledger = straight
+        until(lambda: workspace.of_client("acme") > 1)
         for _ in range(2):
             line.unplug()
             until(lambda had=line.refused: line.refused > had + 4)
             line.mend()
-            had = office.of_client("acme")
-            until(lambda had=had: office.of_client("acme") > had + 1)
-        postgres.do(_QUEUE, _PUT_IN.format("lua"), database=office.database)
-        until(lambda: office.of_client("lua") > 1)
-        assert office.of_client("acme") < ROWS
-        assert office.at_work() == {"acme": True, "lua": True}
-        office.finish(worker)
-    told = [line for text in office.output for line in text.splitlines() if "psycopg" in line]
+            had = workspace.of_client("acme")
+            until(lambda had=had: workspace.of_client("acme") > had + 1)
+        postgres.do(_QUEUE, _PUT_IN.format("lua"), database=workspace.database)
+        until(lambda: workspace.of_client("lua") > 1)
+        assert workspace.of_client("acme") < ROWS
+        assert workspace.at_work() == {"acme": True, "lua": True}
+        workspace.finish(worker)
+    told = [line for text in workspace.output for line in text.splitlines() if "psycopg" in line]
     assert not told
-    office.see_all_accounted_for(most_in_doubt=0)
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.waits
@@ -279,7 +287,7 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
     ],
 )
 def test_what_a_worker_asks_and_gets_no_answer_to_it_asks_again_on_another_connection(
-    office: Office,
+    workspace: FleetWorkspace,
     monkeypatch: pytest.MonkeyPatch,
     *,
     asked: bytes,
@@ -288,15 +296,15 @@ def test_what_a_worker_asks_and_gets_no_answer_to_it_asks_again_on_another_conne
     told: bool,
 ) -> None:
     """It alone gets none, or nothing does for a while. `told`: whether the message is certain."""
-    office.due(clients=())
-    straight = office.ledger
+    workspace.due(clients=())
+    straight = workspace.ledger
     living = "SELECT count(*) FROM rdimport.worker WHERE queue IS NOT NULL"
     hurried(monkeypatch, 2.0)
 
     def fall_silent() -> None:
         """Whatever comes of it, the worker ends."""
         try:
-            until(lambda: office.server.ask(living, database=office.database))
+            until(lambda: workspace.server.ask(living, database=workspace.database))
             line.silence(asked, way)
             if asked in (b"pg_try_advisory_lock", b"LISTEN"):  # said once on each connection
                 line.reset()
@@ -305,36 +313,38 @@ def test_what_a_worker_asks_and_gets_no_answer_to_it_asks_again_on_another_conne
                 line.cut(way)
                 until(lambda: line.swallowed > 5)
                 line.mend()
-            office.server.do(_QUEUE, _PUT_IN.format("acme"), database=office.database)
-            until(lambda: office.of_client("acme") == ROWS)
+            workspace.server.do(_QUEUE, _PUT_IN.format("acme"), database=workspace.database)
+            until(lambda: workspace.of_client("acme") == ROWS)
         finally:
             line.mend()
-            office.server.do("UPDATE rdimport.worker SET drain = true", database=office.database)
+            workspace.server.do(
+                "UPDATE rdimport.worker SET drain = true", database=workspace.database
+            )
 
-    with cable(office.server.port) as line, ThreadPoolExecutor(1) as beside:
-        office.ledger = straight.replace(f":{office.server.port}/", f":{line.port}/")
+    with cable(workspace.server.port) as line, ThreadPoolExecutor(1) as beside:
+        workspace.ledger = straight.replace(f":{workspace.server.port}/", f":{line.port}/")
         falling = beside.submit(fall_silent)
-        worker = office.here("worker")
+        worker = workspace.here("worker")
         falling.result()
-    office.ledger = straight
+    workspace.ledger = straight
     assert (worker.code, told <= ("cannot be reached" in worker.err)) == (0, True)
-    assert (office.states(), set(office.arrived().values())) == ([], {1})
+    assert (workspace.states(), set(workspace.arrived().values())) == ([], {1})
 
 
 @pytest.mark.waits
 def test_a_queue_that_takes_no_connection_when_a_worker_starts_passes(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
-    office.due()
-    straight = office.ledger
+    workspace.due()
+    straight = workspace.ledger
     with cable(postgres.port) as line:
         line.watch(lambda _way, data: line.unplug() if b"rdimport queue" in data else None)
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        worker = office.do("worker", "--once")
+        workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = workspace.do("worker", "--once")
         assert (worker.code, "cannot be reached" in worker.err) == (75, True)
-        office.ledger = straight
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+        workspace.ledger = straight
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 def test_a_worker_uses_the_server_that_can_be_written_to_wherever_its_address_names_it(
@@ -343,28 +353,28 @@ def test_a_worker_uses_the_server_that_can_be_written_to_wherever_its_address_na
     with serving() as one:
         two = one.standby("two")
         one.reload(synchronous_standby_names="two")
-        office = Office.new(tmp_path, box, one, secrets)
-        office.write_lists(5)
-        office.due()
-        office.ledger = office.ledger.replace("@", f"@127.0.0.1:{two.port},")
+        workspace = FleetWorkspace.new(tmp_path, box, one, secrets)
+        workspace.write_lists(5)
+        workspace.due()
+        workspace.ledger = workspace.ledger.replace("@", f"@127.0.0.1:{two.port},")
         try:
-            assert office.here("worker", "--once").code == 0
-            office.see_all_accounted_for(most_in_doubt=0)
+            assert workspace.here("worker", "--once").code == 0
+            workspace.see_all_accounted_for(most_in_doubt=0)
         finally:
             two.kill()
 
 
 def test_a_queue_takes_few_connections_and_gives_them_back(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    workspace: FleetWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pool, "_MAX_IDLE", 0.1)
 
     def open_ones() -> int:
         ours = "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND application_name = %s"
-        return int(office.server.ask(ours, office.database, "rdimport queue"))
+        return int(workspace.server.ask(ours, workspace.database, "rdimport queue"))
 
     async def work() -> None:
-        async with pool.Pool(parsed(office.ledger), "rdimport_queue") as queue:
+        async with pool.Pool(parsed(workspace.ledger), "rdimport_queue") as queue:
             together = asyncio.Event()
 
             async def one() -> None:
@@ -382,142 +392,146 @@ def test_a_queue_takes_few_connections_and_gives_them_back(
 
 
 def test_workers_leave_connections_to_the_ledger_where_there_are_few(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
     postgres.do(
         "CREATE ROLE few LOGIN CONNECTION LIMIT 14",
         "GRANT USAGE ON SCHEMA rdimport, rdimport_queue TO few",
         "GRANT pg_read_all_data, pg_write_all_data TO few",
-        database=office.database,
+        database=workspace.database,
     )
-    straight, office.ledger = office.ledger, office.ledger.replace("postgres@", "few@")
-    office.write_lists(30)
-    office.due(clients=CLIENTS[:1])
-    workers = [office.start("worker") for _ in range(2)]
+    straight, workspace.ledger = workspace.ledger, workspace.ledger.replace("postgres@", "few@")
+    workspace.write_lists(30)
+    workspace.due(clients=CLIENTS[:1])
+    workers = [workspace.start("worker") for _ in range(2)]
     try:
-        until(lambda: office.of_client(CLIENTS[0]) == office.rows)
+        until(lambda: workspace.of_client(CLIENTS[0]) == workspace.rows)
     finally:
-        office.ledger = straight
-    assert office.here("fleet", "drain").code == 0
-    assert [office.wait(worker).code for worker in workers] == [0, 0]
-    postgres.do("DROP OWNED BY few", "DROP ROLE few", database=office.database)
+        workspace.ledger = straight
+    assert workspace.here("fleet", "drain").code == 0
+    assert [workspace.wait(worker).code for worker in workers] == [0, 0]
+    postgres.do("DROP OWNED BY few", "DROP ROLE few", database=workspace.database)
 
 
-def test_a_user_who_may_not_use_the_queue_is_told_so(office: Office, postgres: Server) -> None:
+def test_a_user_who_may_not_use_the_queue_is_told_so(
+    workspace: FleetWorkspace, postgres: Server
+) -> None:
     postgres.do(
         "CREATE ROLE narrow LOGIN",
         "GRANT USAGE ON SCHEMA rdimport, rdimport_queue TO narrow",
         "GRANT ALL ON ALL TABLES IN SCHEMA rdimport TO narrow",
-        database=office.database,
+        database=workspace.database,
     )
-    office.ledger = office.ledger.replace("postgres@", "narrow@")
+    workspace.ledger = workspace.ledger.replace("postgres@", "narrow@")
     try:
-        told = office.here("fleet", "status")
+        told = workspace.here("fleet", "status")
         assert told.code == 2
         assert "was denied: permission denied for table procrastinate_jobs" in told.err
         assert "`rdimport_queue`" in told.err
         assert "Type: rdimport fleet init" not in told.err
     finally:
-        postgres.do("DROP OWNED BY narrow", "DROP ROLE narrow", database=office.database)
+        postgres.do("DROP OWNED BY narrow", "DROP ROLE narrow", database=workspace.database)
 
 
-def test_a_job_goes_on_later_though_the_workers_output_has_no_place(office: Office) -> None:
-    office.base_url = f"http://127.0.0.1:{free_port()}"
-    office.due()
+def test_a_job_goes_on_later_though_the_workers_output_has_no_place(
+    workspace: FleetWorkspace,
+) -> None:
+    workspace.base_url = f"http://127.0.0.1:{free_port()}"
+    workspace.due()
     with Path("/dev/full").open("w") as full:
-        worker = office.start("worker", "--once", "--quiet", out=full, err=subprocess.PIPE)
-        ended = office.wait(worker)
+        worker = workspace.start("worker", "--once", "--quiet", out=full, err=subprocess.PIPE)
+        ended = workspace.wait(worker)
     assert (ended.code, ended.err.count("cannot be written")) == (0, 1)
-    assert all(waiting(office, client) for client in CLIENTS)
+    assert all(waiting(workspace, client) for client in CLIENTS)
 
 
 def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_not_know(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
-    office.due(clients=())
-    settings = office.home / "rdimport.toml"
+    workspace.due(clients=())
+    settings = workspace.home / "rdimport.toml"
     both = settings.read_text()
     settings.write_text(both.replace("lua-fair", "another"))
-    narrow = office.start("worker")
-    until(lambda: office.states() == ["working"])
-    postgres.do(_QUEUE, _PUT_IN.format("lua"), database=office.database)
-    until(lambda: waiting(office, "lua"))
-    assert office.here("fleet", "resume", "lua").code == 0  # or in a minute
-    until(lambda: waiting(office, "lua"))
-    assert office.here("fleet", "drain").code == 0
-    ended = office.wait(narrow)
+    narrow = workspace.start("worker")
+    until(lambda: workspace.states() == ["working"])
+    postgres.do(_QUEUE, _PUT_IN.format("lua"), database=workspace.database)
+    until(lambda: waiting(workspace, "lua"))
+    assert workspace.here("fleet", "resume", "lua").code == 0  # or in a minute
+    until(lambda: waiting(workspace, "lua"))
+    assert workspace.here("fleet", "drain").code == 0
+    ended = workspace.wait(narrow)
     assert (ended.code, ended.err.count("lua-fair: is not in the settings")) == (0, 1)
     settings.write_text(both)
-    assert office.here("fleet", "resume", "lua").code == 0
-    assert office.here("worker", "--once").code == 0
-    assert (office.of_client("lua"), office.of_client("acme")) == (ROWS, 0)
+    assert workspace.here("fleet", "resume", "lua").code == 0
+    assert workspace.here("worker", "--once").code == 0
+    assert (workspace.of_client("lua"), workspace.of_client("acme")) == (ROWS, 0)
 
 
-def test_a_queued_job_runs_for_the_account_that_it_has_now(office: Office) -> None:
+def test_a_queued_job_runs_for_the_account_that_it_has_now(workspace: FleetWorkspace) -> None:
     """It was enqueued when its account had another name."""
-    office.due(quota="4/s", clients=())
-    office.server.do(
-        _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=office.database
+    workspace.due(quota="4/s", clients=())
+    workspace.server.do(
+        _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=workspace.database
     )
-    worker = office.start("worker")
-    until(lambda: office.of_client("acme") > 1)
-    assert office.here("fleet", "pause", "acme").code == 0
-    until(lambda: waiting(office, "acme"))
-    assert office.of_client("acme") < ROWS
-    assert office.here("fleet", "resume", "acme").code == 0
-    office.finish(worker)
-    office.see_all_accounted_for(most_in_doubt=0)
+    worker = workspace.start("worker")
+    until(lambda: workspace.of_client("acme") > 1)
+    assert workspace.here("fleet", "pause", "acme").code == 0
+    until(lambda: waiting(workspace, "acme"))
+    assert workspace.of_client("acme") < ROWS
+    assert workspace.here("fleet", "resume", "acme").code == 0
+    workspace.finish(worker)
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.waits
 @pytest.mark.parametrize("within", [b"AS jobs, w.slots FROM", b"procrastinate_workers w"])
 def test_an_outage_is_reported_alike_whatever_notices_it_first(
-    office: Office, postgres: Server, within: bytes
+    workspace: FleetWorkspace, postgres: Server, within: bytes
 ) -> None:
     """The connection breaks during a query of the queue, after the ledger has answered."""
-    straight = office.ledger
+    straight = workspace.ledger
     with cable(postgres.port) as line:
         line.watch(lambda _way, data: line.unplug() if within in data else None)
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        worker = office.start("worker")
+        workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        worker = workspace.start("worker")
         until(lambda: line.refused)
         line.watch(lambda _way, _data: None)
         line.mend()
-        office.ledger = straight
-        assert office.here("fleet", "drain").code == 0
-        ended = office.wait(worker)
+        workspace.ledger = straight
+        assert workspace.here("fleet", "drain").code == 0
+        ended = workspace.wait(worker)
     assert (ended.code, ended.err.count("cannot be reached")) == (0, 1)
 
 
 @pytest.mark.waits
 def test_a_worker_that_starts_while_the_database_is_away_is_to_be_started_again(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
-    straight = office.ledger
-    office.ledger = straight.replace(f":{postgres.port}/", f":{free_port()}/")
-    worker = office.here("worker", "--once")
+    straight = workspace.ledger
+    workspace.ledger = straight.replace(f":{postgres.port}/", f":{free_port()}/")
+    worker = workspace.here("worker", "--once")
     assert (worker.code, "cannot be reached" in worker.err) == (75, True)
-    office.ledger = straight
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    workspace.ledger = straight
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.waits
 def test_a_worker_that_starts_and_gets_no_answer_is_to_be_started_again(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    workspace: FleetWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    office.due()
-    straight = office.ledger
-    with cable(office.server.port) as line, monkeypatch.context() as patch:
+    workspace.due()
+    straight = workspace.ledger
+    with cable(workspace.server.port) as line, monkeypatch.context() as patch:
         hurried(patch, 1.0)
         line.silence(b"INSERT INTO rdimport.worker", TO_CLIENT)
-        office.ledger = straight.replace(f":{office.server.port}/", f":{line.port}/")
-        worker = office.here("worker", "--once")
+        workspace.ledger = straight.replace(f":{workspace.server.port}/", f":{line.port}/")
+        worker = workspace.here("worker", "--once")
     assert (worker.code, "did not respond in time" in worker.err) == (75, True)
-    office.ledger = straight
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    workspace.ledger = straight
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.parametrize(
@@ -547,139 +561,139 @@ def test_a_queue_that_cannot_be_read_says_whether_that_passes(
 
 @pytest.mark.waits
 def test_what_a_worker_had_that_lost_its_way_to_the_database_goes_to_the_others(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
-    straight = office.ledger
+    straight = workspace.ledger
     with cable(postgres.port) as line:
-        office.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        lost = started(office)
-        office.ledger = straight
+        workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
+        lost = started(workspace)
+        workspace.ledger = straight
         line.unplug()
-        office.due()
-        other = office.start("worker")
-        office.until_done()
-        assert "silent" in office.states()
+        workspace.due()
+        other = workspace.start("worker")
+        workspace.until_done()
+        assert "silent" in workspace.states()
         line.mend()
-        until(lambda: office.states() == ["working", "working"])
-        assert office.here("fleet", "drain").code == 0
-        assert [office.wait(worker).code for worker in (lost, other)] == [0, 0]
-    office.see_all_accounted_for(most_in_doubt=64)
+        until(lambda: workspace.states() == ["working", "working"])
+        assert workspace.here("fleet", "drain").code == 0
+        assert [workspace.wait(worker).code for worker in (lost, other)] == [0, 0]
+    workspace.see_all_accounted_for(most_in_doubt=64)
 
 
-def test_a_person_who_runs_a_job_that_a_worker_runs_is_told_so(office: Office) -> None:
-    worker = started(office)
-    person = office.here("jobs", "run", "acme-fair")
+def test_a_person_who_runs_a_job_that_a_worker_runs_is_told_so(workspace: FleetWorkspace) -> None:
+    worker = started(workspace)
+    person = workspace.here("jobs", "run", "acme-fair")
     assert (person.code, "is in use" in person.out + person.err) == (75, True)
-    office.finish(worker)
-    office.see_all_accounted_for(most_in_doubt=0)
+    workspace.finish(worker)
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 def test_a_run_that_hangs_while_it_begins_keeps_no_other_account_waiting(
-    office: Office,
+    workspace: FleetWorkspace,
 ) -> None:
-    office.write_lists(5)
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.write_lists(8)
-    with closing(office.server.connect(office.database)) as db, db.transaction():
+    workspace.write_lists(5)
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.write_lists(8)
+    with closing(workspace.server.connect(workspace.database)) as db, db.transaction():
         db.execute("SELECT FROM rdimport.destination WHERE account = 'acme' FOR UPDATE")
-        still = office.start("jobs", "run", "acme-fair")
-        until(lambda: office.server.ask(_WAITING, database=office.database))
-        assert office.here("jobs", "run", "lua-fair").code == 0
-        assert (office.of_client("acme"), office.of_client("lua")) == (5, 8)
-    assert office.wait(still).code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+        still = workspace.start("jobs", "run", "acme-fair")
+        until(lambda: workspace.server.ask(_WAITING, database=workspace.database))
+        assert workspace.here("jobs", "run", "lua-fair").code == 0
+        assert (workspace.of_client("acme"), workspace.of_client("lua")) == (5, 8)
+    assert workspace.wait(still).code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 def test_one_accounts_key_is_revoked_and_the_others_go_on(
-    office: Office, box: RunningSandbox, secrets: dict[str, str]
+    workspace: FleetWorkspace, box: RunningSandbox, secrets: dict[str, str]
 ) -> None:
-    office.due()
+    workspace.due()
     box.switch_key(secrets["acme"], active=False)
     try:
-        worker = office.here("worker", "--once")
+        worker = workspace.here("worker", "--once")
         assert (worker.code, "acme-fair: waits for a person" in worker.err) == (0, True)
-        assert "acme" not in office.at_work()
-        assert (office.of_client("acme"), office.of_client("lua")) == (0, ROWS)
+        assert "acme" not in workspace.at_work()
+        assert (workspace.of_client("acme"), workspace.of_client("lua")) == (0, ROWS)
     finally:
         box.switch_key(secrets["acme"], active=True)
-    assert office.here("jobs", "run", "acme-fair").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    assert workspace.here("jobs", "run", "acme-fair").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
 @pytest.mark.waits
 def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at_once(
-    office: Office, box: RunningSandbox
+    workspace: FleetWorkspace, box: RunningSandbox
 ) -> None:
-    office.due()
+    workspace.due()
     box.set_faults(Faults(throttle=1.0, retry_after=7200, at_most=1))
     try:
-        worker = office.start("worker")
-        until(lambda: ROWS in map(office.of_client, CLIENTS))
-        (later,) = [client for client in CLIENTS if waiting(office, client)]
+        worker = workspace.start("worker")
+        until(lambda: ROWS in map(workspace.of_client, CLIENTS))
+        (later,) = [client for client in CLIENTS if waiting(workspace, client)]
     finally:
         box.set_faults(Faults())
-    assert office.of_client(later) < ROWS
-    assert office.here("fleet", "drain").code == 0
-    assert f"{later}-fair: continues at" in office.wait(worker).err
-    assert office.here("fleet", "resume", later).code == 0
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    assert workspace.of_client(later) < ROWS
+    assert workspace.here("fleet", "drain").code == 0
+    assert f"{later}-fair: continues at" in workspace.wait(worker).err
+    assert workspace.here("fleet", "resume", later).code == 0
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)
 
 
-def test_the_queues_tables_are_lost(office: Office, postgres: Server) -> None:
-    office.finish(started(office))
-    postgres.do("DROP SCHEMA rdimport_queue CASCADE", database=office.database)
-    without = office.here("worker", "--once")
+def test_the_queues_tables_are_lost(workspace: FleetWorkspace, postgres: Server) -> None:
+    workspace.finish(started(workspace))
+    postgres.do("DROP SCHEMA rdimport_queue CASCADE", database=workspace.database)
+    without = workspace.here("worker", "--once")
     assert (without.code, "rdimport fleet init" in without.err) == (2, True)
-    office.write_lists(ROWS + 3)
-    assert office.here("fleet", "init").code == 0
-    assert office.here("worker", "--once").code == 0  # jobs due within the hour start again
-    office.see_all_accounted_for(most_in_doubt=0)
-    assert sum(office.arrived().values()) == 2 * (ROWS + 3)
+    workspace.write_lists(ROWS + 3)
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here("worker", "--once").code == 0  # jobs due within the hour start again
+    workspace.see_all_accounted_for(most_in_doubt=0)
+    assert sum(workspace.arrived().values()) == 2 * (ROWS + 3)
 
 
 def test_the_queues_tables_are_of_another_release_of_its_library(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
     later = (
         "UPDATE rdimport_queue.procrastinate_jobs SET scheduled_at = now() + interval '1 h'",
         "ALTER FUNCTION rdimport_queue.procrastinate_fetch_job_v2 RENAME TO fetch_job_of_then",
     )
-    office.due(clients=())
-    postgres.do(_QUEUE, _PUT_IN.format("acme"), *later, database=office.database)
-    before = waiting(office, "acme")
-    refused = office.here("worker", "--once")
+    workspace.due(clients=())
+    postgres.do(_QUEUE, _PUT_IN.format("acme"), *later, database=workspace.database)
+    before = waiting(workspace, "acme")
+    refused = workspace.here("worker", "--once")
     assert (refused.code, "another release" in refused.err) == (2, True)
-    assert f"fleet init --ledger {office.ledger}" in refused.err
-    assert office.here("fleet", "init").code == 0
-    assert waiting(office, "acme") == before  # what waited still waits
-    assert office.here("fleet", "resume", "acme").code == 0
-    assert office.here("worker", "--once").code == 0
-    assert (office.of_client("acme"), office.of_client("lua")) == (ROWS, 0)
-    assert office.here("fleet", "init").code == 0
+    assert f"fleet init --ledger {workspace.ledger}" in refused.err
+    assert workspace.here("fleet", "init").code == 0
+    assert waiting(workspace, "acme") == before  # what waited still waits
+    assert workspace.here("fleet", "resume", "acme").code == 0
+    assert workspace.here("worker", "--once").code == 0
+    assert (workspace.of_client("acme"), workspace.of_client("lua")) == (ROWS, 0)
+    assert workspace.here("fleet", "init").code == 0
 
 
 def test_an_account_whose_ledger_has_forgotten_rows_rests_until_a_person_says_otherwise(
-    office: Office, postgres: Server
+    workspace: FleetWorkspace, postgres: Server
 ) -> None:
-    worker = started(office)
-    assert office.here("fleet", "pause", *CLIENTS).code == 0
-    until(lambda: office.at_work() == dict.fromkeys(CLIENTS, False))
+    worker = started(workspace)
+    assert workspace.here("fleet", "pause", *CLIENTS).code == 0
+    until(lambda: workspace.at_work() == dict.fromkeys(CLIENTS, False))
     lost = "INSERT INTO rdimport.setting VALUES ('lost', 'a run')"
-    postgres.do(lost, database=office.database)
+    postgres.do(lost, database=workspace.database)
     now = "UPDATE rdimport_queue.procrastinate_jobs SET scheduled_at = NULL"
-    postgres.do("DELETE FROM rdimport.paused", now, database=office.database)
+    postgres.do("DELETE FROM rdimport.paused", now, database=workspace.database)
     resting = "SELECT count(*) FROM rdimport.paused"
-    until(lambda: postgres.ask(resting, database=office.database) == len(CLIENTS))
-    sent = office.arrived()
-    assert office.here("ledger", "accept", "--yes").code == 0
-    assert {one["account"] for one in office.status()["paused"]} == set(CLIENTS)
-    assert office.arrived() == sent
+    until(lambda: postgres.ask(resting, database=workspace.database) == len(CLIENTS))
+    sent = workspace.arrived()
+    assert workspace.here("ledger", "accept", "--yes").code == 0
+    assert {one["account"] for one in workspace.status()["paused"]} == set(CLIENTS)
+    assert workspace.arrived() == sent
     worker.send_signal(signal.SIGTERM)
-    assert "its account is paused" in office.wait(worker).err
-    assert office.here("fleet", "resume", *CLIENTS).code == 0
-    office.due()
-    assert office.here("worker", "--once").code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    assert "its account is paused" in workspace.wait(worker).err
+    assert workspace.here("fleet", "resume", *CLIENTS).code == 0
+    workspace.due()
+    assert workspace.here("worker", "--once").code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)

@@ -8,7 +8,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.fleet import CLIENTS, Office
+from support.fleet import CLIENTS, FleetWorkspace
 from support.postgres import Server
 from support.waiting import until
 
@@ -41,24 +41,26 @@ FROM unnest(ARRAY['acme', 'lua']) AS account
 
 
 @pytest.fixture
-def office(
+def workspace(
     tmp_path: Path, box: RunningSandbox, postgres: Server, key_of: Callable[[str], str]
-) -> Office:
-    one = Office.new(tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS})
+) -> FleetWorkspace:
+    one = FleetWorkspace.new(
+        tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS}
+    )
     one.write_lists(5)
     one.due()
     return one
 
 
 @contextmanager
-def nothing_goes_in(office: Office) -> Iterator[None]:
+def nothing_goes_in(workspace: FleetWorkspace) -> Iterator[None]:
     """Block whoever enqueues a job; at the end, close their connections."""
-    with closing(office.server.connect(office.database)) as db:
+    with closing(workspace.server.connect(workspace.database)) as db:
         db.execute("SELECT pg_advisory_lock(4711)")
-        office.server.do(*_STAND_STILL, database=office.database)
+        workspace.server.do(*_STAND_STILL, database=workspace.database)
         yield
         db.execute(_ITS_SESSIONS)
-    office.server.do("DROP FUNCTION public.stand_still CASCADE", database=office.database)
+    workspace.server.do("DROP FUNCTION public.stand_still CASCADE", database=workspace.database)
 
 
 @pytest.mark.parametrize(
@@ -71,24 +73,28 @@ def nothing_goes_in(office: Office) -> Iterator[None]:
     ],
 )
 def test_a_kill_between_two_effects_loses_no_job(
-    office: Office, place: str | None, status: str | None, at: str | None, words: list[str]
+    workspace: FleetWorkspace,
+    place: str | None,
+    status: str | None,
+    at: str | None,
+    words: list[str],
 ) -> None:
     if place is not None:  # due jobs are in the queue already
         due = "INSERT INTO rdimport.due SELECT unnest(ARRAY['acme-fair', 'lua-fair']), now()"
-        office.server.do(due, database=office.database)
-        with closing(office.server.connect(office.database)) as db:
+        workspace.server.do(due, database=workspace.database)
+        with closing(workspace.server.connect(workspace.database)) as db:
             db.execute("SET search_path = rdimport_queue")
             db.execute(_PUT_IN, (place, status, at))
-    with nothing_goes_in(office):
-        killed = office.start(*words)
-        until(lambda: office.server.ask(_THERE, database=office.database))
+    with nothing_goes_in(workspace):
+        killed = workspace.start(*words)
+        until(lambda: workspace.server.ask(_THERE, database=workspace.database))
         killed.kill()
-        office.wait(killed)
-    assert not office.arrived()
+        workspace.wait(killed)
+    assert not workspace.arrived()
     if at is not None:
-        assert office.here("fleet", "resume", *CLIENTS).code == 0
-    two = office.start("worker")
-    until(lambda: sum(office.arrived().values()) == 2 * 5)
+        assert workspace.here("fleet", "resume", *CLIENTS).code == 0
+    two = workspace.start("worker")
+    until(lambda: sum(workspace.arrived().values()) == 2 * 5)
     two.send_signal(signal.SIGTERM)
-    assert office.wait(two).code == 0
-    office.see_all_accounted_for(most_in_doubt=0)
+    assert workspace.wait(two).code == 0
+    workspace.see_all_accounted_for(most_in_doubt=0)

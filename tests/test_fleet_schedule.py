@@ -16,7 +16,7 @@ from subprocess import Popen
 
 import pytest
 from support.claims import KEY
-from support.fleet import CLIENTS, Office
+from support.fleet import CLIENTS, FleetWorkspace
 from support.postgres import Server
 from support.waiting import until
 
@@ -151,7 +151,7 @@ def test_a_scheduler_that_comes_late_begins_no_job_of_that_night_again(
 def test_workers_with_clocks_apart_that_are_killed_and_begin_again_send_nobody_twice(
     tmp_path: Path, box: RunningSandbox, postgres: Server, key_of: Callable[[str], str]
 ) -> None:
-    at = Office.new(tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS})
+    at = FleetWorkspace.new(tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS})
     at.write_lists(60)
     at.due(timedelta(minutes=10), quota="10/s")
 

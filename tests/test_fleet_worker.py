@@ -9,7 +9,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from support.fleet import CLIENTS, Office
+from support.fleet import CLIENTS, FleetWorkspace
 from support.postgres import Server
 from support.waiting import until
 
@@ -61,11 +61,11 @@ def secrets(key_of: Callable[[str], str]) -> dict[str, str]:
 
 
 @pytest.fixture
-def office(
+def workspace(
     tmp_path: Path, box: RunningSandbox, postgres: Server, secrets: dict[str, str]
-) -> Callable[[str, int], Office]:
-    def at(quota: str, rows: int) -> Office:
-        one = Office.new(tmp_path, box, postgres, secrets)
+) -> Callable[[str, int], FleetWorkspace]:
+    def at(quota: str, rows: int) -> FleetWorkspace:
+        one = FleetWorkspace.new(tmp_path, box, postgres, secrets)
         one.write_lists(rows)
         one.due(quota=quota)
         return one
@@ -75,9 +75,9 @@ def office(
 
 @pytest.mark.waits
 def test_a_worker_that_joins_gets_its_share_of_the_accounts(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("10/s", 500)
+    at = workspace("10/s", 500)
     one = at.start("worker")
     until(lambda: at.jobs_of_workers() == [2])
     until(at.all_begun)
@@ -91,9 +91,9 @@ def test_a_worker_that_joins_gets_its_share_of_the_accounts(
 
 @pytest.mark.waits
 def test_a_worker_that_was_killed_is_known_by_its_connection(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("4/s", 400)
+    at = workspace("4/s", 400)
     workers = [at.start("worker") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [1, 1])
     until(at.all_begun)
@@ -110,9 +110,9 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
 
 
 def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("4/s", 400)
+    at = workspace("4/s", 400)
     workers = [at.start("worker") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [1, 1])
     until(at.all_begun)
@@ -132,9 +132,9 @@ def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
 
 @pytest.mark.waits
 def test_what_a_dead_worker_took_last_begins_first_at_the_next(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("4/s", 400)
+    at = workspace("4/s", 400)
     killed = at.start("worker")
     until(at.all_begun)
     killed.kill()
@@ -149,9 +149,9 @@ def test_what_a_dead_worker_took_last_begins_first_at_the_next(
 
 
 def test_what_waits_for_a_worker_that_is_full_goes_to_another(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("4/s", 400)
+    at = workspace("4/s", 400)
     at.due(timedelta(minutes=62), quota="4/s")  # nothing is due
     workers = [at.start("worker", "--slots", "1") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [0, 0])
@@ -165,9 +165,9 @@ def test_what_waits_for_a_worker_that_is_full_goes_to_another(
 
 
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("4/s", 200)
+    at = workspace("4/s", 200)
     worker = at.start("worker")
     until(at.all_begun)
     assert at.here("fleet", "pause", "acme").code == 0
@@ -187,9 +187,9 @@ def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doub
 
 
 def test_two_workers_that_keep_time_run_what_is_due_once(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("none", 30)
+    at = workspace("none", 30)
     both = [at.start("worker", "--once") for _ in range(2)]
     ends = [at.wait(one) for one in both]
     assert [end.code for end in ends] == [0, 0]
@@ -200,9 +200,9 @@ def test_two_workers_that_keep_time_run_what_is_due_once(
 
 
 def test_a_moment_that_nobody_saw_is_skipped_after_an_hour(
-    office: Callable[[str, int], Office], box: RunningSandbox
+    workspace: Callable[[str, int], FleetWorkspace], box: RunningSandbox
 ) -> None:
-    at = office("none", 3)
+    at = workspace("none", 3)
     at.due(timedelta(minutes=62))
     assert at.here("worker", "--once").code == 0
     assert not box.requests
@@ -214,9 +214,9 @@ def test_a_moment_that_nobody_saw_is_skipped_after_an_hour(
 
 
 def test_a_worker_without_a_ledger_or_with_an_unreadable_time_does_not_begin(
-    office: Callable[[str, int], Office], box: RunningSandbox, postgres: Server
+    workspace: Callable[[str, int], FleetWorkspace], box: RunningSandbox, postgres: Server
 ) -> None:
-    at = office("none", 3)
+    at = workspace("none", 3)
     path = at.home / "rdimport.toml"
     path.write_text(path.read_text().replace('every = "', 'every = "9'))
     wrong = at.here("worker", "--once")
@@ -230,9 +230,9 @@ def test_a_worker_without_a_ledger_or_with_an_unreadable_time_does_not_begin(
 
 
 def test_a_run_that_waits_for_its_first_row_has_no_connection_of_its_own(
-    office: Callable[[str, int], Office],
+    workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = office("1/h", 3)
+    at = workspace("1/h", 3)
     first = at.start("jobs", "run", "acme-fair")
     until(lambda: at.of_client("acme") == 1)
     first.terminate()

@@ -22,7 +22,7 @@ import polars as pl
 import pytest
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 from test_cost_of_a_request import serving
 
 from rdimport.api import check
@@ -328,7 +328,7 @@ def test_results_of_rows_that_come_one_by_one_are_written_at_once_and_none_is_lo
 
     with sqlite_ledger(tmp_path) as ledger:
         run = begun(ledger)
-        asyncio.run(asyncio.wait_for(scenario(run), PATIENCE))
+        asyncio.run(asyncio.wait_for(scenario(run), TIMEOUT))
         assert run.counts()[State.ACCEPTED] == 100
         assert on_its_way(tmp_path) == set()
 
@@ -356,7 +356,7 @@ def test_a_cancellation_while_a_row_is_noted_is_raised_once_it_is_noted(
 
         def held(*write: Any) -> Sequence[SendAttempt]:
             begins.set()
-            goes_on.wait(PATIENCE)
+            goes_on.wait(TIMEOUT)
             return apply(*write)
 
         monkeypatch.setattr(run, "apply", held)
@@ -364,7 +364,7 @@ def test_a_cancellation_while_a_row_is_noted_is_raised_once_it_is_noted(
         journal.start()
         noted = journal.begin([row(1)])
         waiting = asyncio.ensure_future(asyncio.wait_for(noted, None))
-        await asyncio.to_thread(begins.wait, PATIENCE)
+        await asyncio.to_thread(begins.wait, TIMEOUT)
         waiting.cancel()
         await asyncio.sleep(0)
         assert not waiting.done()
@@ -549,6 +549,6 @@ def test_two_processes_that_open_a_new_ledger_at_once_wait_for_each_other(tmp_pa
         with pytest.raises(TimeoutError):
             opening.result(timeout=0.2)
         other.execute("ROLLBACK")
-        with opening.result(PATIENCE) as ledger:
+        with opening.result(TIMEOUT) as ledger:
             assert ledger.at_work("a") is None
     other.close()

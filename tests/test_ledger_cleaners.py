@@ -10,7 +10,7 @@ import sqlite3
 from contextlib import closing
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from test_ledger_upgrade import KEPT, PORT
 
 from rdimport.sandbox.embedded import RunningSandbox
@@ -24,22 +24,22 @@ OTHER_ADDRESS = {
 
 
 @pytest.fixture
-def old(desk: Desk, box: RunningSandbox) -> Desk:
-    """A desk that has imported the list with 0.1.0, as if to the sandbox."""
+def old(workspace: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace that has imported the list with 0.1.0, as if to the sandbox."""
     for path in KEPT.glob("cells*"):
-        shutil.copy(path, desk.home)
-    desk.state.mkdir(mode=0o700)
-    shutil.copy(KEPT / "0.1.0-cells.sqlite3", desk.state / "ledger.sqlite3")
+        shutil.copy(path, workspace.home)
+    workspace.state.mkdir(mode=0o700)
+    shutil.copy(KEPT / "0.1.0-cells.sqlite3", workspace.state / "ledger.sqlite3")
     port = f":{box.base_url.rpartition(':')[2]}"
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db:
         db.execute("UPDATE destination SET identity = replace(identity, ?, ?)", (PORT, port))
         db.execute("UPDATE run SET facts = replace(facts, ?, ?)", (PORT, port))
         db.commit()
-    return desk
+    return workspace
 
 
-def imported(desk: Desk, mapping: str, *words: str) -> dict[str, int]:
-    done = desk.here("run", "cells.csv", "-m", mapping, "--quota", "none", "--json", *words)
+def imported(workspace: Workspace, mapping: str, *words: str) -> dict[str, int]:
+    done = workspace.here("run", "cells.csv", "-m", mapping, "--quota", "none", "--json", *words)
     assert done.code in (0, 1), done.err
     return done.summary
 
@@ -50,7 +50,7 @@ def addresses(box: RunningSandbox) -> list[str]:
 
 @pytest.mark.parametrize("mapping", sorted(path.name for path in KEPT.glob("cells*.yaml")))
 def test_a_row_that_was_cleaned_otherwise_is_not_sent_again(
-    old: Desk, box: RunningSandbox, mapping: str
+    old: Workspace, box: RunningSandbox, mapping: str
 ) -> None:
     for _ in range(2):
         found = imported(old, mapping)
@@ -60,14 +60,14 @@ def test_a_row_that_was_cleaned_otherwise_is_not_sent_again(
         assert box.requests == 0
 
 
-def test_check_names_the_wrong_address_that_was_sent(old: Desk) -> None:
+def test_check_names_the_wrong_address_that_was_sent(old: Workspace) -> None:
     checked = old.here("check", "cells.csv", "-m", "cells.yaml", "--lang", "en")
     assert "already imported" in checked.out + checked.err
     assert "email.sent_as" in checked.out + checked.err
 
 
 def test_a_row_whose_payload_changes_after_the_upgrade_is_sent_once_to_the_right_address(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     imported(old, "cells_change.yaml")
     path = old.home / "cells.csv"
@@ -79,7 +79,7 @@ def test_a_row_whose_payload_changes_after_the_upgrade_is_sent_once_to_the_right
 
 
 def test_a_cell_with_nothing_but_the_right_address_is_a_new_row(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     path = old.home / "cells.csv"
     whole = path.read_text(encoding="utf-8")
@@ -89,7 +89,7 @@ def test_a_cell_with_nothing_but_the_right_address_is_a_new_row(
 
 
 def test_accepted_rows_are_sent_again_where_a_person_asks_for_it(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     found = imported(old, "cells.yaml", "--resend", "accepted", "--yes")
     assert found["accepted"] == found["rows"] - found["invalid"]

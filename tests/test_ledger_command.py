@@ -10,7 +10,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.waiting import until
 
@@ -27,19 +27,19 @@ RUN = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
 
 
 @pytest.fixture
-def ready(desk: Desk) -> Desk:
-    desk.write("list.csv", people(300) + "nobody,Ninguém\n")
-    desk.write("list.yaml", MAPPING)
-    return desk
+def ready(workspace: Workspace) -> Workspace:
+    workspace.write("list.csv", people(300) + "nobody,Ninguém\n")
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
-def change(desk: Desk, statement: str) -> None:
+def change(workspace: Workspace, statement: str) -> None:
     """Change the ledger as only a disk, or another program, would."""
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db, db:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
         db.execute(statement)
 
 
-def test_a_whole_ledger_is_said_to_be_whole(ready: Desk) -> None:
+def test_a_whole_ledger_is_said_to_be_whole(ready: Workspace) -> None:
     none = ready.here("ledger", "check")
     assert (none.code, ready.state.exists()) == (0, False)
     run = ready.here(*RUN).summary["run_id"]
@@ -67,7 +67,7 @@ SPOILT = {
 }
 
 
-def test_a_ledger_whose_sums_do_not_agree_is_damaged(ready: Desk) -> None:
+def test_a_ledger_whose_sums_do_not_agree_is_damaged(ready: Workspace) -> None:
     ready.here(*RUN)
     ledger = ready.state / "ledger.sqlite3"
     good = ledger.read_bytes()
@@ -98,7 +98,7 @@ def spoil(ledger: Path, page: int) -> None:
 
 
 def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     ready.here(*RUN)
     ledger = ready.state / "ledger.sqlite3"
@@ -121,7 +121,7 @@ def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
 
 
 @pytest.mark.parametrize("facts", ["no facts", "7", "{}"])
-def test_every_command_reports_a_damaged_ledger(facts: str, ready: Desk) -> None:
+def test_every_command_reports_a_damaged_ledger(facts: str, ready: Workspace) -> None:
     ready.here(*RUN)
     change(ready, f"UPDATE run SET facts = '{facts}'")  # noqa: S608
     for words in (("status",), ("report",)):
@@ -132,7 +132,7 @@ def test_every_command_reports_a_damaged_ledger(facts: str, ready: Desk) -> None
 
 
 def test_a_copy_is_whole_and_its_owners_only_also_while_a_run_is_at_work(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     box.set_faults(Faults(latency=0.1))
     run = ready.start(*RUN, "--concurrency", 4)
@@ -151,7 +151,7 @@ def test_a_copy_is_whole_and_its_owners_only_also_while_a_run_is_at_work(
     assert set(Counter(p["email"] for p in box.conversions()).values()) == {1}
 
 
-def test_a_copy_may_be_a_file_too(ready: Desk) -> None:
+def test_a_copy_may_be_a_file_too(ready: Workspace) -> None:
     ready.here(*RUN)
     assert ready.here("ledger", "copy", "state/ledger.sqlite3", "monday.sqlite3").code == 0
     assert ready.here("ledger", "copy", "monday.sqlite3", "again").code == 0
@@ -159,7 +159,7 @@ def test_a_copy_may_be_a_file_too(ready: Desk) -> None:
 
 
 @pytest.mark.parametrize("name", ["full/ledger.sqlite3", "full/notes.txt"])
-def test_a_copy_replaces_nothing(name: str, ready: Desk) -> None:
+def test_a_copy_replaces_nothing(name: str, ready: Workspace) -> None:
     ready.here(*RUN)
     (ready.home / "full").mkdir()
     ready.write(name, "mine")
@@ -174,7 +174,7 @@ def test_a_copy_replaces_nothing(name: str, ready: Desk) -> None:
 @pytest.mark.parametrize("size", [1_000, 20_000])
 @pytest.mark.parametrize("place", ["aside", "monday.sqlite3"])
 def test_a_copy_that_finds_no_room_names_the_place_without_room(
-    size: int, place: str, ready: Desk
+    size: int, place: str, ready: Workspace
 ) -> None:
     ready.here(*RUN)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -191,7 +191,7 @@ def test_a_copy_that_finds_no_room_names_the_place_without_room(
     assert not left.is_dir() or list(left.iterdir()) == []
 
 
-def test_no_copy_is_made_of_what_is_damaged_or_not_there(ready: Desk) -> None:
+def test_no_copy_is_made_of_what_is_damaged_or_not_there(ready: Workspace) -> None:
     assert "no ledger in state" in ready.here("ledger", "copy", "state", "to").err
     ready.here(*RUN)
     spoil(ready.state / "ledger.sqlite3", 9)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from support.claims import KEY
-from support.command import Desk
+from support.command import Workspace
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
 from support.postgres import Server
@@ -32,8 +32,8 @@ SHARED = ("--state-dir", "work", "--ledger")
 """As on another machine: a state directory records which shared ledger was used with it."""
 
 
-class Machine(Desk):
-    """A desk whose key for shared ledgers is in its own file."""
+class Machine(Workspace):
+    """A workspace whose key for shared ledgers is in its own file."""
 
     def _variables(self) -> dict[str, str]:
         return super()._variables() | {"RDIMPORT_LEDGER_KEY_FILE": str(self.home / "ledger.key")}

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, cable
 from support.claims import KEY, end_all, hurried, new_ledger, states, worker
-from support.command import Desk
+from support.command import Workspace
 from support.elsewhen import Elsewhen
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
@@ -76,14 +76,14 @@ def _nobody_left() -> Iterator[None]:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
+def workspace(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Workspace:
     url = postgres.new_database()
     variables = {"RDIMPORT_LEDGER": url, "RDIMPORT_LEDGER_KEY": KEY.hex()}
-    desk = Desk(tmp_path, box.api_key, box.base_url, environment=variables)
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", people(40))
-    assert desk.here("fleet", "init").code == 0
-    return desk
+    workspace = Workspace(tmp_path, box.api_key, box.base_url, environment=variables)
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", people(40))
+    assert workspace.here("fleet", "init").code == 0
+    return workspace
 
 
 _DISK_FULL = """
@@ -96,12 +96,12 @@ RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4")
 
 @pytest.mark.waits
 def test_an_unresponsive_database_ends_the_run_and_nobody_is_sent_twice(
-    desk: Desk,
+    workspace: Workspace,
     box: RunningSandbox,
     postgres: Server,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
+    url = workspace.environment["RDIMPORT_LEDGER"]
     name = url.rpartition("/")[2].replace("%20", " ")
 
     def cut_once_rows_arrive() -> None:
@@ -115,10 +115,10 @@ def test_an_unresponsive_database_ends_the_run_and_nobody_is_sent_twice(
         return int(postgres.ask("SELECT sum(writes) FROM rdimport.written", database=name))
 
     with cable(postgres.port) as line:
-        desk.environment["RDIMPORT_LEDGER"] = url.replace(str(postgres.port), str(line.port))
+        workspace.environment["RDIMPORT_LEDGER"] = url.replace(str(postgres.port), str(line.port))
         cutting = threading.Thread(target=cut_once_rows_arrive)
         cutting.start()
-        done = desk.here(*RUN, "--quota", "20/s")
+        done = workspace.here(*RUN, "--quota", "20/s")
         cutting.join()
         line.mend()
         line.reset()
@@ -126,52 +126,52 @@ def test_an_unresponsive_database_ends_the_run_and_nobody_is_sent_twice(
     assert "cannot be reached" in done.err
     monkeypatch.undo()
     postgres.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
-    desk.environment["RDIMPORT_LEDGER"] = url
-    rest = desk.here(*RUN, "--quota", "none").summary
+    workspace.environment["RDIMPORT_LEDGER"] = url
+    rest = workspace.here(*RUN, "--quota", "none").summary
     assert rest["accepted"] + rest["already_imported"] + rest["uncertain"] == 40
     assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
 
 
 @pytest.fixture
-def guest(desk: Desk, postgres: Server) -> Iterator[str]:
-    """Another database user, as whom the desk connects."""
+def guest(workspace: Workspace, postgres: Server) -> Iterator[str]:
+    """Another database user, as whom the workspace connects."""
     name = "guest"
     postgres.do(f"CREATE ROLE {name} LOGIN")
-    url = desk.environment["RDIMPORT_LEDGER"]
-    desk.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", f"{name}@")
+    url = workspace.environment["RDIMPORT_LEDGER"]
+    workspace.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", f"{name}@")
     yield name
     postgres.do(f"DROP ROLE {name}")
 
 
 @pytest.mark.usefixtures("guest")
 def test_a_user_without_the_right_is_told_so_and_sends_nothing(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    done = desk.here(*RUN)
+    done = workspace.here(*RUN)
     said = " ".join(done.err.split())
     assert (done.code, "was denied: permission denied" in said, box.requests) == (2, True, 0)
     assert "this permission, and for that to use the schemas" in said
 
 
 def test_without_a_connection_left_nothing_is_sent(
-    desk: Desk, box: RunningSandbox, postgres: Server, guest: str
+    workspace: Workspace, box: RunningSandbox, postgres: Server, guest: str
 ) -> None:
     postgres.do(f"ALTER ROLE {guest} CONNECTION LIMIT 0")
-    done = desk.here(*RUN)
+    done = workspace.here(*RUN)
     assert (done.code, "cannot be reached" in done.err, box.requests) == (3, True, 0)
     assert "too many connections" in done.err
 
 
 def test_while_the_disk_of_the_database_is_full_nothing_is_sent(
-    desk: Desk, box: RunningSandbox, postgres: Server
+    workspace: Workspace, box: RunningSandbox, postgres: Server
 ) -> None:
-    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
+    name = workspace.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
     postgres.do(_DISK_FULL, database=name)
-    done = desk.here(*RUN)
+    done = workspace.here(*RUN)
     assert (done.code, "cannot be used: could not extend file" in done.err) == (3, True)
     assert box.requests == 0
     postgres.do("DROP FUNCTION no_space CASCADE", database=name)
-    done = desk.here(*RUN)
+    done = workspace.here(*RUN)
     assert (done.code, done.summary["accepted"], box.requests) == (0, 40, 40)
 
 
@@ -199,9 +199,9 @@ def test_the_old_server_acknowledges_nothing_beside_the_new(
 
 @pytest.mark.parametrize("days", [2, -2])
 def test_a_machine_whose_clock_is_days_ahead_or_behind_takes_turns(
-    desk: Desk, box: RunningSandbox, postgres: Server, days: int
+    workspace: Workspace, box: RunningSandbox, postgres: Server, days: int
 ) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
+    url = workspace.environment["RDIMPORT_LEDGER"]
     store = store_of(url, KEY.hex())
     lasts = "SELECT max(extract(epoch FROM until - clock_timestamp())) FROM rdimport.lease"
     seen: list[float] = []
@@ -215,13 +215,13 @@ def test_a_machine_whose_clock_is_days_ahead_or_behind_takes_turns(
                 pass
 
     done = api.run(
-        [desk.home / "list.csv"],
-        desk.home / "m.yaml",
+        [workspace.home / "list.csv"],
+        workspace.home / "m.yaml",
         to=RDStation(box.api_key, base_url=box.base_url),
         ledger=url,
         ledger_key=KEY.hex(),
-        state_dir=desk.state,
-        report_dir=desk.reports,
+        state_dir=workspace.state,
+        report_dir=workspace.reports,
         quota=None,
         share_quota=False,
         clock=Elsewhen(timedelta(days=days)),
@@ -230,4 +230,4 @@ def test_a_machine_whose_clock_is_days_ahead_or_behind_takes_turns(
     assert done.summary.as_json()["accepted"] == 40
     assert all(0 < seconds <= 30 for seconds in seen)
     assert len(seen) == 1
-    assert desk.here(*RUN, "--quota", "none").summary["already_imported"] == 40
+    assert workspace.here(*RUN, "--quota", "none").summary["already_imported"] == 40

@@ -13,7 +13,7 @@ from typing import LiteralString
 import pytest
 from support.claims import KEY, Worker, end_all, ended, new_ledger, row, states, worker
 from support.postgres import Server
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 from rdimport.core.errors import ExitCode
 from rdimport.core.row import Problem, State
@@ -207,8 +207,8 @@ def test_a_plan_does_not_wait_for_a_late_answer_that_waits_for_it(
             waits(1)
             planned = pool.submit(plan, [9])
             waits(2)
-        late.result(PATIENCE)
-        planned.result(PATIENCE)
+        late.result(TIMEOUT)
+        planned.result(TIMEOUT)
     assert second.counted() == {"already_imported": 3, "refused": 1, "uncertain": 2}
 
 
@@ -224,8 +224,8 @@ def test_a_takeover_does_not_wait_for_late_answers_that_wait_for_it(
             waits(1)
             taken = pool.submit(worker, url)
             waits(2)
-        late.result(PATIENCE)
-        second = taken.result(PATIENCE)
+        late.result(TIMEOUT)
+        second = taken.result(TIMEOUT)
     assert states(url) == dict.fromkeys(range(4), schema.UNCERTAIN)
     assert second.claim(range(4)) == []
     assert first.counted() == {"uncertain": 4}
@@ -265,8 +265,8 @@ def test_a_purge_does_not_wait_for_a_late_answer_that_waits_for_it(
             ((_name, then),) = work.items()
             other = pool.submit(then)
             waits(2)
-        one.result(PATIENCE)
-        other.result(PATIENCE)
+        one.result(TIMEOUT)
+        other.result(TIMEOUT)
     assert set(second.session.query("SELECT forgotten_at <> '' FROM rdimport.run")) == {(True,)}
     ends = (schema.ACCEPTED, schema.REFUSED, schema.FREE, schema.UNCERTAIN)
     assert states(url) == dict(enumerate(ends))
@@ -300,6 +300,6 @@ def test_runs_that_note_the_cells_of_the_same_rows_do_not_wait_for_each_other(
             waits(1)
             forwards = pool.submit(second.note_sources, known, [6] * 4)
             waits(2)
-        backwards.result(PATIENCE)
-        forwards.result(PATIENCE)
+        backwards.result(TIMEOUT)
+        forwards.result(TIMEOUT)
         assert second.sources().to_list().count(6) == 4

@@ -15,7 +15,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.waiting import until
 
@@ -34,10 +34,10 @@ CHECK = "check list.csv -m list.yaml"
 
 
 @pytest.fixture
-def ready(desk: Desk) -> Desk:
-    desk.write("list.csv", people(ROWS))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def ready(workspace: Workspace) -> Workspace:
+    workspace.write("list.csv", people(ROWS))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
 def command(*words: object) -> tuple[object, ...]:
@@ -48,25 +48,25 @@ def arrived(box: RunningSandbox) -> Counter[str]:
     return Counter(payload["email"] for payload in box.conversions())
 
 
-def at_work(desk: Desk, box: RunningSandbox) -> subprocess.Popen[str]:
+def at_work(workspace: Workspace, box: RunningSandbox) -> subprocess.Popen[str]:
     """A run that has sent some rows, and has many left."""
     box.set_faults(Faults(latency=0.2))
-    run = desk.start(*command("--concurrency", OPEN))
+    run = workspace.start(*command("--concurrency", OPEN))
     until(lambda: box.counts()["accepted"] >= 6)
     return run
 
 
-def killed(desk: Desk, box: RunningSandbox) -> None:
-    run = at_work(desk, box)
+def killed(workspace: Workspace, box: RunningSandbox) -> None:
+    run = at_work(workspace, box)
     run.send_signal(signal.SIGKILL)
     run.communicate()
     box.set_faults(Faults())
 
 
-def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
+def stands_still_between_writes(run: subprocess.Popen[str], workspace: Workspace) -> bool:
     """Whether a stopped run lets others write; if not, it is continued."""
     run.send_signal(signal.SIGSTOP)
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3", timeout=0.1)) as db:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3", timeout=0.1)) as db:
         try:
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
@@ -76,35 +76,35 @@ def stands_still_between_writes(run: subprocess.Popen[str], desk: Desk) -> bool:
     return True
 
 
-def remove(desk: Desk, pattern: str) -> None:
-    for path in desk.state.glob(pattern):
+def remove(workspace: Workspace, pattern: str) -> None:
+    for path in workspace.state.glob(pattern):
         path.unlink()
 
 
-def cut(size: int) -> Callable[[Desk], None]:
-    def work(desk: Desk) -> None:
-        os.truncate(desk.state / "ledger.sqlite3", size)
+def cut(size: int) -> Callable[[Workspace], None]:
+    def work(workspace: Workspace) -> None:
+        os.truncate(workspace.state / "ledger.sqlite3", size)
 
     return work
 
 
-def replace_by_another(desk: Desk) -> None:
+def replace_by_another(workspace: Workspace) -> None:
     """As by the ledger of another computer."""
-    assert desk.here("ledger", "new", "--yes", "--state-dir", "other").code == 0
-    (desk.home / "other" / "ledger.sqlite3").replace(desk.state / "ledger.sqlite3")
-    remove(desk, "ledger.sqlite3-*")
+    assert workspace.here("ledger", "new", "--yes", "--state-dir", "other").code == 0
+    (workspace.home / "other" / "ledger.sqlite3").replace(workspace.state / "ledger.sqlite3")
+    remove(workspace, "ledger.sqlite3-*")
 
 
-def nothing_is_sent_from_there(desk: Desk, box: RunningSandbox) -> None:
+def nothing_is_sent_from_there(workspace: Workspace, box: RunningSandbox) -> None:
     """Assert that no later command sends, and that each names the way out."""
     before = box.requests
     for words in (command(), command("--resend", "uncertain")):
-        again = desk.here(*words)
+        again = workspace.here(*words)
         assert (again.code, again.out) == (2, "")
-        assert f"rdimport ledger new --state-dir {desk.state}" in again.err
+        assert f"rdimport ledger new --state-dir {workspace.state}" in again.err
     others = ("status", "report", "purge --older-than 0s", "ledger check", CHECK)
     for words in map(str.split, others):
-        done = desk.here(*words)
+        done = workspace.here(*words)
         assert (done.code, done.out) == (2, ""), words
         assert "ledger.sqlite3" in done.err
     assert box.requests <= before + OPEN, "but for what a killed run had under way"
@@ -113,7 +113,7 @@ def nothing_is_sent_from_there(desk: Desk, box: RunningSandbox) -> None:
 
 @pytest.mark.parametrize("gone", ["ledger*", "*", "ledger.sqlite3"])
 def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
-    gone: str, ready: Desk, box: RunningSandbox
+    gone: str, ready: Workspace, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
     remove(ready, gone)
@@ -126,7 +126,7 @@ def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
 
 
 def test_a_state_directory_removed_during_a_run_stops_it_and_is_missed(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
     shutil.rmtree(ready.state)
@@ -136,7 +136,9 @@ def test_a_state_directory_removed_during_a_run_stops_it_and_is_missed(
 
 
 @pytest.mark.parametrize("size", [0, 1])
-def test_a_ledger_cut_during_a_run_stops_it(size: int, ready: Desk, box: RunningSandbox) -> None:
+def test_a_ledger_cut_during_a_run_stops_it(
+    size: int, ready: Workspace, box: RunningSandbox
+) -> None:
     run = at_work(ready, box)
     cut(size)(ready)
     assert ready.wait(run).code == 3
@@ -147,7 +149,7 @@ def test_a_ledger_cut_during_a_run_stops_it(size: int, ready: Desk, box: Running
 
 
 def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
     remove(ready, "*.lock")
@@ -168,7 +170,7 @@ def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
 
 
 def test_a_stopped_run_keeps_its_account_though_the_lock_file_is_gone(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
     until(lambda: stands_still_between_writes(run, ready))
@@ -180,14 +182,14 @@ def test_a_stopped_run_keeps_its_account_though_the_lock_file_is_gone(
 
 
 def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     """The lock in the first user's own folders is invisible to the other."""
     run = at_work(ready, box)
     until(lambda: stands_still_between_writes(run, ready))
     remove(ready, "*.lock")
     box.set_faults(Faults())
-    other = Desk(ready.home / "other", ready.key, ready.base_url)
+    other = Workspace(ready.home / "other", ready.key, ready.base_url)
     other.home.mkdir()
     shutil.copy(ready.home / "list.csv", other.home)
     shutil.copy(ready.home / "list.yaml", other.home)
@@ -202,11 +204,11 @@ def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent
 
 
 LOSSES = {
-    "its log": lambda desk: remove(desk, "ledger.sqlite3-wal"),
-    "its log and index": lambda desk: remove(desk, "ledger.sqlite3-*"),
-    "all of it": lambda desk: remove(desk, "ledger*"),
-    "everything": lambda desk: remove(desk, "*"),
-    "the directory": lambda desk: shutil.rmtree(desk.state),
+    "its log": lambda workspace: remove(workspace, "ledger.sqlite3-wal"),
+    "its log and index": lambda workspace: remove(workspace, "ledger.sqlite3-*"),
+    "all of it": lambda workspace: remove(workspace, "ledger*"),
+    "everything": lambda workspace: remove(workspace, "*"),
+    "the directory": lambda workspace: shutil.rmtree(workspace.state),
     "cut to nothing": cut(0),
     "cut to one byte": cut(1),
     "another one": replace_by_another,
@@ -214,21 +216,25 @@ LOSSES = {
 
 
 @pytest.mark.parametrize("loss", LOSSES)
-def test_what_is_lost_after_a_kill_is_noticed(loss: str, ready: Desk, box: RunningSandbox) -> None:
+def test_what_is_lost_after_a_kill_is_noticed(
+    loss: str, ready: Workspace, box: RunningSandbox
+) -> None:
     killed(ready, box)
     LOSSES[loss](ready)
     nothing_is_sent_from_there(ready, box)
 
 
 @pytest.mark.parametrize("loss", [name for name in LOSSES if "log" not in name])
-def test_what_is_lost_after_a_run_is_noticed(loss: str, ready: Desk, box: RunningSandbox) -> None:
+def test_what_is_lost_after_a_run_is_noticed(
+    loss: str, ready: Workspace, box: RunningSandbox
+) -> None:
     assert ready.here(*command()).code == 0
     LOSSES[loss](ready)
     nothing_is_sent_from_there(ready, box)
 
 
 def test_a_killed_run_whose_files_are_all_there_is_gone_on_with(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     for _ in range(2):
         killed(ready, box)
@@ -238,7 +244,7 @@ def test_a_killed_run_whose_files_are_all_there_is_gone_on_with(
     assert ready.here("ledger", "check").code == 0
 
 
-def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSandbox) -> None:
+def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Workspace, box: RunningSandbox) -> None:
     run = at_work(ready, box)
     away = ready.home / "away"
     ready.state.rename(away)
@@ -254,7 +260,7 @@ def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Desk, box: RunningSand
 
 
 def test_an_older_copy_is_reported_with_what_it_lacks_before_anybody_is_sent_again(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     """Backup and restore, as in docs/ledger.md."""
     assert ready.here(*command("--limit", 100)).code == 3
@@ -280,7 +286,7 @@ def test_an_older_copy_is_reported_with_what_it_lacks_before_anybody_is_sent_aga
 
 
 def test_the_newest_copy_can_take_the_place_of_a_lost_ledger_without_a_word(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "backup").code == 0
@@ -293,7 +299,7 @@ def test_the_newest_copy_can_take_the_place_of_a_lost_ledger_without_a_word(
 
 
 def test_an_older_copy_over_the_file_itself_is_noticed_too(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 100)).code == 3
     saved = (ready.state / "ledger.sqlite3").read_bytes()
@@ -303,7 +309,7 @@ def test_an_older_copy_over_the_file_itself_is_noticed_too(
 
 
 def test_a_new_ledger_is_begun_only_when_a_person_says_so_and_nothing_is_deleted(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 10)).code == 3
     known = (ready.state / "ledger.sqlite3").read_bytes()
@@ -319,7 +325,9 @@ def test_a_new_ledger_is_begun_only_when_a_person_says_so_and_nothing_is_deleted
     assert set(arrived(box).values()) == {2}
 
 
-def test_no_new_ledger_is_begun_while_a_run_is_at_work(ready: Desk, box: RunningSandbox) -> None:
+def test_no_new_ledger_is_begun_while_a_run_is_at_work(
+    ready: Workspace, box: RunningSandbox
+) -> None:
     run = at_work(ready, box)
     assert ready.here("ledger", "new", "--yes").code == 75
     run.send_signal(signal.SIGTERM)
@@ -327,7 +335,7 @@ def test_no_new_ledger_is_begun_while_a_run_is_at_work(ready: Desk, box: Running
 
 
 def test_a_state_directory_may_be_moved_or_copied_as_a_whole(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 100)).code == 3
     shutil.copytree(ready.state, ready.home / "elsewhere")
@@ -340,7 +348,7 @@ def test_a_state_directory_may_be_moved_or_copied_as_a_whole(
 
 
 def test_a_copy_that_lacks_what_was_sent_from_the_original_sends_nothing_until_it_is_accepted(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     killed(ready, box)
     assert ready.here("ledger", "copy", "state", "copy").code == 0
@@ -365,7 +373,7 @@ def test_a_copy_that_lacks_what_was_sent_from_the_original_sends_nothing_until_i
 
 
 def test_a_copy_made_during_a_run_lacks_what_that_run_sent_afterwards(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     run = at_work(ready, box)
     assert ready.here("ledger", "copy", "state", "copy").code == 0
@@ -383,11 +391,11 @@ def test_a_copy_made_during_a_run_lacks_what_that_run_sent_afterwards(
 
 
 def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_went_on_elsewhere(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 100)).code == 3
     assert ready.here("ledger", "copy", "state", "copy").code == 0
-    client = Desk(ready.home, box.create_key("client", "whose list went on"), ready.base_url)
+    client = Workspace(ready.home, box.create_key("client", "whose list went on"), ready.base_url)
     assert client.here(*command("--account", "Client", "--limit", 7)).code == 3
     done = ready.here(*command("--state-dir", "copy", "--limit", 50))
     assert (done.code, done.summary["already_imported"]) == (3, 100)
@@ -401,7 +409,9 @@ def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_went_o
     assert f"--state-dir {ready.home / 'copy'}" in original.err
 
 
-def test_an_accepted_copy_that_is_lost_can_be_put_back(ready: Desk, box: RunningSandbox) -> None:
+def test_an_accepted_copy_that_is_lost_can_be_put_back(
+    ready: Workspace, box: RunningSandbox
+) -> None:
     assert ready.here(*command("--limit", 10)).code == 3
     assert ready.here("ledger", "copy", "state", "copy").code == 0
     assert ready.here(*command("--limit", 10)).code == 3
@@ -414,17 +424,19 @@ def test_an_accepted_copy_that_is_lost_can_be_put_back(ready: Desk, box: Running
     assert set(arrived(box).values()) == {1}
 
 
-def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(desk: Desk) -> None:
-    desk.write("list.csv", people(3))
-    desk.write("list.yaml", MAPPING)
-    desk.base_url = None
+def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    workspace.base_url = None
     for _ in range(2):
-        done = desk.do("run", "list.csv", "-m", "list.yaml", "--sandbox")
+        done = workspace.do("run", "list.csv", "-m", "list.yaml", "--sandbox")
         assert done.code == 0
-        shutil.rmtree(desk.state, ignore_errors=True)
+        shutil.rmtree(workspace.state, ignore_errors=True)
 
 
-def test_a_home_that_cannot_be_written_hinders_nobody(ready: Desk, box: RunningSandbox) -> None:
+def test_a_home_that_cannot_be_written_hinders_nobody(
+    ready: Workspace, box: RunningSandbox
+) -> None:
     ready.write(".local", "in the way of a folder")
     assert ready.here(*command()).code == 0
     LOSSES["all of it"](ready)
@@ -432,7 +444,7 @@ def test_a_home_that_cannot_be_written_hinders_nobody(ready: Desk, box: RunningS
 
 
 def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     """As left by 0.1.0: no witness, only an old lock."""
     ready.state.mkdir()
@@ -446,7 +458,7 @@ def test_an_empty_file_where_a_ledger_was_before_witnesses_is_no_new_one(
 
 
 def test_a_ledger_cut_after_a_canary_does_not_say_that_nothing_was_sent(
-    ready: Desk, box: RunningSandbox
+    ready: Workspace, box: RunningSandbox
 ) -> None:
     done = rdimport.run(
         ready.home / "list.csv",

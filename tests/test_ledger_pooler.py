@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import test_ledger_claims as claims
 from support.claims import KEY, end_all, hurried, ledger_at, worker
-from support.command import Desk
+from support.command import Workspace
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server, serving
 
@@ -62,9 +62,9 @@ def test_what_takes_long_is_waited_for_and_silence_is_not(
 def test_the_queue_says_that_a_pooler_is_not_enough_for_it(
     server: Server, port: int, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path, environment={"RDIMPORT_LEDGER_KEY": KEY.hex()})
+    workspace = Workspace(tmp_path, environment={"RDIMPORT_LEDGER_KEY": KEY.hex()})
     url = server.new_database().replace(f":{server.port}/", f":{port}/")
-    done = desk.here("fleet", "init", "--ledger", url)
+    done = workspace.here("fleet", "init", "--ledger", url)
     assert done.code == 2
     assert "needs the database server itself" in done.err
     assert "is only enough for `run`" in done.err

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from support.claims import KEY
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
 
@@ -17,12 +17,12 @@ RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
 
 
 @pytest.fixture
-def desk(tmp_path: Path, box: RunningSandbox) -> Desk:
-    desk = Desk(tmp_path, box.api_key, box.base_url)
-    desk.environment = {"RDIMPORT_LEDGER_KEY": KEY.hex()}
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", people(20))
-    return desk
+def workspace(tmp_path: Path, box: RunningSandbox) -> Workspace:
+    workspace = Workspace(tmp_path, box.api_key, box.base_url)
+    workspace.environment = {"RDIMPORT_LEDGER_KEY": KEY.hex()}
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", people(20))
+    return workspace
 
 
 def set_back(server: Server, snapshot: Path) -> None:
@@ -36,38 +36,38 @@ def set_back(server: Server, snapshot: Path) -> None:
 
 
 def test_what_was_sent_since_a_snapshot_is_not_sent_again_from_it(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     with serving() as server:
         url = server.new_database()
-        desk.environment["RDIMPORT_LEDGER"] = url
-        assert desk.here("fleet", "init").code == 0
-        assert desk.here(*RUN).code == 0
+        workspace.environment["RDIMPORT_LEDGER"] = url
+        assert workspace.here("fleet", "init").code == 0
+        assert workspace.here(*RUN).code == 0
         server.stop()
         snapshot = server.data.with_name("snapshot")
         shutil.copytree(server.data, snapshot)
         shutil.chown(snapshot, server.data.stat().st_uid, server.data.stat().st_gid)
         server.start()
-        desk.write("list.csv", people(25))
-        assert desk.here(*RUN).summary["accepted"] == 5
+        workspace.write("list.csv", people(25))
+        assert workspace.here(*RUN).summary["accepted"] == 5
         set_back(server, snapshot)
         for command in ("check", "run", "run"):
-            lost = desk.here(command, "list.csv", "-m", "m.yaml")
+            lost = workspace.here(command, "list.csv", "-m", "m.yaml")
             assert lost.code == 2
             assert "has lost what run" in lost.err
-        elsewhere = desk.here(*RUN, "--account", "another", "--api-key-file", "none")
+        elsewhere = workspace.here(*RUN, "--account", "another", "--api-key-file", "none")
         assert elsewhere.code == 2
         assert len(box.conversions()) == 25
-        assert desk.here("ledger", "accept", "--yes").code == 0
-        assert desk.here(*RUN).summary["accepted"] == 5  # a person has confirmed it
-        assert desk.here(*RUN).summary["already_imported"] == 25
+        assert workspace.here("ledger", "accept", "--yes").code == 0
+        assert workspace.here(*RUN).summary["accepted"] == 5  # a person has confirmed it
+        assert workspace.here(*RUN).summary["already_imported"] == 25
 
 
 def test_a_ledger_that_is_begun_anew_lacks_nothing(
-    desk: Desk, box: RunningSandbox, postgres: Server
+    workspace: Workspace, box: RunningSandbox, postgres: Server
 ) -> None:
-    desk.environment["RDIMPORT_LEDGER"] = postgres.new_database()
-    assert desk.here("fleet", "init").code == 0
-    assert desk.here(*RUN).code == 0
-    assert desk.here("ledger", "new", "--yes").code == 0
-    assert desk.here(*RUN).summary["accepted"] == 20
+    workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here(*RUN).code == 0
+    assert workspace.here("ledger", "new", "--yes").code == 0
+    assert workspace.here(*RUN).summary["accepted"] == 20

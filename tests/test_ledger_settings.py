@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from support.claims import KEY
-from support.command import Desk
-from support.fleet import CLIENTS, Office
+from support.command import Workspace
+from support.fleet import CLIENTS, FleetWorkspace
 from support.lists import MAPPING, people
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
@@ -53,40 +53,45 @@ def set_all(server: Server, url: str) -> None:
 
 
 @pytest.fixture
-def office(
+def two_clients(
     tmp_path: Path, box: RunningSandbox, postgres: Server, key_of: Callable[[str], str]
-) -> Office:
-    one = Office.new(tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS})
+) -> FleetWorkspace:
+    one = FleetWorkspace.new(
+        tmp_path, box, postgres, {client: key_of(client) for client in CLIENTS}
+    )
     set_all(postgres, one.ledger)
     return one
 
 
 @pytest.fixture
-def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Desk:
+def workspace(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Workspace:
     told = {"RDIMPORT_LEDGER": postgres.new_database(), "RDIMPORT_LEDGER_KEY": KEY.hex()}
-    desk = Desk(tmp_path, box.api_key, box.base_url, environment=told)
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", people(3))
-    return desk
+    workspace = Workspace(tmp_path, box.api_key, box.base_url, environment=told)
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", people(3))
+    return workspace
 
 
 @pytest.fixture
-def guest(desk: Desk, postgres: Server) -> Iterator[str]:
-    """The user of the desk, who may do what everybody may."""
-    url = desk.environment["RDIMPORT_LEDGER"]
+def guest(workspace: Workspace, postgres: Server) -> Iterator[str]:
+    """The user of the workspace, who may do what everybody may."""
+    url = workspace.environment["RDIMPORT_LEDGER"]
     postgres.do("CREATE ROLE visitor LOGIN")
-    desk.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", "visitor@")
+    workspace.environment["RDIMPORT_LEDGER"] = url.replace("postgres@", "visitor@")
     yield "visitor"
     name = url.rpartition("/")[2].replace("%20", " ")
     postgres.do("DROP OWNED BY visitor CASCADE", "DROP ROLE visitor", database=name)
 
 
-def test_no_setting_of_the_database_or_the_user_counts(office: Office) -> None:
-    with Session(parsed(office.ledger)) as session:
+def test_no_setting_of_the_database_or_the_user_counts(two_clients: FleetWorkspace) -> None:
+    with Session(parsed(two_clients.ledger)) as session:
         ours = {name for (name,) in session.query(_THEIRS)}
 
     async def of_the_queue() -> set[str]:
-        async with fleet_of(office.ledger).pool("rdimport_queue") as pool, pool.connection() as db:
+        async with (
+            fleet_of(two_clients.ledger).pool("rdimport_queue") as pool,
+            pool.connection() as db,
+        ):
             return {name for (name,) in await (await db.execute(_THEIRS)).fetchall()}
 
     assert (ours, asyncio.run(of_the_queue())) == (HARMLESS, HARMLESS)
@@ -94,68 +99,68 @@ def test_no_setting_of_the_database_or_the_user_counts(office: Office) -> None:
 
 @pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
 def test_behind_a_pooler_no_setting_of_the_database_counts_in_a_transaction(
-    office: Office,
+    two_clients: FleetWorkspace,
 ) -> None:
-    with pooled(office.server) as port:
-        url = office.server.url(office.database, port)
+    with pooled(two_clients.server) as port:
+        url = two_clients.server.url(two_clients.database, port)
         with Session(parsed(url)) as session, session.transaction() as db:
             assert session.pooled
             ours = {name for (name,) in db.execute(_THEIRS).fetchall()}
         assert ours <= HARMLESS | {"idle_session_timeout"}  # PgBouncer's own, between transactions
-        office.ledger = url
+        two_clients.ledger = url
         orders = ("pause", "pause", "resume")
-        assert [office.here("fleet", one, "acme").code for one in orders] == [0, 0, 2]
+        assert [two_clients.here("fleet", one, "acme").code for one in orders] == [0, 0, 2]
         with fleet_of(url) as fleet:
             assert [one.account for one in fleet.paused()] == ["acme"]
 
 
-def test_workers_and_runs_work_whatever_the_settings_are(office: Office) -> None:
-    office.due()
-    office.write("lua.csv", "E-mail,Nome\nx@@y,Łukasz 😀\na@lua.exemplo.com.br,Conceição\n")
-    assert office.here("worker", "--once").code == 0
-    assert office.here("fleet", "pause", "acme").code == 0
-    found = office.status()
+def test_workers_and_runs_work_whatever_the_settings_are(two_clients: FleetWorkspace) -> None:
+    two_clients.due()
+    two_clients.write("lua.csv", "E-mail,Nome\nx@@y,Łukasz 😀\na@lua.exemplo.com.br,Conceição\n")
+    assert two_clients.here("worker", "--once").code == 0
+    assert two_clients.here("fleet", "pause", "acme").code == 0
+    found = two_clients.status()
     assert [one["account"] for one in found["paused"]] == ["acme"]
     counts = {one["account"]: one["run"]["counts"] for one in found["jobs"]}
     assert (counts["acme"]["accepted"], counts["lua"]["invalid"]) == (5, 1)
-    copied = office.here("ledger", "copy", office.ledger, office.home / "copy")
+    copied = two_clients.here("ledger", "copy", two_clients.ledger, two_clients.home / "copy")
     assert copied.code == 0
-    assert office.here("ledger", "check", "--state-dir", office.home / "copy").code == 0
-    reports = office.home.glob("reports/*/failures.csv")
+    assert two_clients.here("ledger", "check", "--state-dir", two_clients.home / "copy").code == 0
+    reports = two_clients.home.glob("reports/*/failures.csv")
     assert any('"x@@y","Łukasz 😀"' in one.read_text(encoding="utf-8-sig") for one in reports)
 
 
 @pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
 def test_a_ledger_is_not_made_where_not_every_name_can_be_written(
-    desk: Desk, postgres: Server, encoding: str
+    workspace: Workspace, postgres: Server, encoding: str
 ) -> None:
     made = f"CREATE DATABASE {encoding} TEMPLATE template0 ENCODING '{encoding}' LOCALE 'C'"
     postgres.do(made)
-    told = desk.here("fleet", "init", "--ledger", postgres.url(encoding.lower()))
+    told = workspace.here("fleet", "init", "--ledger", postgres.url(encoding.lower()))
     assert (told.code, f"its encoding is {encoding}" in told.err) == (2, True)
 
 
 def test_who_may_create_no_schema_makes_a_ledger_in_those_that_are_there(
-    desk: Desk, guest: str, postgres: Server
+    workspace: Workspace, guest: str, postgres: Server
 ) -> None:
-    assert "permission denied for database" in desk.here("fleet", "init").err
-    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
+    assert "permission denied for database" in workspace.here("fleet", "init").err
+    name = workspace.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
     schemas = [
         f"CREATE SCHEMA {one} AUTHORIZATION {guest}" for one in ("rdimport", "rdimport_queue")
     ]
     postgres.do(*schemas, database=name)
-    assert desk.here("fleet", "init").code == 0
-    assert desk.here(*RUN).code == 0
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here(*RUN).code == 0
     fetch = "ALTER FUNCTION rdimport_queue.procrastinate_fetch_job_v2 RENAME TO fetch_job_of_then"
     postgres.do(fetch, database=name)
-    assert "permission denied for database" in desk.here("fleet", "init").err
-    assert desk.here("fleet", "status").code == 0  # what waits is still there
+    assert "permission denied for database" in workspace.here("fleet", "init").err
+    assert workspace.here("fleet", "status").code == 0  # what waits is still there
 
 
-def owned_by_another(desk: Desk, guest: str, postgres: Server) -> str:
+def owned_by_another(workspace: Workspace, guest: str, postgres: Server) -> str:
     """Make a ledger that the guest may only use; return the name of its database."""
-    name = desk.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
-    assert desk.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
+    name = workspace.environment["RDIMPORT_LEDGER"].rpartition("/")[2].replace("%20", " ")
+    assert workspace.here("fleet", "init", "--ledger", postgres.url(name)).code == 0
     postgres.do(
         f"GRANT USAGE ON SCHEMA rdimport TO {guest}",
         f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA rdimport TO {guest}",
@@ -166,58 +171,58 @@ def owned_by_another(desk: Desk, guest: str, postgres: Server) -> str:
 
 
 def test_who_may_not_ask_which_server_it_is_is_not_told_of_a_copy(
-    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
+    workspace: Workspace, guest: str, postgres: Server, box: RunningSandbox
 ) -> None:
-    name = owned_by_another(desk, guest, postgres)
+    name = owned_by_another(workspace, guest, postgres)
     denied = "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC"
     postgres.do(denied, database=name)
-    told = desk.here(*RUN)
+    told = workspace.here(*RUN)
     assert (told.code, box.requests) == (2, 0)
     assert "permission denied for function pg_control_system" in told.err
     assert "is a copy" not in told.err
     again = f"GRANT EXECUTE ON FUNCTION pg_control_system() TO {guest}"
     postgres.do(again, database=name)
-    assert desk.here(*RUN).code == 0
+    assert workspace.here(*RUN).code == 0
 
 
 def test_a_ledger_whose_maker_might_not_ask_which_server_it_is_is_no_copy(
-    desk: Desk, guest: str, postgres: Server
+    workspace: Workspace, guest: str, postgres: Server
 ) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
+    url = workspace.environment["RDIMPORT_LEDGER"]
     name = url.rpartition("/")[2].replace("%20", " ")
     postgres.do(
         f'GRANT CREATE ON DATABASE "{name}" TO {guest}',
         "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
         database=name,
     )
-    assert desk.here("fleet", "init").code == 0
+    assert workspace.here("fleet", "init").code == 0
     for one in (url, postgres.url(name)):
-        assert desk.here(*RUN, "--ledger", one).code == 0
+        assert workspace.here(*RUN, "--ledger", one).code == 0
 
 
 def test_rows_that_a_policy_hides_are_not_taken_for_unsent(
-    desk: Desk, guest: str, postgres: Server, box: RunningSandbox
+    workspace: Workspace, guest: str, postgres: Server, box: RunningSandbox
 ) -> None:
-    url = desk.environment["RDIMPORT_LEDGER"]
+    url = workspace.environment["RDIMPORT_LEDGER"]
     name = url.rpartition("/")[2].replace("%20", " ")
     postgres.do(f'GRANT CREATE ON DATABASE "{name}" TO {guest}')
-    assert desk.here("fleet", "init").code == 0
-    assert desk.here(*RUN).code == 0
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here(*RUN).code == 0
     hidden = ("ENABLE ROW LEVEL SECURITY", "FORCE ROW LEVEL SECURITY")
     postgres.do(*(f"ALTER TABLE rdimport.conversion {one}" for one in hidden), database=name)
-    told = desk.here(*RUN)
+    told = workspace.here(*RUN)
     assert (told.code, "row-level security policy" in told.err) == (2, True)
     assert len(box.conversions()) == 3
 
 
 def test_who_may_not_overwrite_what_is_deleted_erases_nobody(
-    desk: Desk, guest: str, postgres: Server
+    workspace: Workspace, guest: str, postgres: Server
 ) -> None:
-    name = owned_by_another(desk, guest, postgres)
-    desk.write("list.csv", "E-mail,Nome\nx@@y,ana@exemplo.com.br\n")
-    assert desk.here(*RUN).summary["invalid"] == 1
+    name = owned_by_another(workspace, guest, postgres)
+    workspace.write("list.csv", "E-mail,Nome\nx@@y,ana@exemplo.com.br\n")
+    assert workspace.here(*RUN).summary["invalid"] == 1
     for words in (("forget", "ana@exemplo.com.br"), ("purge", "--older-than", "1d")):
-        told = desk.here(*words)
+        told = workspace.here(*words)
         assert (told.code, "may not overwrite what is deleted" in told.err) == (2, True)
     postgres.do(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA rdimport TO {guest}", database=name)
-    assert "Erased: 1 row" in desk.here("forget", "ana@exemplo.com.br").out
+    assert "Erased: 1 row" in workspace.here("forget", "ana@exemplo.com.br").out

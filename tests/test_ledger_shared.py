@@ -13,16 +13,16 @@ from pathlib import Path
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.claims import KEY
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.postgres import Server
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 from rdimport.sandbox.embedded import RunningSandbox
 
 
-class Machine(Desk):
-    """A desk whose commands use a shared ledger."""
+class Machine(Workspace):
+    """A workspace whose commands use a shared ledger."""
 
     ledger = ""
 
@@ -124,7 +124,7 @@ def test_a_run_that_is_frozen_and_taken_over_sends_nobody_twice(
         freezer = Freezer(line, point)
         first = one.start(*RUN, "--concurrency", "4")
         freezer.pid = first.pid
-        assert freezer.frozen.wait(PATIENCE)
+        assert freezer.frozen.wait(TIMEOUT)
         name = two.ledger.rpartition("/")[2].replace("%20", " ")
         lapse = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
         postgres.do(lapse, database=name)
@@ -184,7 +184,7 @@ def test_who_forgets_to_name_the_shared_ledger_sends_nobody_again(
 ) -> None:
     one, _two = machines
     assert one.here(*RUN).code == 0
-    forgetful = Desk(one.home, one.key, one.base_url)
+    forgetful = Workspace(one.home, one.key, one.base_url)
     done = forgetful.here(*RUN)
     assert done.code == 2
     assert "use the shared ledger postgresql://" in done.err

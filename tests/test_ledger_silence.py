@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.claims import KEY, hurried, new_ledger
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
 
@@ -26,8 +26,8 @@ SAYS_NOTHING = "cannot be reached: it did not respond in time"
 RUN = "run list.csv -m m.yaml --json --quota none"
 
 
-class Shared(Desk):
-    """A desk whose ledger is in a database."""
+class Shared(Workspace):
+    """A workspace whose ledger is in a database."""
 
     server: Server
     box: RunningSandbox
@@ -53,15 +53,15 @@ class Shared(Desk):
 
 
 @pytest.fixture
-def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Shared:
+def workspace(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Shared:
     told = {"RDIMPORT_LEDGER": new_ledger(postgres), "RDIMPORT_LEDGER_KEY": KEY.hex()}
-    desk = Shared(tmp_path, box.api_key, box.base_url, environment=told)
-    desk.server, desk.box = postgres, box
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", people(20))
-    assert desk.here(*RUN.split()).code == 0
-    desk.write("list.csv", people(40))
-    return desk
+    workspace = Shared(tmp_path, box.api_key, box.base_url, environment=told)
+    workspace.server, workspace.box = postgres, box
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", people(20))
+    assert workspace.here(*RUN.split()).code == 0
+    workspace.write("list.csv", people(40))
+    return workspace
 
 
 @pytest.mark.parametrize("way", [TO_SERVER, TO_CLIENT])
@@ -84,7 +84,7 @@ def desk(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Shared:
     ids=lambda value: value.decode() if isinstance(value, bytes) else None,
 )
 def test_a_command_asks_again_or_ends_and_no_row_is_lost_or_sent_twice(
-    desk: Shared,
+    workspace: Shared,
     monkeypatch: pytest.MonkeyPatch,
     *,
     words: str,
@@ -92,16 +92,16 @@ def test_a_command_asks_again_or_ends_and_no_row_is_lost_or_sent_twice(
     code: int,
     way: str,
 ) -> None:
-    with desk.by_cable() as line, monkeypatch.context() as patch:
+    with workspace.by_cable() as line, monkeypatch.context() as patch:
         hurried(patch, 1.0)
         line.silence(asked, way)
-        done = desk.here(*words.format(ledger=desk.ledger).split())
+        done = workspace.here(*words.format(ledger=workspace.ledger).split())
         assert line.silenced == 1
     assert (done.code, SAYS_NOTHING in " ".join(done.err.split())) == (code, code != 0)
-    desk.lapse()
-    rest = desk.here(*RUN.split()).summary
+    workspace.lapse()
+    rest = workspace.here(*RUN.split()).summary
     assert rest["accepted"] + rest["already_imported"] == 40
-    assert set(Counter(one["email"] for one in desk.box.conversions()).values()) == {1}
+    assert set(Counter(one["email"] for one in workspace.box.conversions()).values()) == {1}
 
 
 @pytest.fixture

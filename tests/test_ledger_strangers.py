@@ -10,7 +10,7 @@ import subprocess
 from contextlib import closing
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -21,16 +21,16 @@ pytestmark = pytest.mark.skipif(os.name != "posix", reason="rights as POSIX has 
 
 
 @pytest.fixture
-def used(desk: Desk) -> Desk:
-    """A desk that has sent a list."""
-    desk.write("a.csv", ROWS)
-    desk.write("a.yaml", MAPPING)
-    assert run(desk).code == 1
-    return desk
+def used(workspace: Workspace) -> Workspace:
+    """A workspace that has sent a list."""
+    workspace.write("a.csv", ROWS)
+    workspace.write("a.yaml", MAPPING)
+    assert run(workspace).code == 1
+    return workspace
 
 
-def run(desk: Desk, *more: object):
-    return desk.here("run", "a.csv", "-m", "a.yaml", "--quota", "none", *more)
+def run(workspace: Workspace, *more: object):
+    return workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none", *more)
 
 
 def mended_by(text: str) -> None:
@@ -40,7 +40,7 @@ def mended_by(text: str) -> None:
 
 
 def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_goes_on(
-    used: Desk,
+    used: Workspace,
 ) -> None:
     used.state.chmod(0o755)
     done = run(used)
@@ -54,7 +54,7 @@ def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_goes_on(
 
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777, 0o722])
 def test_a_folder_that_others_may_write_to_is_refused_until_it_is_mended(
-    used: Desk, box: RunningSandbox, mode: int
+    used: Workspace, box: RunningSandbox, mode: int
 ) -> None:
     used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
     used.state.chmod(mode)
@@ -68,7 +68,9 @@ def test_a_folder_that_others_may_write_to_is_refused_until_it_is_mended(
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o666])
-def test_a_ledger_that_others_can_read_is_refused_until_it_is_mended(used: Desk, mode: int) -> None:
+def test_a_ledger_that_others_can_read_is_refused_until_it_is_mended(
+    used: Workspace, mode: int
+) -> None:
     used.state.chmod(0o755)
     (used.state / "ledger.sqlite3").chmod(mode)
     done = run(used)
@@ -77,14 +79,14 @@ def test_a_ledger_that_others_can_read_is_refused_until_it_is_mended(used: Desk,
     assert run(used).code == 1
 
 
-def test_a_ledger_in_a_folder_that_nobody_can_enter_is_read_by_nobody(used: Desk) -> None:
+def test_a_ledger_in_a_folder_that_nobody_can_enter_is_read_by_nobody(used: Workspace) -> None:
     (used.state / "ledger.sqlite3").chmod(0o644)
     assert run(used).code == 1
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 @pytest.mark.parametrize("which", ["state", "state/ledger.sqlite3"])
-def test_what_belongs_to_another_user_is_refused(used: Desk, which: str) -> None:
+def test_what_belongs_to_another_user_is_refused(used: Workspace, which: str) -> None:
     os.chown(used.home / which, 65_534, 65_534)
     for lock in used.state.glob("*.lock"):  # our locks would keep that user's runs out
         lock.unlink()
@@ -98,7 +100,7 @@ def test_what_belongs_to_another_user_is_refused(used: Desk, which: str) -> None
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
-def test_a_key_file_of_another_user_is_refused(used: Desk) -> None:
+def test_a_key_file_of_another_user_is_refused(used: Workspace) -> None:
     key = used.home / "key"
     key.write_text(str(used.key))
     key.chmod(0o600)
@@ -119,7 +121,7 @@ PROGRAMS = {
 
 @pytest.mark.parametrize("what", PROGRAMS)
 def test_a_ledger_with_a_program_in_it_is_refused(
-    used: Desk, box: RunningSandbox, what: str
+    used: Workspace, box: RunningSandbox, what: str
 ) -> None:
     with closing(sqlite3.connect(used.state / "ledger.sqlite3")) as db:
         db.executescript(PROGRAMS[what])
@@ -131,7 +133,7 @@ def test_a_ledger_with_a_program_in_it_is_refused(
     assert len(box.conversions()) == 1
 
 
-def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Desk) -> None:
+def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Workspace) -> None:
     log, victim = used.home / "a.log", used.home / "victim"
     log.write_text("before\n")
     log.chmod(0o644)
@@ -147,6 +149,6 @@ def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Desk) ->
     assert victim.read_text() == "mine"
 
 
-def test_a_log_may_be_what_the_system_offers_as_a_stream(used: Desk) -> None:
+def test_a_log_may_be_what_the_system_offers_as_a_stream(used: Workspace) -> None:
     done = used.do("run", "a.csv", "-m", "a.yaml", "--quota", "none", "--log-file", "/dev/stderr")
     assert done.code == 1, done.err

@@ -17,7 +17,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.ledgers import sqlite_ledger
 from test_ledger import folder, somebody_without_rights  # noqa: F401  a fixture
 
@@ -30,32 +30,32 @@ PORT = ":8090"
 
 
 @pytest.fixture
-def old(desk: Desk, box: RunningSandbox) -> Desk:
-    """A desk that has used 0.1.0: its ledger, as if it had sent to the sandbox."""
-    return brought(desk, box, OLD)
+def old(workspace: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace that has used 0.1.0: its ledger, as if it had sent to the sandbox."""
+    return brought(workspace, box, OLD)
 
 
-def brought(desk: Desk, box: RunningSandbox, ledger: Path) -> Desk:
+def brought(workspace: Workspace, box: RunningSandbox, ledger: Path) -> Workspace:
     for path in [*KEPT.glob("*.csv"), *KEPT.glob("*.yaml")]:
-        shutil.copy(path, desk.home)
-    desk.state.mkdir(mode=0o700)
-    shutil.copy(ledger, desk.state / "ledger.sqlite3")
+        shutil.copy(path, workspace.home)
+    workspace.state.mkdir(mode=0o700)
+    shutil.copy(ledger, workspace.state / "ledger.sqlite3")
     port = f":{box.base_url.rpartition(':')[2]}"
-    with plain(desk) as db:
+    with plain(workspace) as db:
         db.execute("UPDATE destination SET identity = replace(identity, ?, ?)", (PORT, port))
         db.execute("UPDATE run SET facts = replace(facts, ?, ?)", (PORT, port))
         db.commit()
-    return desk
+    return workspace
 
 
 @contextmanager
-def plain(desk: Desk) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
+def plain(workspace: Workspace) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db:
         yield db
 
 
-def copies(desk: Desk) -> list[Path]:
-    return sorted(desk.state.glob("ledger-schema2-*"))
+def copies(workspace: Workspace) -> list[Path]:
+    return sorted(workspace.state.glob("ledger-schema2-*"))
 
 
 def tables(path: Path) -> dict[str, str]:
@@ -64,8 +64,8 @@ def tables(path: Path) -> dict[str, str]:
         return {name: " ".join(sql.replace('"', "").split()) for name, sql in found}
 
 
-def imported(desk: Desk, file: str, mapping: str, *words: str) -> dict[str, int]:
-    done = desk.here("run", file, "-m", mapping, "--quota", "none", "--json", *words)
+def imported(workspace: Workspace, file: str, mapping: str, *words: str) -> dict[str, int]:
+    done = workspace.here("run", file, "-m", mapping, "--quota", "none", "--json", *words)
     assert done.code in (0, 1), done.err
     return {name: n for name, n in done.summary.items() if name in STATES and n}
 
@@ -84,7 +84,7 @@ AGAIN = [
 
 @pytest.mark.parametrize(("file", "mapping", "words"), AGAIN)
 def test_the_list_that_an_earlier_release_imported_is_not_sent_again(
-    old: Desk, box: RunningSandbox, file: str, mapping: str, words: list[str]
+    old: Workspace, box: RunningSandbox, file: str, mapping: str, words: list[str]
 ) -> None:
     for _ in range(2):
         found = imported(old, file, mapping, *words)
@@ -95,12 +95,12 @@ def test_the_list_that_an_earlier_release_imported_is_not_sent_again(
 @pytest.mark.parametrize("mapping", ["fair.yaml", "orders.yaml"])
 @pytest.mark.parametrize("changes", [False, True])
 def test_an_address_that_is_cleaned_in_another_way_now_is_known_all_the_same(
-    desk: Desk, box: RunningSandbox, mapping: str, *, changes: bool
+    workspace: Workspace, box: RunningSandbox, mapping: str, *, changes: bool
 ) -> None:
     """0.1.0 joined words and removed accents from domains. People it has sent are not sent
     again.
     """
-    old = brought(desk, box, KEPT / "0.1.0-addresses.sqlite3")
+    old = brought(workspace, box, KEPT / "0.1.0-addresses.sqlite3")
     if changes:
         with (old.home / mapping).open("a", encoding="utf-8") as text:
             text.write("on_change: send\n")
@@ -113,9 +113,9 @@ def test_an_address_that_is_cleaned_in_another_way_now_is_known_all_the_same(
 
 
 def test_a_person_whom_0_1_0_wrote_to_under_a_wrong_address_is_sent_once_mended(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    old = brought(desk, box, KEPT / "0.1.0-addresses.sqlite3")
+    old = brought(workspace, box, KEPT / "0.1.0-addresses.sqlite3")
     path = old.home / "addresses.csv"
     text = path.read_text("utf-8").replace("Maria Silva maria@example.com", "maria@example.com")
     path.write_text(text, "utf-8")
@@ -124,7 +124,7 @@ def test_a_person_whom_0_1_0_wrote_to_under_a_wrong_address_is_sent_once_mended(
 
 
 def test_a_ledger_of_0_1_0_gets_this_releases_tables_after_a_copy_for_its_owner(
-    old: Desk, tmp_path: Path
+    old: Workspace, tmp_path: Path
 ) -> None:
     before = tables(OLD)
     imported(old, "fair.csv", "fair.yaml")
@@ -138,7 +138,9 @@ def test_a_ledger_of_0_1_0_gets_this_releases_tables_after_a_copy_for_its_owner(
     assert copies(old) == [copy]
 
 
-def test_spellings_that_0_1_0_told_apart_are_one_and_nothing_accepted_is_lost(old: Desk) -> None:
+def test_spellings_that_0_1_0_told_apart_are_one_and_nothing_accepted_is_lost(
+    old: Workspace,
+) -> None:
     with plain(old) as db:
         accepted = {
             (who.lower().replace("localhost", "127.0.0.1"), identity)
@@ -161,7 +163,7 @@ def test_spellings_that_0_1_0_told_apart_are_one_and_nothing_accepted_is_lost(ol
             assert ledger.run(name).counts()
 
 
-def test_who_only_looks_leaves_an_old_ledger_as_it_is(old: Desk) -> None:
+def test_who_only_looks_leaves_an_old_ledger_as_it_is(old: Workspace) -> None:
     before = (old.state / "ledger.sqlite3").read_bytes()
     status = old.here("status", "--json")
     assert status.code == 0
@@ -190,7 +192,7 @@ def test_an_old_ledger_on_a_disk_that_cannot_be_written_can_be_looked_into(
 
 
 def test_while_a_run_is_at_work_on_an_old_ledger_another_is_told_to_come_later(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     with store_of(old.state).hold("somebody"):
         done = old.here("run", "fair.csv", "-m", "fair.yaml")
@@ -203,7 +205,7 @@ def test_while_a_run_is_at_work_on_an_old_ledger_another_is_told_to_come_later(
 
 
 def test_a_copy_that_cannot_be_made_leaves_the_ledger_old_and_sends_nothing(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     command = f"{shlex.quote(sys.executable)} -B -m rdimport run fair.csv -m fair.yaml"
     # coverage measurement would write a longer file
@@ -215,7 +217,7 @@ def test_a_copy_that_cannot_be_made_leaves_the_ledger_old_and_sends_nothing(
     assert box.requests == 0
 
 
-def test_what_is_forgotten_is_in_no_copy_either(old: Desk) -> None:
+def test_what_is_forgotten_is_in_no_copy_either(old: Workspace) -> None:
     imported(old, "fair.csv", "fair.yaml")
     assert copies(old)
     assert old.here("purge", "--older-than", "3650d").code == 0
@@ -225,7 +227,7 @@ def test_what_is_forgotten_is_in_no_copy_either(old: Desk) -> None:
 
 
 def test_a_row_that_changed_after_the_upgrade_is_sent_where_the_mapping_says_so(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     words = ["late.csv", "change.yaml", "--account", "acme"]
     assert imported(old, *words) == {"already_imported": 3}
@@ -236,7 +238,7 @@ def test_a_row_that_changed_after_the_upgrade_is_sent_where_the_mapping_says_so(
 
 
 def test_what_a_newer_release_makes_of_a_cell_is_no_change_of_the_row(
-    old: Desk, box: RunningSandbox
+    old: Workspace, box: RunningSandbox
 ) -> None:
     with plain(old) as db:  # as if 0.1.0 had cleaned every cell differently
         db.execute("UPDATE posted SET payload = randomblob(8) WHERE state = 'accepted'")
@@ -249,7 +251,7 @@ def test_what_a_newer_release_makes_of_a_cell_is_no_change_of_the_row(
 
 @pytest.mark.parametrize("before", [True, False])
 def test_the_identity_of_an_earlier_releases_conversions_is_known_too(
-    old: Desk,
+    old: Workspace,
     box: RunningSandbox,
     *,
     before: bool,
@@ -268,7 +270,7 @@ def test_the_identity_of_an_earlier_releases_conversions_is_known_too(
 
 
 def test_people_who_are_new_after_an_upgrade_are_simply_sent(
-    old: Desk,
+    old: Workspace,
     box: RunningSandbox,
 ) -> None:
     old.write("new.csv", "E-mail,Nome,Celular,UF,Interesses\nzoe@example.com,Zoe,,,\n")
@@ -280,12 +282,12 @@ def test_people_who_are_new_after_an_upgrade_are_simply_sent(
 
 
 def test_a_ledger_of_schema_3_opens_and_its_doubt_can_be_settled(
-    desk: Desk, box: RunningSandbox, tmp_path: Path
+    workspace: Workspace, box: RunningSandbox, tmp_path: Path
 ) -> None:
     """Its rows in doubt are listed by two runs. Schema 3 did not record which ones the later run
     lists.
     """
-    old = brought(desk, box, KEPT / "schema3.sqlite3")
+    old = brought(workspace, box, KEPT / "schema3.sqlite3")
     status = old.here("status", "--json").summary["runs"]
     assert [one["counts"]["uncertain"] for one in status] == [2, 2, 0]
     again = imported(old, "late.csv", "fair.yaml")
@@ -312,9 +314,9 @@ def test_a_ledger_of_schema_3_opens_and_its_doubt_can_be_settled(
 
 
 def test_a_ledger_of_schema_4_gets_the_table_of_corrections(
-    desk: Desk, box: RunningSandbox, tmp_path: Path
+    workspace: Workspace, box: RunningSandbox, tmp_path: Path
 ) -> None:
-    old = brought(desk, box, KEPT / "schema3.sqlite3")
+    old = brought(workspace, box, KEPT / "schema3.sqlite3")
     imported(old, "fair.csv", "fair.yaml")
     with plain(old) as db:
         db.executescript("DROP TABLE corrected; PRAGMA user_version = 4")
@@ -355,7 +357,7 @@ def test_the_kept_ledger_names_no_machine() -> None:
     ],
 )
 def test_an_old_ledger_with_values_that_nobody_wrote_is_damaged_and_sends_nobody(
-    change: str, old: Desk, box: RunningSandbox
+    change: str, old: Workspace, box: RunningSandbox
 ) -> None:
     with plain(old) as db:
         db.execute(change)

@@ -12,7 +12,7 @@ from rdimport.core.errors import MappingError
 from rdimport.mapping import Mapping
 
 if TYPE_CHECKING:
-    from support.command import Desk
+    from support.command import Workspace
 
     from rdimport.sandbox.embedded import RunningSandbox
 
@@ -31,15 +31,17 @@ on_change: send
 """
 
 
-def run(desk: Desk, file: str, *words: str) -> dict[str, int]:
-    return desk.here("run", file, "-m", "m.yaml", "--quota", "none", "--json", *words).summary
+def run(workspace: Workspace, file: str, *words: str) -> dict[str, int]:
+    return workspace.here("run", file, "-m", "m.yaml", "--quota", "none", "--json", *words).summary
 
 
-def test_a_row_says_where_it_comes_from(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("listas/feira.csv" if (desk.home / "listas").is_dir() else "feira.csv", LIST)
-    desk.write("m.yaml", MAPPING)
+def test_a_row_says_where_it_comes_from(workspace: Workspace, box: RunningSandbox) -> None:
+    workspace.write(
+        "listas/feira.csv" if (workspace.home / "listas").is_dir() else "feira.csv", LIST
+    )
+    workspace.write("m.yaml", MAPPING)
     days = {f"{datetime.now().astimezone():%Y-%m-%d}"}
-    assert run(desk, "feira.csv")["accepted"] == 2
+    assert run(workspace, "feira.csv")["accepted"] == 2
     days.add(f"{datetime.now().astimezone():%Y-%m-%d}")
     first, second = box.conversions()
     assert first["cf_arquivo"] == "feira.csv"
@@ -50,22 +52,22 @@ def test_a_row_says_where_it_comes_from(desk: Desk, box: RunningSandbox) -> None
 
 
 def test_the_same_people_in_another_file_and_row_are_not_sent_again(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("feira.csv", LIST)
-    desk.write("m.yaml", MAPPING.replace("  tags: {about: file, add: [feira]}\n", ""))
-    run(desk, "feira.csv")
-    text = (desk.home / "feira.csv").read_text(encoding="utf-8")
-    desk.write("outra.csv", text.replace("ana@", "zeca@example.com;Zeca\nana@"))
+    workspace.write("feira.csv", LIST)
+    workspace.write("m.yaml", MAPPING.replace("  tags: {about: file, add: [feira]}\n", ""))
+    run(workspace, "feira.csv")
+    text = (workspace.home / "feira.csv").read_text(encoding="utf-8")
+    workspace.write("outra.csv", text.replace("ana@", "zeca@example.com;Zeca\nana@"))
     for _ in range(2):
-        found = run(desk, "outra.csv")
+        found = run(workspace, "outra.csv")
         assert found["already_imported"] >= 2
     assert [each["email"] for each in box.conversions()][2:] == ["zeca@example.com"]
-    shutil.move(desk.home / "outra.csv", desk.home / "nova.csv")
+    shutil.move(workspace.home / "outra.csv", workspace.home / "nova.csv")
     before = box.requests
-    text = (desk.home / "nova.csv").read_text(encoding="utf-8")
-    desk.write("nova.csv", text.replace("Bia", "Beatriz"))
-    assert (run(desk, "nova.csv")["accepted"], box.requests) == (1, before + 1)
+    text = (workspace.home / "nova.csv").read_text(encoding="utf-8")
+    workspace.write("nova.csv", text.replace("Bia", "Beatriz"))
+    assert (run(workspace, "nova.csv")["accepted"], box.requests) == (1, before + 1)
 
 
 def test_where_a_row_comes_from_is_not_whose_it_is() -> None:

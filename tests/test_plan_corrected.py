@@ -12,9 +12,9 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.claims import KEY
-from support.command import Desk
+from support.command import Workspace
 from support.postgres import Server
-from support.reports import COLUMNS, MAPPING, Office, csv_rows
+from support.reports import COLUMNS, MAPPING, ApiWorkspace, csv_rows
 from support.shared_ledgers import PostgresPlace
 
 from rdimport import api
@@ -35,8 +35,8 @@ LATER = datetime(2099, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Office:
-    return Office(tmp_path, box)
+def api_workspace(tmp_path: Path, box: RunningSandbox) -> ApiWorkspace:
+    return ApiWorkspace(tmp_path, box)
 
 
 def corrected(report: str | Path, *fixes: dict[str, str], to: Path | None = None) -> Path:
@@ -55,28 +55,32 @@ def ends(done: RunResult) -> dict[str, int]:
     return {str(state): rows for state, rows in done.counts.items() if rows}
 
 
-def test_the_list_comes_again_as_it_was_and_nothing_in_it_fails(office: Office) -> None:
-    path = office.write(GOOD, NO_AT, NO_UF)
-    first = office.run(path)
+def test_the_list_comes_again_as_it_was_and_nothing_in_it_fails(
+    api_workspace: ApiWorkspace,
+) -> None:
+    path = api_workspace.write(GOOD, NO_AT, NO_UF)
+    first = api_workspace.run(path)
     assert ends(first) == {"accepted": 1, "invalid": 2}
-    second = office.run(corrected(first.summary.failures_csv, ZOE, CAIO))
+    second = api_workspace.run(corrected(first.summary.failures_csv, ZOE, CAIO))
     assert ends(second) == {"accepted": 2}
     assert any("correct rows of lista.csv" in note for note in second.notes)
     for _ in range(2):
-        again = office.run(path)
+        again = api_workspace.run(path)
         assert (ends(again), again.exit_code) == ({"already_imported": 3}, ExitCode.DONE)
         assert again.summary.corrected == {second.summary.run_id: 2}
         assert csv_rows(again.summary.failures_csv) == []
         assert "2 rows of the list were corrected" in Path(again.summary.report_html).read_text()
-    assert len(office.box.conversions()) == 3
+    assert len(api_workspace.box.conversions()) == 3
 
 
-def test_only_rows_that_were_corrected_and_accepted_count_as_imported(office: Office) -> None:
-    path = office.write(GOOD, NO_AT, NO_UF)
-    first = office.run(path)
-    second = office.run(corrected(first.summary.failures_csv, ZOE))
+def test_only_rows_that_were_corrected_and_accepted_count_as_imported(
+    api_workspace: ApiWorkspace,
+) -> None:
+    path = api_workspace.write(GOOD, NO_AT, NO_UF)
+    first = api_workspace.run(path)
+    second = api_workspace.run(corrected(first.summary.failures_csv, ZOE))
     assert ends(second) == {"accepted": 1, "invalid": 1}
-    again = office.run(path)
+    again = api_workspace.run(path)
     assert (ends(again), again.exit_code) == (
         {"already_imported": 2, "invalid": 1},
         ExitCode.FAILED_ROWS,
@@ -90,145 +94,149 @@ def test_only_rows_that_were_corrected_and_accepted_count_as_imported(office: Of
     [("sem arroba", "Zoé Araújo", "(11) 98765-4321", "RJ"), ("sem arroba", "Outra", "", "SP")],
 )
 def test_a_row_of_which_a_cell_has_changed_is_another_one_and_fails(
-    office: Office, changed: tuple[str, ...]
+    api_workspace: ApiWorkspace, changed: tuple[str, ...]
 ) -> None:
-    path = office.write(NO_AT)
-    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
-    again = office.run(office.write(changed))
+    path = api_workspace.write(NO_AT)
+    api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))
+    again = api_workspace.run(api_workspace.write(changed))
     assert ends(again) == {"invalid": 1}
     assert again.summary.corrected == {}
 
 
 def test_rows_that_moved_in_their_list_are_known_and_as_many_as_were_corrected(
-    office: Office,
+    api_workspace: ApiWorkspace,
 ) -> None:
-    twice = office.run(office.write(NO_AT, NO_AT, NO_UF))
+    twice = api_workspace.run(api_workspace.write(NO_AT, NO_AT, NO_UF))
     rows = csv_rows(twice.summary.failures_csv)
     assert len(rows) == 3
-    office.run(corrected(twice.summary.failures_csv, ZOE))
-    again = office.run(office.write(GOOD, NO_UF, NO_AT, NO_AT))
+    api_workspace.run(corrected(twice.summary.failures_csv, ZOE))
+    again = api_workspace.run(api_workspace.write(GOOD, NO_UF, NO_AT, NO_AT))
     assert ends(again) == {"accepted": 1, "already_imported": 1, "invalid": 2}
 
 
 def test_a_correction_that_fails_again_and_is_corrected_again_counts_for_the_first_list(
-    office: Office, monkeypatch: pytest.MonkeyPatch
+    api_workspace: ApiWorkspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each report is imported from its folder."""
-    path = office.write(NO_AT)
-    first = office.run(path)
+    path = api_workspace.write(NO_AT)
+    first = api_workspace.run(path)
     report = corrected(first.summary.failures_csv, {"E-mail": "zoe@", "Nome": "Zoé A."})
     monkeypatch.chdir(report.parent)
-    second = office.run("failures.csv")
+    second = api_workspace.run("failures.csv")
     assert ends(second) == {"invalid": 1}
     monkeypatch.chdir(corrected(second.summary.failures_csv, ZOE).parent)
-    third = office.run("failures.csv")
+    third = api_workspace.run("failures.csv")
     assert ends(third) == {"accepted": 1}
-    again = office.run(path)
+    again = api_workspace.run(path)
     assert again.summary.corrected == {third.summary.run_id: 1}
 
 
 @pytest.mark.parametrize(("fix", "known"), [(ZOE, 1), (ZOE | {"Nome": "Zoé de Araújo"}, 0)])
 def test_a_report_that_was_moved_is_matched_by_its_cells_and_otherwise_says_so(
-    office: Office, fix: dict[str, str], known: int
+    api_workspace: ApiWorkspace, fix: dict[str, str], known: int
 ) -> None:
-    path = office.write(NO_AT)
-    moved = office.home / "corrigido.csv"
-    second = office.run(corrected(office.run(path).summary.failures_csv, fix, to=moved))
+    path = api_workspace.write(NO_AT)
+    moved = api_workspace.home / "corrigido.csv"
+    second = api_workspace.run(
+        corrected(api_workspace.run(path).summary.failures_csv, fix, to=moved)
+    )
     assert ends(second) == {"accepted": 1}
     assert any("could not be matched" in note for note in second.notes) is not bool(known)
-    assert office.run(path).counts[State.ALREADY_IMPORTED] == known
+    assert api_workspace.run(path).counts[State.ALREADY_IMPORTED] == known
 
 
-def test_rows_of_two_nights_at_the_same_place_are_told_apart(office: Office) -> None:
+def test_rows_of_two_nights_at_the_same_place_are_told_apart(api_workspace: ApiWorkspace) -> None:
     """Each night's list has the same name: only the one whose report it was counts as corrected."""
     other = ("outra sem", "Zoé Araújo", "(11) 98765-4321", "SP")
-    first = office.run(office.write(NO_AT))
-    kept = office.home / "noite1.csv"
+    first = api_workspace.run(api_workspace.write(NO_AT))
+    kept = api_workspace.home / "noite1.csv"
     shutil.copy(first.summary.failures_csv, kept)
-    path = office.write(other)
-    office.run(path)
-    office.run(corrected(kept, ZOE))
-    assert ends(office.run(path)) == {"invalid": 1}
-    assert ends(office.run(office.write(NO_AT))) == {"already_imported": 1}
+    path = api_workspace.write(other)
+    api_workspace.run(path)
+    api_workspace.run(corrected(kept, ZOE))
+    assert ends(api_workspace.run(path)) == {"invalid": 1}
+    assert ends(api_workspace.run(api_workspace.write(NO_AT))) == {"already_imported": 1}
 
 
-def test_a_failures_xlsx_in_portuguese_counts_too(office: Office) -> None:
-    path = office.write(NO_AT)
-    first = office.run(path, lang="pt-BR")
+def test_a_failures_xlsx_in_portuguese_counts_too(api_workspace: ApiWorkspace) -> None:
+    path = api_workspace.write(NO_AT)
+    first = api_workspace.run(path, lang="pt-BR")
     book = openpyxl.load_workbook(first.summary.failures_xlsx)
     sheet = book["Linhas"]
     (cell,) = [c for line in sheet.iter_rows() for c in line if c.value == "sem arroba"][:1]
     cell.value = "zoe@exemplo.com.br"
     book.save(first.summary.failures_xlsx)
-    second = office.run(first.summary.failures_xlsx)
+    second = api_workspace.run(first.summary.failures_xlsx)
     assert ends(second) == {"accepted": 1}
-    assert office.run(path).summary.corrected == {second.summary.run_id: 1}
+    assert api_workspace.run(path).summary.corrected == {second.summary.run_id: 1}
 
 
-def test_a_refused_row_that_was_corrected_counts_too(office: Office) -> None:
-    path = office.write(GOOD)
-    office.box.set_faults(Faults(odd=1.0, odd_status=413))
-    first = office.run(path)
+def test_a_refused_row_that_was_corrected_counts_too(api_workspace: ApiWorkspace) -> None:
+    path = api_workspace.write(GOOD)
+    api_workspace.box.set_faults(Faults(odd=1.0, odd_status=413))
+    first = api_workspace.run(path)
     assert ends(first) == {"refused": 1}
-    office.box.set_faults(Faults())
-    assert ends(office.run(path)) == {"refused": 1}
-    office.run(corrected(first.summary.failures_csv, {"E-mail": "ana.lima@exemplo.com.br"}))
-    assert ends(office.run(path)) == {"already_imported": 1}
+    api_workspace.box.set_faults(Faults())
+    assert ends(api_workspace.run(path)) == {"refused": 1}
+    api_workspace.run(corrected(first.summary.failures_csv, {"E-mail": "ana.lima@exemplo.com.br"}))
+    assert ends(api_workspace.run(path)) == {"already_imported": 1}
 
 
-def test_the_list_of_another_campaign_has_nobody_corrected(office: Office) -> None:
-    path = office.write(NO_AT)
-    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
-    again = office.run(path, mapping=MAPPING.replace("Lista", "Outra campanha"))
+def test_the_list_of_another_campaign_has_nobody_corrected(api_workspace: ApiWorkspace) -> None:
+    path = api_workspace.write(NO_AT)
+    api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))
+    again = api_workspace.run(path, mapping=MAPPING.replace("Lista", "Outra campanha"))
     assert ends(again) == {"invalid": 1}
 
 
-def test_a_purge_takes_the_cells_and_not_what_was_corrected(office: Office) -> None:
-    path = office.write(NO_AT)
-    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
-    with office.ledger() as ledger:
+def test_a_purge_takes_the_cells_and_not_what_was_corrected(api_workspace: ApiWorkspace) -> None:
+    path = api_workspace.write(NO_AT)
+    api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))
+    with api_workspace.ledger() as ledger:
         assert ledger.people.forget(LATER, LATER) == 2
-    assert ends(office.run(path)) == {"already_imported": 1}
+    assert ends(api_workspace.run(path)) == {"already_imported": 1}
 
 
-def test_check_says_what_a_run_would(office: Office) -> None:
-    path = office.write(GOOD, NO_AT)
-    office.run(corrected(office.run(path).summary.failures_csv, ZOE))
-    to = RDStation(office.box.api_key, base_url=office.box.base_url)
-    found = api.check(path, Mapping.parse(MAPPING), to=to, state_dir=office.home / "state")
+def test_check_says_what_a_run_would(api_workspace: ApiWorkspace) -> None:
+    path = api_workspace.write(GOOD, NO_AT)
+    api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))
+    to = RDStation(api_workspace.box.api_key, base_url=api_workspace.box.base_url)
+    found = api.check(path, Mapping.parse(MAPPING), to=to, state_dir=api_workspace.home / "state")
     assert {str(s): n for s, n in found.counts.items() if n} == {"already_imported": 2}
     assert found.exit_code == ExitCode.DONE
     assert sum(found.book.corrected.values()) == 1
     assert [view.invalid for view in found.preview.fields if view.invalid] == []
 
 
-def test_a_shared_ledger_knows_it_too(office: Office, postgres: Server) -> None:
+def test_a_shared_ledger_knows_it_too(api_workspace: ApiWorkspace, postgres: Server) -> None:
     place = PostgresPlace(postgres)
     place.store.make()
     shared = {"ledger": place.url, "ledger_key": KEY.hex()}
-    path = office.write(GOOD, NO_AT, NO_UF)
-    first = office.run(path, **shared)
-    second = office.run(corrected(first.summary.failures_csv, ZOE), **shared)
-    again = office.run(path, **shared)
+    path = api_workspace.write(GOOD, NO_AT, NO_UF)
+    first = api_workspace.run(path, **shared)
+    second = api_workspace.run(corrected(first.summary.failures_csv, ZOE), **shared)
+    again = api_workspace.run(path, **shared)
     assert ends(again) == {"already_imported": 2, "invalid": 1}
     assert again.summary.corrected == {second.summary.run_id: 1}
 
 
-def test_the_command_says_it_in_portuguese_and_ends_with_0(desk: Desk, box: RunningSandbox) -> None:
-    (desk.home / "lista.yaml").write_text(MAPPING, "utf-8")
-    (desk.home / "lista.csv").write_text(
+def test_the_command_says_it_in_portuguese_and_ends_with_0(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    (workspace.home / "lista.yaml").write_text(MAPPING, "utf-8")
+    (workspace.home / "lista.csv").write_text(
         ";".join(COLUMNS) + "\n" + ";".join([*NO_AT, "", "", "", ""]) + "\n", "utf-8"
     )
     words = ("lista.csv", "-m", "lista.yaml", "--quota", "none")
-    first = desk.here("run", *words, "--json")
+    first = workspace.here("run", *words, "--json")
     assert first.code == 1
-    report = corrected(desk.home / first.summary["failures_csv"], ZOE)
-    assert desk.here("run", str(report), *words[1:]).code == 0
-    again = desk.here("run", *words, "--lang", "pt-BR")
+    report = corrected(workspace.home / first.summary["failures_csv"], ZOE)
+    assert workspace.here("run", str(report), *words[1:]).code == 0
+    again = workspace.here("run", *words, "--lang", "pt-BR")
     assert again.code == 0
     assert (
         "1 linha da lista foi corrigida no relatório de falhas e já foi importada"
         in again.out + again.err
     )
-    data = json.loads(desk.here("run", *words, "--json").out)
+    data = json.loads(workspace.here("run", *words, "--json").out)
     assert (data["already_imported"], len(data["corrected"])) == (1, 1)

@@ -33,7 +33,7 @@ def sandbox() -> Iterator[RunningSandbox]:
         yield box
 
 
-class Desk:
+class Importer:
     """Imports lists repeatedly from one state directory."""
 
     def __init__(self, box: RunningSandbox, folder: Path) -> None:
@@ -71,76 +71,82 @@ class Desk:
 
 
 @pytest.fixture
-def desk(sandbox: RunningSandbox, tmp_path: Path) -> Desk:
-    return Desk(sandbox, tmp_path)
+def importer(sandbox: RunningSandbox, tmp_path: Path) -> Importer:
+    return Importer(sandbox, tmp_path)
 
 
 def counts(done: RunResult) -> dict[str, int]:
     return {str(state): rows for state, rows in done.counts.items() if rows}
 
 
-def test_the_last_of_several_rows_is_sent_unless_the_mapping_says_first(desk: Desk) -> None:
+def test_the_last_of_several_rows_is_sent_unless_the_mapping_says_first(importer: Importer) -> None:
     rows = ("a@exemplo.com.br,Ana,Rio,", "b@exemplo.com.br,Bia,,", " A@Exemplo.com.br ,Ana B,,")
-    done = desk.run(*rows)
+    done = importer.run(*rows)
     assert counts(done) == {"accepted": 2, "duplicate": 1}
-    assert {p["name"] for p in desk.arrived()} == {"Bia", "Ana B"}
+    assert {p["name"] for p in importer.arrived()} == {"Bia", "Ana B"}
 
 
-def test_the_first_of_several_rows_is_sent_where_the_mapping_says_so(desk: Desk) -> None:
-    done = desk.run("a@exemplo.com.br,Ana,,", "a@exemplo.com.br,Bia,,", duplicate="first")
+def test_the_first_of_several_rows_is_sent_where_the_mapping_says_so(importer: Importer) -> None:
+    done = importer.run("a@exemplo.com.br,Ana,,", "a@exemplo.com.br,Bia,,", duplicate="first")
     assert counts(done) == {"accepted": 1, "duplicate": 1}
-    assert [p["name"] for p in desk.arrived()] == ["Ana"]
+    assert [p["name"] for p in importer.arrived()] == ["Ana"]
 
 
-def test_rows_of_one_conversion_are_merged_and_known_as_such_the_next_time(desk: Desk) -> None:
+def test_rows_of_one_conversion_are_merged_and_known_as_such_the_next_time(
+    importer: Importer,
+) -> None:
     rows = ("a@exemplo.com.br,Ana,Rio,x;y", "b@exemplo.com.br,Bia,,", "a@exemplo.com.br,Ana B,,z")
-    done = desk.run(*rows, duplicate="merge", change="send")
+    done = importer.run(*rows, duplicate="merge", change="send")
     assert counts(done) == {"accepted": 2, "duplicate": 1}
-    ana = next(p for p in desk.arrived() if p["email"] == "a@exemplo.com.br")
+    ana = next(p for p in importer.arrived() if p["email"] == "a@exemplo.com.br")
     assert (ana["name"], ana["city"], ana["tags"]) == ("Ana B", "Rio", ["x", "y", "z"])
-    again = desk.run(*rows, duplicate="merge", change="send")
+    again = importer.run(*rows, duplicate="merge", change="send")
     assert counts(again) == {"already_imported": 2, "duplicate": 1}
-    assert desk.arrived() == []
-    changed = desk.run(*rows, "a@exemplo.com.br,,Niterói,", duplicate="merge", change="send")
+    assert importer.arrived() == []
+    changed = importer.run(*rows, "a@exemplo.com.br,,Niterói,", duplicate="merge", change="send")
     assert counts(changed) == {"accepted": 1, "already_imported": 1, "duplicate": 2}
-    assert [(p["name"], p["city"]) for p in desk.arrived()] == [("Ana B", "Niterói")]
+    assert [(p["name"], p["city"]) for p in importer.arrived()] == [("Ana B", "Niterói")]
 
 
-def test_a_changed_row_is_sent_again_only_where_the_mapping_says_so(desk: Desk) -> None:
-    desk.run("a@exemplo.com.br,Ana,,")
-    assert counts(desk.run("a@exemplo.com.br,Ana B,,")) == {"already_imported": 1}
-    assert counts(desk.run("a@exemplo.com.br,Ana B,,", change="send")) == {"accepted": 1}
-    assert counts(desk.run("a@exemplo.com.br,Ana B,,", change="send")) == {"already_imported": 1}
-    assert [p["name"] for p in desk.arrived()] == ["Ana", "Ana B"]
+def test_a_changed_row_is_sent_again_only_where_the_mapping_says_so(importer: Importer) -> None:
+    importer.run("a@exemplo.com.br,Ana,,")
+    assert counts(importer.run("a@exemplo.com.br,Ana B,,")) == {"already_imported": 1}
+    assert counts(importer.run("a@exemplo.com.br,Ana B,,", change="send")) == {"accepted": 1}
+    assert counts(importer.run("a@exemplo.com.br,Ana B,,", change="send")) == {
+        "already_imported": 1
+    }
+    assert [p["name"] for p in importer.arrived()] == ["Ana", "Ana B"]
 
 
-def test_what_was_accepted_is_sent_again_when_asked_for(desk: Desk) -> None:
-    desk.run("a@exemplo.com.br,Ana,,")
-    done = desk.run("a@exemplo.com.br,Ana,,", resend=frozenset({State.ACCEPTED}))
+def test_what_was_accepted_is_sent_again_when_asked_for(importer: Importer) -> None:
+    importer.run("a@exemplo.com.br,Ana,,")
+    done = importer.run("a@exemplo.com.br,Ana,,", resend=frozenset({State.ACCEPTED}))
     assert counts(done) == {"accepted": 1}
-    assert len(desk.arrived()) == 2
+    assert len(importer.arrived()) == 2
 
 
-def test_a_growing_list_sends_only_what_is_new(desk: Desk) -> None:
+def test_a_growing_list_sends_only_what_is_new(importer: Importer) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(30)]
-    assert counts(desk.run(*rows[:20])) == {"accepted": 20}
-    assert counts(desk.run(*rows)) == {"accepted": 10, "already_imported": 20}
-    assert len({p["email"] for p in desk.arrived()}) == 30
+    assert counts(importer.run(*rows[:20])) == {"accepted": 20}
+    assert counts(importer.run(*rows)) == {"accepted": 10, "already_imported": 20}
+    assert len({p["email"] for p in importer.arrived()}) == 30
 
 
-def test_a_row_that_was_left_uncertain_stays_unsent_until_it_is_asked_for(desk: Desk) -> None:
+def test_a_row_that_was_left_uncertain_stays_unsent_until_it_is_asked_for(
+    importer: Importer,
+) -> None:
     row = "a@exemplo.com.br,Ana,,"
-    desk.box.set_faults(Faults(reset_after=1.0))
+    importer.box.set_faults(Faults(reset_after=1.0))
     try:
-        assert counts(desk.run(row)) == {"uncertain": 1}
+        assert counts(importer.run(row)) == {"uncertain": 1}
     finally:
-        desk.box.set_faults(Faults())
-    desk.before = len(desk.box.conversions())
-    again = desk.run(row)
+        importer.box.set_faults(Faults())
+    importer.before = len(importer.box.conversions())
+    again = importer.run(row)
     assert counts(again) == {"uncertain": 1}
     assert again.exit_code == 1
-    assert desk.arrived() == []
-    asked = desk.run(row, resend=frozenset({State.UNCERTAIN}))
+    assert importer.arrived() == []
+    asked = importer.run(row, resend=frozenset({State.UNCERTAIN}))
     assert counts(asked) == {"accepted": 1}
 
 
@@ -148,10 +154,10 @@ def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
     tmp_path: Path,
 ) -> None:
     with running(SandboxOptions(port=0, plan="none", lead_limit=1)) as box:
-        desk = Desk(box, tmp_path)
-        desk.run("a@exemplo.com.br,Ana,,")
+        importer = Importer(box, tmp_path)
+        importer.run("a@exemplo.com.br,Ana,,")
         rows = ("a@exemplo.com.br,Ana B,,", "b@exemplo.com.br,Bia,,")
-        done = desk.run(*rows, change="send")
+        done = importer.run(*rows, change="send")
         assert counts(done) == {"accepted": 1, "pending": 1}
         assert (done.exit_code, done.summary.stopped_because) == (3, "lead_quota")
         start = datetime.fromisoformat(done.summary.finished_at)
@@ -159,74 +165,78 @@ def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
         assert timedelta(hours=23) < resume - start <= timedelta(hours=24)
 
 
-def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(desk: Desk) -> None:
+def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(
+    importer: Importer,
+) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]
-    desk.run(*rows)
-    desk.arrived()
+    importer.run(*rows)
+    importer.arrived()
     again = {"resend": frozenset({State.ACCEPTED})}
     for left in (3, 1, 0):
-        done = desk.run(*rows, limit=2, **again)
+        done = importer.run(*rows, limit=2, **again)
         assert done.counts[State.PENDING] == left
-    assert sorted(p["email"] for p in desk.arrived()) == [f"p{i}@exemplo.com.br" for i in range(5)]
-    assert counts(desk.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
+    assert sorted(p["email"] for p in importer.arrived()) == [
+        f"p{i}@exemplo.com.br" for i in range(5)
+    ]
+    assert counts(importer.run(*rows, **again)) == {"accepted": 5}, "asked for anew"
 
 
-def test_runs_in_between_do_not_make_a_resend_request_a_new_one(desk: Desk) -> None:
+def test_runs_in_between_do_not_make_a_resend_request_a_new_one(importer: Importer) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]
-    desk.run(*rows)
-    desk.arrived()
+    importer.run(*rows)
+    importer.arrived()
     again = {"resend": frozenset({State.ACCEPTED})}
-    desk.run(*rows, limit=2, **again)
-    assert counts(desk.run(*rows)) == {"already_imported": 5}, "the nightly job"
-    (desk.folder / "list.csv").write_text("email\np1@exemplo.com.br\n", encoding="utf-8")
+    importer.run(*rows, limit=2, **again)
+    assert counts(importer.run(*rows)) == {"already_imported": 5}, "the nightly job"
+    (importer.folder / "list.csv").write_text("email\np1@exemplo.com.br\n", encoding="utf-8")
     with pytest.raises(MappingError):
-        desk.run(**again)
-    (desk.folder / "other.csv").write_text("email,name,city,tags\nq@exemplo.com.br,Q,,\n")
-    assert counts(desk.run(file="other.csv", **again)) == {"accepted": 1}
-    assert counts(desk.run(*rows, **again)) == {"accepted": 3, "already_imported": 2}
-    assert len(desk.arrived()) == 6
+        importer.run(**again)
+    (importer.folder / "other.csv").write_text("email,name,city,tags\nq@exemplo.com.br,Q,,\n")
+    assert counts(importer.run(file="other.csv", **again)) == {"accepted": 1}
+    assert counts(importer.run(*rows, **again)) == {"accepted": 3, "already_imported": 2}
+    assert len(importer.arrived()) == 6
 
 
 def test_a_resend_request_that_was_completed_does_not_hold_back_people_of_another_list(
-    desk: Desk,
+    importer: Importer,
 ) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(3)]
-    desk.run(*rows)
-    desk.arrived()
+    importer.run(*rows)
+    importer.arrived()
     again = {"resend": frozenset({State.ACCEPTED})}
-    assert desk.run(*rows, limit=2, **again).counts[State.PENDING] == 1
-    assert counts(desk.run(*rows, **again)) == {"accepted": 1, "already_imported": 2}
-    (desk.folder / "other.csv").write_text(f"email,name,city,tags\n{rows[0]}\n")
-    assert counts(desk.run(file="other.csv", **again)) == {"accepted": 1}
+    assert importer.run(*rows, limit=2, **again).counts[State.PENDING] == 1
+    assert counts(importer.run(*rows, **again)) == {"accepted": 1, "already_imported": 2}
+    (importer.folder / "other.csv").write_text(f"email,name,city,tags\n{rows[0]}\n")
+    assert counts(importer.run(file="other.csv", **again)) == {"accepted": 1}
 
 
 def test_a_row_refused_when_resent_is_not_tried_again_for_the_same_request(
-    desk: Desk,
+    importer: Importer,
 ) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(3)]
-    desk.run(*rows)
+    importer.run(*rows)
     again = {"resend": frozenset({State.ACCEPTED})}
-    desk.box.set_faults(Faults(odd=1.0, odd_status=400))
+    importer.box.set_faults(Faults(odd=1.0, odd_status=400))
     try:
-        done = desk.run(*rows, limit=1, **again)
+        done = importer.run(*rows, limit=1, **again)
     finally:
-        desk.box.set_faults(Faults())
+        importer.box.set_faults(Faults())
     assert counts(done) == {"refused": 1, "pending": 2}
-    assert counts(desk.run(*rows, **again)) == {"accepted": 2, "already_imported": 1}
+    assert counts(importer.run(*rows, **again)) == {"accepted": 2, "already_imported": 1}
 
 
-def test_a_change_that_was_refused_does_not_make_the_accepted_row_new(desk: Desk) -> None:
+def test_a_change_that_was_refused_does_not_make_the_accepted_row_new(importer: Importer) -> None:
     row, changed = "a@exemplo.com.br,Ana,,", "a@exemplo.com.br,Ana B,,"
-    desk.run(row, change="send")
-    desk.box.set_faults(Faults(odd=1.0, odd_status=400))
+    importer.run(row, change="send")
+    importer.box.set_faults(Faults(odd=1.0, odd_status=400))
     try:
-        assert counts(desk.run(changed, change="send")) == {"refused": 1}
+        assert counts(importer.run(changed, change="send")) == {"refused": 1}
     finally:
-        desk.box.set_faults(Faults())
-    assert counts(desk.run(changed, change="send")) == {"refused": 1}
-    assert counts(desk.run(row, change="send")) == {"already_imported": 1}
-    assert counts(desk.run(changed)) == {"already_imported": 1}
-    assert [p["name"] for p in desk.arrived()] == ["Ana"]
+        importer.box.set_faults(Faults())
+    assert counts(importer.run(changed, change="send")) == {"refused": 1}
+    assert counts(importer.run(row, change="send")) == {"already_imported": 1}
+    assert counts(importer.run(changed)) == {"already_imported": 1}
+    assert [p["name"] for p in importer.arrived()] == ["Ana"]
 
 
 @pytest.mark.parametrize(
@@ -243,11 +253,11 @@ def test_the_double_of_a_refused_row_is_sent_by_the_next_run_unless_both_were_on
     long, short = f"a@exemplo.com.br,{'A' * 40},,", "a@exemplo.com.br,Ana,,"
     rows = (long, short) if duplicate == "first" else (short, long)
     with running(SandboxOptions(port=0, plan="none", max_length=20)) as box:
-        desk = Desk(box, tmp_path)
-        assert counts(desk.run(*rows, duplicate=duplicate)) == {"duplicate": 1, "refused": 1}
-        assert desk.arrived() == []
-        assert counts(desk.run(*rows, duplicate=duplicate)) == later
-        assert [p["name"] for p in desk.arrived()] == ["Ana"] * later.get("accepted", 0)
+        importer = Importer(box, tmp_path)
+        assert counts(importer.run(*rows, duplicate=duplicate)) == {"duplicate": 1, "refused": 1}
+        assert importer.arrived() == []
+        assert counts(importer.run(*rows, duplicate=duplicate)) == later
+        assert [p["name"] for p in importer.arrived()] == ["Ana"] * later.get("accepted", 0)
 
 
 @pytest.mark.parametrize("change", ["skip", "send"])
@@ -256,8 +266,8 @@ def test_a_check_that_keeps_no_payloads_knows_what_a_run_would_do(
 ) -> None:
     people = ["a@exemplo.com.br,Ana,,", "b@exemplo.com.br,Bia,,", f"c@exemplo.com.br,{'C' * 40},,"]
     with running(SandboxOptions(port=0, plan="none", max_length=20)) as box:
-        desk = Desk(box, tmp_path)
-        assert counts(desk.run(*people, change=change)) == {"accepted": 2, "refused": 1}
+        importer = Importer(box, tmp_path)
+        assert counts(importer.run(*people, change=change)) == {"accepted": 2, "refused": 1}
         changed = [people[0], "b@exemplo.com.br,Bea,,", *people[2:]]
         for rows in (people, changed, [*people[:2], "c@exemplo.com.br,Caio,,"]):
             (tmp_path / "list.csv").write_text("\n".join(["email,name,city,tags", *rows]) + "\n")
@@ -273,7 +283,7 @@ def test_a_check_that_keeps_no_payloads_knows_what_a_run_would_do(
             ]
             quick, whole = ((done.counts, done.to_send) for done in checked)
             assert quick == whole
-            done = counts(desk.run(*rows, change=change))
+            done = counts(importer.run(*rows, change=change))
             assert whole[0][State.REFUSED] == (rows[2] == people[2])
             assert whole[1] == done.get("accepted", 0)
 
@@ -290,7 +300,7 @@ def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
 def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path) -> None:
     with running(SandboxOptions(port=0, plan="3/s")) as box:
         rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
-        done = Desk(box, tmp_path).run(*rows, limit=5)
+        done = Importer(box, tmp_path).run(*rows, limit=5)
         assert counts(done) == {"accepted": 5, "pending": 3}
         assert done.summary.throttled > 0
         assert done.summary.stopped_because == "limit"

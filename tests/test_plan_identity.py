@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import people
 
 from rdimport.sandbox import Faults
@@ -22,22 +22,22 @@ fields: {email: E-mail, name: Nome}
 """
 
 
-def mapping(desk: Desk, name: str = "Feira 2026", identity: str = "email") -> None:
-    desk.write("list.yaml", MAPPING.format(name=f'"{name}"', identity=identity))
+def mapping(workspace: Workspace, name: str = "Feira 2026", identity: str = "email") -> None:
+    workspace.write("list.yaml", MAPPING.format(name=f'"{name}"', identity=identity))
 
 
-def run(desk: Desk, *words: str, file: str = "list.csv") -> Done:
-    return desk.here("run", file, "-m", "list.yaml", "--quota", "none", "--json", *words)
+def run(workspace: Workspace, *words: str, file: str = "list.csv") -> Done:
+    return workspace.here("run", file, "-m", "list.yaml", "--quota", "none", "--json", *words)
 
 
 @pytest.fixture
-def desk(desk: Desk) -> Desk:
-    """A desk that has sent three people."""
-    desk.write("list.csv", people(3))
-    desk.write("more.csv", people(5))
-    mapping(desk)
-    assert run(desk).summary["accepted"] == 3
-    return desk
+def workspace(workspace: Workspace) -> Workspace:
+    """A workspace that has sent three people."""
+    workspace.write("list.csv", people(3))
+    workspace.write("more.csv", people(5))
+    mapping(workspace)
+    assert run(workspace).summary["accepted"] == 3
+    return workspace
 
 
 CHANGED = [
@@ -54,22 +54,22 @@ CHANGED = [
 
 @pytest.mark.parametrize(("name", "identity"), CHANGED)
 def test_a_changed_identity_sends_nothing_until_it_is_asked_for(
-    desk: Desk, box: RunningSandbox, name: str, identity: str
+    workspace: Workspace, box: RunningSandbox, name: str, identity: str
 ) -> None:
-    mapping(desk, name, identity)
+    mapping(workspace, name, identity)
     for words in ([], ["--yes"]):
-        done = run(desk, *words)
+        done = run(workspace, *words)
         assert done.code == 2
         assert "3 conversions" in done.err
         assert "--new-identity" in done.err
-    checked = desk.here("check", "list.csv", "-m", "list.yaml", "--json")
+    checked = workspace.here("check", "list.csv", "-m", "list.yaml", "--json")
     assert checked.code == 2
     assert [one["conversions"] for one in checked.summary["unrecognised"]] == [3]
     for lang, said in (("en", "3 conversions"), ("pt-BR", "3 conversões")):
-        assert said in desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
+        assert said in workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
     assert box.counts()["accepted"] == 3
-    assert run(desk, "--new-identity", "--limit", "1").summary["accepted"] == 1
-    assert run(desk).summary["accepted"] == 2
+    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(workspace).summary["accepted"] == 2
 
 
 SAME = [
@@ -82,51 +82,53 @@ SAME = [
 
 @pytest.mark.parametrize(("name", "identity"), SAME)
 def test_what_is_the_same_identity_or_another_conversion_is_not_asked_about(
-    desk: Desk, name: str, identity: str
+    workspace: Workspace, name: str, identity: str
 ) -> None:
-    mapping(desk, name, identity)
-    assert run(desk).code == 0
-    assert run(desk, file="more.csv").code == 0
+    mapping(workspace, name, identity)
+    assert run(workspace).code == 0
+    assert run(workspace, file="more.csv").code == 0
 
 
-def test_to_go_back_to_an_earlier_identity_is_a_change_too(desk: Desk) -> None:
-    mapping(desk, identity="email, name")
-    assert run(desk, "--new-identity").summary["accepted"] == 3
-    assert run(desk, file="more.csv").summary["accepted"] == 2
-    mapping(desk)
-    assert run(desk).summary["already_imported"] == 3
-    assert run(desk, file="more.csv").code == 2
-    assert run(desk, "--new-identity", file="more.csv").summary["accepted"] == 2
-    desk.write("last.csv", people(6))
-    assert run(desk, file="last.csv").summary["accepted"] == 1
+def test_to_go_back_to_an_earlier_identity_is_a_change_too(workspace: Workspace) -> None:
+    mapping(workspace, identity="email, name")
+    assert run(workspace, "--new-identity").summary["accepted"] == 3
+    assert run(workspace, file="more.csv").summary["accepted"] == 2
+    mapping(workspace)
+    assert run(workspace).summary["already_imported"] == 3
+    assert run(workspace, file="more.csv").code == 2
+    assert run(workspace, "--new-identity", file="more.csv").summary["accepted"] == 2
+    workspace.write("last.csv", people(6))
+    assert run(workspace, file="last.csv").summary["accepted"] == 1
 
 
 def test_an_identity_under_which_nothing_arrived_binds_nobody(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    mapping(desk, "Outra feira")
+    mapping(workspace, "Outra feira")
     box.set_faults(Faults(odd=1.0, odd_status=422))
-    assert run(desk).code in (1, 3)
+    assert run(workspace).code in (1, 3)
     box.set_faults(Faults())
-    mapping(desk, "OUTRA FEIRA", "email, name")
-    assert run(desk).summary["accepted"] == 3
+    mapping(workspace, "OUTRA FEIRA", "email, name")
+    assert run(workspace).summary["accepted"] == 3
 
 
 def test_identifiers_from_a_column_are_told_apart_one_by_one(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("list.yaml", COLUMN)
+    workspace.write("list.yaml", COLUMN)
     rows = ["a@exemplo.com.br,A,Expo", "b@exemplo.com.br,B,expo", "c@exemplo.com.br,C,Loja"]
-    desk.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows]))
-    assert run(desk).summary["accepted"] == 3
-    desk.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows, "d@exemplo.com.br,D,expo"]))
-    assert run(desk).summary["accepted"] == 1
+    workspace.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows]))
+    assert run(workspace).summary["accepted"] == 3
+    workspace.write(
+        "list.csv", "\n".join(["E-mail,Nome,Campanha", *rows, "d@exemplo.com.br,D,expo"])
+    )
+    assert run(workspace).summary["accepted"] == 1
     rows += ["c@exemplo.com.br,C,LOJA"]
-    desk.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows]))
-    done = run(desk)
+    workspace.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows]))
+    done = run(workspace)
     assert done.code == 2
     assert "LOJA" in done.err
-    assert run(desk, "--new-identity").summary["accepted"] == 1
+    assert run(workspace, "--new-identity").summary["accepted"] == 1
     assert box.counts()["accepted"] == 8
 
 
@@ -138,9 +140,11 @@ SPELLINGS = [
 ]
 
 
-def test_another_spelling_of_the_endpoint_is_the_same_one(desk: Desk, box: RunningSandbox) -> None:
+def test_another_spelling_of_the_endpoint_is_the_same_one(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
     port = box.base_url.rpartition(":")[2]
     for spelling in SPELLINGS:
-        done = run(desk, "--base-url", spelling.format(port))
+        done = run(workspace, "--base-url", spelling.format(port))
         assert done.summary["already_imported"] == 3, spelling
     assert box.counts()["accepted"] == 3

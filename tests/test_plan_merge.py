@@ -9,7 +9,7 @@ from contextlib import closing
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.ledger import store_of
 from rdimport.prepare.encode import Merger, merge
@@ -103,35 +103,37 @@ def basis(kind: str) -> dict[str, str]:
     return {"category": "communications", "type": kind, "status": "granted"}
 
 
-def sent(desk: Desk, rows: str) -> int:
-    desk.write("map.yaml", MAPPING)
-    desk.write("list.csv", rows)
-    done = desk.here("run", "list.csv", "-m", "map.yaml", "--quota", "none", "--json")
+def sent(workspace: Workspace, rows: str) -> int:
+    workspace.write("map.yaml", MAPPING)
+    workspace.write("list.csv", rows)
+    done = workspace.here("run", "list.csv", "-m", "map.yaml", "--quota", "none", "--json")
     assert done.code == 0, done.err
     return int(done.summary["accepted"])
 
 
 @pytest.mark.parametrize("rows", [[TWO_ROWS, ONE_ROW], [ONE_ROW, TWO_ROWS]])
 def test_the_same_content_is_no_change_however_many_rows_it_comes_from(
-    rows: list[str], desk: Desk, box: RunningSandbox
+    rows: list[str], workspace: Workspace, box: RunningSandbox
 ) -> None:
-    assert [sent(desk, each) for each in [*rows, *rows]] == [1, 0, 0, 0]
+    assert [sent(workspace, each) for each in [*rows, *rows]] == [1, 0, 0, 0]
     assert len(box.conversions()) == 1
 
 
-def test_what_was_merged_by_an_earlier_release_is_known(desk: Desk, box: RunningSandbox) -> None:
-    assert sent(desk, TWO_ROWS) == 1
+def test_what_was_merged_by_an_earlier_release_is_known(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    assert sent(workspace, TWO_ROWS) == 1
     known = {"conversion_identifier": "Feira", "email": "ana@exemplo.com"}
     plain = [
         {**known, "name": "Ana", "tags": ["a"], "cf_novo": True, "legal_bases": [basis(INTEREST)]},
         {**known, "city": "Maceió", "tags": ["b"], "legal_bases": [basis("consent")]},
     ]
-    with store_of(desk.state).open() as ledger:
+    with store_of(workspace.state).open() as ledger:
         (noted,) = ledger.digests([merge(*map(json.dumps, plain))], 8)
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db:
         (now,) = db.execute("SELECT payload FROM posted").fetchone()
         assert now != noted
         db.execute("UPDATE posted SET payload = ?", (noted,))
         db.commit()
-    assert sent(desk, TWO_ROWS) == 0
+    assert sent(workspace, TWO_ROWS) == 0
     assert len(box.conversions()) == 1

@@ -7,7 +7,7 @@ from hashlib import sha256
 
 import pytest
 import xlsxwriter
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import MAPPING, address, people
 from support.waiting import until
 
@@ -19,14 +19,14 @@ COMMAND = ("list.csv", "-m", "list.yaml")
 
 
 @pytest.fixture
-def desk(desk: Desk) -> Desk:
-    desk.write("list.csv", people(6))
-    desk.write("list.yaml", MAPPING)
-    return desk
+def workspace(workspace: Workspace) -> Workspace:
+    workspace.write("list.csv", people(6))
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
-def run(desk: Desk, *words: str, files: tuple[str, ...] = COMMAND) -> Done:
-    return desk.here("run", *files, "--quota", "none", "--json", *words)
+def run(workspace: Workspace, *words: str, files: tuple[str, ...] = COMMAND) -> Done:
+    return workspace.here("run", *files, "--quota", "none", "--json", *words)
 
 
 def adds_up(done: Done) -> bool:
@@ -56,23 +56,25 @@ LISTS = {
 
 @pytest.mark.parametrize("kind", LISTS)
 def test_who_is_on_a_list_of_any_kind_is_not_sent(
-    desk: Desk, box: RunningSandbox, kind: str
+    workspace: Workspace, box: RunningSandbox, kind: str
 ) -> None:
-    desk.write("saiu.csv", LISTS[kind])
-    checked = desk.here("check", *COMMAND, "--suppress", "saiu.csv", "--json")
+    workspace.write("saiu.csv", LISTS[kind])
+    checked = workspace.here("check", *COMMAND, "--suppress", "saiu.csv", "--json")
     assert (checked.code, checked.summary["suppressed"], checked.summary["to_send"]) == (0, 2, 4)
-    done = run(desk, "--suppress", "saiu.csv")
+    done = run(workspace, "--suppress", "saiu.csv")
     assert (done.code, done.summary["suppressed"], done.summary["accepted"]) == (0, 2, 4)
     assert adds_up(done)
     assert arrived(box) == {address(n) for n in (0, 2, 3, 5)}
 
 
-def test_several_lists_and_all_sheets_of_a_workbook_count(desk: Desk, box: RunningSandbox) -> None:
-    with xlsxwriter.Workbook(desk.home / "saiu.xlsx") as book:
+def test_several_lists_and_all_sheets_of_a_workbook_count(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    with xlsxwriter.Workbook(workspace.home / "saiu.xlsx") as book:
         for name, cells in (("Capa", ["Descadastros"]), ("SP", [address(0)]), ("RJ", [address(1)])):
             book.add_worksheet(name).write_column(0, 0, ["Lista", *cells])
-    desk.write("mais.txt", address(2))
-    done = run(desk, "--suppress", "saiu.xlsx", "--suppress=mais.txt")
+    workspace.write("mais.txt", address(2))
+    done = run(workspace, "--suppress", "saiu.xlsx", "--suppress=mais.txt")
     assert (done.code, done.summary["suppressed"]) == (0, 3)
     assert arrived(box) == {address(n) for n in (3, 4, 5)}
 
@@ -85,9 +87,9 @@ fields: {email: [E-mail, E-mail 2], name: Nome, mobile_phone: Celular}
 
 
 def test_every_address_of_the_field_counts_as_written_and_as_cleaned(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("list.yaml", MANY)
+    workspace.write("list.yaml", MANY)
     rows = [
         "ANA@Exemplo.com.br ,,Ana,",
         "bia@exemplo.com.br,bia@trabalho.com.br,Bia,",
@@ -97,12 +99,12 @@ def test_every_address_of_the_field_counts_as_written_and_as_cleaned(
         "fabio@exemplo.com.br,,Fábio,1",
         "gil@exemplo.com.br,,Gil,",
     ]
-    desk.write("list.csv", "\n".join(["E-mail,E-mail 2,Nome,Celular", *rows]))
+    workspace.write("list.csv", "\n".join(["E-mail,E-mail 2,Nome,Celular", *rows]))
     listed = "ana caio fabio".split()
     people = [f"{name}@exemplo.com.br" for name in listed]
     people += ["bia@trabalho.com.br", "davi@gmial.com", "xgil@exemplo.com.br"]
-    desk.write("saiu.txt", "\n".join(people))
-    done = run(desk, "--suppress", "saiu.txt")
+    workspace.write("saiu.txt", "\n".join(people))
+    done = run(workspace, "--suppress", "saiu.txt")
     assert done.summary["suppressed"] == 5, "also the row with a phone that is none"
     assert (done.summary["invalid"], done.code) == (0, 0)
     assert adds_up(done)
@@ -120,104 +122,112 @@ BAD = {
 
 @pytest.mark.parametrize("kind", BAD)
 def test_a_list_that_keeps_nobody_back_stops_the_run(
-    desk: Desk, box: RunningSandbox, kind: str
+    workspace: Workspace, box: RunningSandbox, kind: str
 ) -> None:
     text, name = BAD[kind]
     if text is not None:
-        desk.write(name, text)
-    desk.write("saiu.csv", address(1))
+        workspace.write(name, text)
+    workspace.write("saiu.csv", address(1))
     for verb in ("run", "check"):
-        done = desk.here(verb, *COMMAND, "--suppress", "saiu.csv", "--suppress", name)
+        done = workspace.here(verb, *COMMAND, "--suppress", "saiu.csv", "--suppress", name)
         assert (done.code, box.requests) == (2, 0)
         assert name in done.err
         assert "uppression list" in done.err
-    assert "supressão" in run(desk, "--suppress", name, "--lang", "pt-BR").err
+    assert "supressão" in run(workspace, "--suppress", name, "--lang", "pt-BR").err
 
 
-def test_rows_of_a_list_that_name_nobody_are_told(desk: Desk) -> None:
-    desk.write("saiu.csv", f"E-mail\n{address(1)}\nana (arroba) exemplo.com.br\n")
+def test_rows_of_a_list_that_name_nobody_are_told(workspace: Workspace) -> None:
+    workspace.write("saiu.csv", f"E-mail\n{address(1)}\nana (arroba) exemplo.com.br\n")
     for verb in ("run", "check"):
-        done = desk.here(verb, *COMMAND, "--suppress", "saiu.csv")
+        done = workspace.here(verb, *COMMAND, "--suppress", "saiu.csv")
         assert "saiu.csv: 1 row without an address" in done.out + done.err
 
 
-def test_what_the_ledger_knows_of_a_row_stays_what_it_is(desk: Desk, box: RunningSandbox) -> None:
+def test_what_the_ledger_knows_of_a_row_stays_what_it_is(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
     box.set_faults(Faults(reset_after=1.0, at_most=1))
-    first = run(desk, "--concurrency", "1", "--limit", "3")
+    first = run(workspace, "--concurrency", "1", "--limit", "3")
     assert (first.summary["uncertain"], first.summary["accepted"]) == (1, 2)
-    desk.write("saiu.csv", "\n".join(address(n) for n in range(5)))
-    again = run(desk, "--suppress", "saiu.csv")
+    workspace.write("saiu.csv", "\n".join(address(n) for n in range(5)))
+    again = run(workspace, "--suppress", "saiu.csv")
     summary = again.summary
     assert (summary["already_imported"], summary["uncertain"], summary["suppressed"]) == (2, 1, 2)
     assert (summary["accepted"], again.code) == (1, 1)
-    asked = run(desk, "--suppress", "saiu.csv", "--resend", "uncertain")
+    asked = run(workspace, "--suppress", "saiu.csv", "--resend", "uncertain")
     assert (asked.summary["suppressed"], asked.summary["requests"], asked.code) == (3, 0, 0)
 
 
 @pytest.mark.parametrize("keep", ["first", "last", "merge"])
 def test_doubles_of_a_suppressed_person_are_suppressed_too(
-    desk: Desk, box: RunningSandbox, keep: str
+    workspace: Workspace, box: RunningSandbox, keep: str
 ) -> None:
-    desk.write("list.yaml", f"{MAPPING}on_duplicate: {keep}\n")
-    desk.write("list.csv", people(3) + f"{address(0).upper()},Outra\n{address(1)},Outra\n")
-    desk.write("saiu.csv", address(0))
-    done = run(desk, "--suppress", "saiu.csv")
+    workspace.write("list.yaml", f"{MAPPING}on_duplicate: {keep}\n")
+    workspace.write("list.csv", people(3) + f"{address(0).upper()},Outra\n{address(1)},Outra\n")
+    workspace.write("saiu.csv", address(0))
+    done = run(workspace, "--suppress", "saiu.csv")
     counts = {state: done.summary[state] for state in ("suppressed", "duplicate", "accepted")}
     assert counts == {"suppressed": 2, "duplicate": 1, "accepted": 2}
     assert address(0) not in arrived(box)
 
 
-def test_counts_add_up_after_a_kill_and_a_resume(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("list.csv", people(40))
-    desk.write("saiu.csv", "\n".join(address(n) for n in range(0, 40, 4)))
+def test_counts_add_up_after_a_kill_and_a_resume(workspace: Workspace, box: RunningSandbox) -> None:
+    workspace.write("list.csv", people(40))
+    workspace.write("saiu.csv", "\n".join(address(n) for n in range(0, 40, 4)))
     box.set_faults(Faults(hang_after=1.0, skip=10))
     words = ("run", *COMMAND, "--quota", "none", "--json", "--suppress", "saiu.csv")
-    process = desk.start(*words, "--concurrency", 2)
+    process = workspace.start(*words, "--concurrency", 2)
     until(lambda: box.requests > 10)
     process.send_signal(signal.SIGKILL)
     process.communicate()
     box.set_faults(Faults())
-    done = run(desk, "--suppress", "saiu.csv")
+    done = run(workspace, "--suppress", "saiu.csv")
     assert adds_up(done)
     assert (done.summary["suppressed"], done.summary["rows"]) == (10, 40)
     assert not arrived(box) & {address(n) for n in range(0, 40, 4)}
-    status = desk.here("status", "--json").summary
+    status = workspace.here("status", "--json").summary
     assert status["runs"][0]["counts"]["suppressed"] == 10
-    whole = desk.here("ledger", "check")
+    whole = workspace.here("ledger", "check")
     assert whole.code == 0, whole.err
 
 
-def test_the_way_back_of_a_failure_report_is_guarded_too(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("list.csv", "E-mail,Nome\nsem arroba,Ana\ntambém não,Bia\n")
-    desk.write("saiu.csv", address(0))
-    first = run(desk, "--suppress", "saiu.csv")
+def test_the_way_back_of_a_failure_report_is_guarded_too(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.csv", "E-mail,Nome\nsem arroba,Ana\ntambém não,Bia\n")
+    workspace.write("saiu.csv", address(0))
+    first = run(workspace, "--suppress", "saiu.csv")
     assert (first.code, first.summary["invalid"]) == (1, 2)
-    report = desk.home / first.summary["failures_csv"]
+    report = workspace.home / first.summary["failures_csv"]
     text = report.read_text(encoding="utf-8")
     for wrong, right in (("sem arroba", address(0)), ("também não", address(1))):
         text = text.replace(wrong, right)
     report.write_text(text, encoding="utf-8")
-    back = run(desk, "--suppress", "saiu.csv", files=(str(report), "-m", "list.yaml"))
+    back = run(workspace, "--suppress", "saiu.csv", files=(str(report), "-m", "list.yaml"))
     assert (back.code, back.summary["suppressed"], back.summary["accepted"]) == (0, 1, 1)
     assert arrived(box) == {address(1)}
 
 
-def test_commands_that_are_printed_keep_the_lists(desk: Desk) -> None:
-    desk.write("list.csv", people(3) + "sem arroba,Ana\n")
-    desk.write("saiu.csv", address(1))
-    done = desk.here("run", *COMMAND, "--quota", "none", "--suppress", "saiu.csv", "--limit", "1")
+def test_commands_that_are_printed_keep_the_lists(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(3) + "sem arroba,Ana\n")
+    workspace.write("saiu.csv", address(1))
+    done = workspace.here(
+        "run", *COMMAND, "--quota", "none", "--suppress", "saiu.csv", "--limit", "1"
+    )
     commands = [line for line in done.out.splitlines() if line.startswith("  rdimport run")]
     assert len(commands) == 2
-    assert all(f"--suppress {desk.home / 'saiu.csv'}" in command for command in commands)
-    again = run(desk, "--suppress", "saiu.csv").summary["again"]
-    assert again[-2:] == ["--suppress", str(desk.home / "saiu.csv")]
+    assert all(f"--suppress {workspace.home / 'saiu.csv'}" in command for command in commands)
+    again = run(workspace, "--suppress", "saiu.csv").summary["again"]
+    assert again[-2:] == ["--suppress", str(workspace.home / "saiu.csv")]
 
 
-def test_the_reports_show_the_state(desk: Desk) -> None:
-    desk.write("saiu.csv", address(1))
-    done = desk.here("run", *COMMAND, "--quota", "none", "--suppress", "saiu.csv", "--lang=pt-BR")
+def test_the_reports_show_the_state(workspace: Workspace) -> None:
+    workspace.write("saiu.csv", address(1))
+    done = workspace.here(
+        "run", *COMMAND, "--quota", "none", "--suppress", "saiu.csv", "--lang=pt-BR"
+    )
     assert "1  suprimidas" in done.out
-    page = next(desk.reports.rglob("report.html")).read_text(encoding="utf-8")
+    page = next(workspace.reports.rglob("report.html")).read_text(encoding="utf-8")
     assert "suprimida" in page
     assert address(1) not in page
 
@@ -236,22 +246,24 @@ mapping = "list.yaml"
 """
 
 
-def test_an_account_of_the_settings_has_its_lists(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("acme.key", desk.key or "")
-    (desk.home / "acme.key").chmod(0o600)
-    desk.key = None
-    (desk.home / "listas").mkdir()
-    desk.write("listas/saiu.csv", address(1))
+def test_an_account_of_the_settings_has_its_lists(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("acme.key", workspace.key or "")
+    (workspace.home / "acme.key").chmod(0o600)
+    workspace.key = None
+    (workspace.home / "listas").mkdir()
+    workspace.write("listas/saiu.csv", address(1))
     lists = '["listas/saiu.csv"]'
-    desk.write("rdimport.toml", SETTINGS.format(url=box.base_url, lists=lists))
-    checked = desk.here("jobs", "check", "--config", "rdimport.toml")
+    workspace.write("rdimport.toml", SETTINGS.format(url=box.base_url, lists=lists))
+    checked = workspace.here("jobs", "check", "--config", "rdimport.toml")
     assert (checked.code, "listas/saiu.csv" in checked.out) == (0, True)
-    done = desk.here("jobs", "run", "--config", "rdimport.toml", "--json")
+    done = workspace.here("jobs", "run", "--config", "rdimport.toml", "--json")
     assert done.code == 0
     assert done.summary["jobs"][0]["summary"]["suppressed"] == 1
-    desk.write("rdimport.toml", SETTINGS.format(url=box.base_url, lists='["no.csv"]'))
+    workspace.write("rdimport.toml", SETTINGS.format(url=box.base_url, lists='["no.csv"]'))
     for action in ("check", "run"):
-        done = desk.here("jobs", action, "--config", "rdimport.toml", "--json")
+        done = workspace.here("jobs", action, "--config", "rdimport.toml", "--json")
         assert done.code == 2
         assert "no.csv" in done.out + done.err
     assert address(1) not in arrived(box)

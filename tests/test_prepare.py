@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.command import Desk
+from support.command import Workspace
 from support.examples import costly
 from support.lists import MAPPING as PEOPLE_MAPPING
 
@@ -195,20 +195,22 @@ def test_a_missing_column_is_named_with_the_one_that_was_probably_meant() -> Non
     ],
 )
 def test_of_a_missing_consent_no_column_of_another_kind_is_offered(
-    desk: Desk, asked: str, there: str, meant: str
+    workspace: Workspace, asked: str, there: str, meant: str
 ) -> None:
     basis = f'{{category: communications, type: consent, status: {{column: "{asked}"}}}}'
-    desk.write("list.yaml", f"{PEOPLE_MAPPING}legal_bases: [{basis}]\n")
-    desk.write("list.csv", f"E-mail,Nome,{there if meant else 'Cidade'}\na@exemplo.com.br,Ana,x\n")
-    told = desk.do("check", "list.csv", "-m", "list.yaml")
+    workspace.write("list.yaml", f"{PEOPLE_MAPPING}legal_bases: [{basis}]\n")
+    workspace.write(
+        "list.csv", f"E-mail,Nome,{there if meant else 'Cidade'}\na@exemplo.com.br,Ana,x\n"
+    )
+    told = workspace.do("check", "list.csv", "-m", "list.yaml")
     assert (told.code, f"has no column “{asked}”" in told.err) == (2, True)
     assert ("did you mean" in told.err, f"“{meant}”?" in told.err) == (bool(meant), bool(meant))
 
 
-def test_of_a_missing_address_no_consent_is_offered(desk: Desk) -> None:
-    desk.write("list.yaml", PEOPLE_MAPPING)
-    desk.write("list.csv", "Aceita e-mail,Nome\nsim,Ana\n")
-    told = desk.do("check", "list.csv", "-m", "list.yaml")
+def test_of_a_missing_address_no_consent_is_offered(workspace: Workspace) -> None:
+    workspace.write("list.yaml", PEOPLE_MAPPING)
+    workspace.write("list.csv", "Aceita e-mail,Nome\nsim,Ana\n")
+    told = workspace.do("check", "list.csv", "-m", "list.yaml")
     assert (told.code, "did you mean" in told.err) == (2, False), told.err
 
 

@@ -12,7 +12,7 @@ from rdimport.core.errors import MappingError
 from rdimport.mapping import Mapping
 
 if TYPE_CHECKING:
-    from support.command import Desk
+    from support.command import Workspace
 
     from rdimport.sandbox.embedded import RunningSandbox
 
@@ -31,20 +31,20 @@ invalid: {mobile_phone: drop}
 
 
 def test_the_person_is_sent_without_the_cell_and_the_report_says_so(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("leads.csv", LIST)
-    desk.write("m.yaml", MAPPING)
+    workspace.write("leads.csv", LIST)
+    workspace.write("m.yaml", MAPPING)
     words = ("leads.csv", "-m", "m.yaml", "--lang", "en")
-    checked = desk.here("check", *words)
+    checked = workspace.here("check", *words)
     assert "cell.dropped" in checked.out + checked.err
-    done = desk.here("run", *words, "--quota", "none", "--json")
+    done = workspace.here("run", *words, "--quota", "none", "--json")
     counted = {name: done.summary[name] for name in ("rows", "accepted", "invalid")}
     assert (counted, done.code) == ({"rows": 4, "accepted": 2, "invalid": 2}, 1)
     assert done.summary["suspect"] == {"cell.dropped": 1}
     sent = {each["email"]: each.get("mobile_phone") for each in box.conversions()}
     assert sent == {"ana@example.com": "+5511900000001", "bia@example.com": None}
-    book = openpyxl.load_workbook(desk.home / done.summary["failures_xlsx"])
+    book = openpyxl.load_workbook(workspace.home / done.summary["failures_xlsx"])
     header, *rows = book["sent without"].iter_rows(values_only=True)
     (row,) = [dict(zip(header, row, strict=True)) for row in rows]
     assert (row["Nome"], row["Celular"], row["rdimport_row"]) == ("Bia", "123", "3")
@@ -52,17 +52,17 @@ def test_the_person_is_sent_without_the_cell_and_the_report_says_so(
 
 
 def test_a_corrected_report_does_not_send_those_people_again(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("leads.csv", LIST)
-    desk.write("m.yaml", MAPPING)
-    done = desk.here("run", "leads.csv", "-m", "m.yaml", "--quota", "none", "--json")
+    workspace.write("leads.csv", LIST)
+    workspace.write("m.yaml", MAPPING)
+    done = workspace.here("run", "leads.csv", "-m", "m.yaml", "--quota", "none", "--json")
     before = box.requests
-    again = desk.here(
+    again = workspace.here(
         "run", done.summary["failures_xlsx"], "-m", "m.yaml", "--quota", "none", "--json"
     )
     assert (again.summary["rows"], box.requests) == (2, before)
-    assert desk.here("ledger", "check").code == 0
+    assert workspace.here("ledger", "check").code == 0
 
 
 @pytest.mark.parametrize(

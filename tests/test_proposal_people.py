@@ -7,7 +7,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport.mapping import Mapping
 from rdimport.proposal import Proposal, propose
@@ -136,11 +136,13 @@ def test_the_person_who_mostly_has_an_email_is_the_lead() -> None:
 def test_of_two_columns_with_one_heading_the_mapping_names_either_and_is_told_which(
     command: list[str], name: str, taken: str, tmp_path: Path
 ) -> None:
-    desk = Desk(tmp_path)
-    desk.write("lista.csv", "Nome;Cidade;Nome;E-mail\nMãe Sá;Santos;Davi Sá;davi@exemplo.com.br\n")
+    workspace = Workspace(tmp_path)
+    workspace.write(
+        "lista.csv", "Nome;Cidade;Nome;E-mail\nMãe Sá;Santos;Davi Sá;davi@exemplo.com.br\n"
+    )
     mapping = f"conversion_identifier: x\nfields: {{email: E-mail, name: {name}}}\n"
-    desk.write("m.yaml", mapping)
-    done = desk.here(*command, "lista.csv", "-m", "m.yaml")
+    workspace.write("m.yaml", mapping)
+    done = workspace.here(*command, "lista.csv", "-m", "m.yaml")
     assert done.code == 0, done.err
     said = " ".join(done.out.split())
     note = (

@@ -11,9 +11,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.processes import Process, dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 from rdimport.report.leftovers import half_written, scratch_of, sweep
 from rdimport.report.private_files import private
@@ -35,9 +35,9 @@ with half_written(Path(sys.argv[1])) as half, scratch_of(half) as scratch:
 
 
 @pytest.fixture
-def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
+def writer(workspace: Workspace) -> Iterator[subprocess.Popen[str]]:
     """A process that has written half of a report file."""
-    folder = desk.reports / "20260101-000000-abcd"
+    folder = workspace.reports / "20260101-000000-abcd"
     folder.mkdir(parents=True)
     with Process(
         [sys.executable, "-c", WRITES_AND_WAITS, str(folder / "failures.csv")],
@@ -54,20 +54,22 @@ def writer(desk: Desk) -> Iterator[subprocess.Popen[str]]:
 
 def kill(process: subprocess.Popen[str]) -> None:
     process.kill()
-    process.wait(PATIENCE)
+    process.wait(TIMEOUT)
 
 
-def traces(desk: Desk) -> list[str]:
-    return [p.name for p in desk.reports.rglob("*") if p.is_file() and b"ninguem" in p.read_bytes()]
+def traces(workspace: Workspace) -> list[str]:
+    return [
+        p.name for p in workspace.reports.rglob("*") if p.is_file() and b"ninguem" in p.read_bytes()
+    ]
 
 
 @pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
 def test_what_a_killed_process_half_wrote_is_removed_and_what_is_being_written_is_not(
-    desk: Desk, writer: subprocess.Popen[str]
+    workspace: Workspace, writer: subprocess.Popen[str]
 ) -> None:
-    (folder,) = desk.reports.iterdir()
+    (folder,) = workspace.reports.iterdir()
     assert sweep(folder) == []
-    assert len(traces(desk)) == 2
+    assert len(traces(workspace)) == 2
     kill(writer)
     assert sweep(folder) == []
     assert list(folder.iterdir()) == []
@@ -76,19 +78,19 @@ def test_what_a_killed_process_half_wrote_is_removed_and_what_is_being_written_i
 @pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
 @pytest.mark.parametrize("by", ["purge", "run"])
 def test_purge_and_the_next_run_remove_what_a_killed_run_half_wrote(
-    desk: Desk, writer: subprocess.Popen[str], by: str
+    workspace: Workspace, writer: subprocess.Popen[str], by: str
 ) -> None:
-    run = ("run", desk.write("a.csv", HEAD + "Ana;ana@exemplo.com.br\n"), "-m")
-    words = (*run, desk.write("a.yaml", MAPPING), "--quota", "none")
-    assert desk.here(*words).code == 0
+    run = ("run", workspace.write("a.csv", HEAD + "Ana;ana@exemplo.com.br\n"), "-m")
+    words = (*run, workspace.write("a.yaml", MAPPING), "--quota", "none")
+    assert workspace.here(*words).code == 0
     kill(writer)
     if by == "purge":
-        purge = ("purge", "--older-than", "90d", "--report-dir", desk.reports)
-        assert desk.here(*purge).code == 0
+        purge = ("purge", "--older-than", "90d", "--report-dir", workspace.reports)
+        assert workspace.here(*purge).code == 0
     else:
-        assert desk.here(*words).code == 0
-    assert traces(desk) == []
-    left = list(desk.reports.rglob(".*"))
+        assert workspace.here(*words).code == 0
+    assert traces(workspace) == []
+    left = list(workspace.reports.rglob(".*"))
     assert left == []
 
 
@@ -105,13 +107,13 @@ def test_a_file_has_its_name_when_it_is_whole_and_nothing_stays_beside_it(tmp_pa
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a file without a name needs /proc")
 def test_a_killed_run_from_standard_input_leaves_no_list_in_the_temporary_folder(
-    desk: Desk, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    temporary = desk.home / "temporary"
+    temporary = workspace.home / "temporary"
     temporary.mkdir()
     monkeypatch.setenv("TMPDIR", str(temporary))
-    desk.write("a.yaml", MAPPING)
-    process = desk.start("run", "-", "-m", "a.yaml", "--quota", "1/h", stdin=subprocess.PIPE)
+    workspace.write("a.yaml", MAPPING)
+    process = workspace.start("run", "-", "-m", "a.yaml", "--quota", "1/h", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.write(HEAD + "".join(f"Ana;ana{n}@exemplo.com.br\n" for n in range(20)))
     process.stdin.close()
@@ -119,7 +121,7 @@ def test_a_killed_run_from_standard_input_leaves_no_list_in_the_temporary_folder
     assert process.poll() is None
     process.kill()
     process.stdin = None
-    process.communicate(timeout=PATIENCE)
+    process.communicate(timeout=TIMEOUT)
     left = [p for p in temporary.rglob("*") if p.is_file() and b"ana1@" in p.read_bytes()]
     assert left == []
     assert sorted(temporary.glob("rdimport-*")) == []
@@ -127,19 +129,19 @@ def test_a_killed_run_from_standard_input_leaves_no_list_in_the_temporary_folder
 
 @pytest.mark.parametrize("name", ["../../victim", "/victim", "..", "a/b", "", "a\nb"])
 def test_a_ledger_of_somebody_else_makes_no_command_touch_a_foreign_folder(
-    desk: Desk, name: str
+    workspace: Workspace, name: str
 ) -> None:
-    desk.write("a.csv", HEAD + "Ana;sem arroba\n")
-    desk.write("a.yaml", MAPPING)
-    desk.here("run", "a.csv", "-m", "a.yaml", "--quota", "none")
-    victim = desk.home / "victim"
+    workspace.write("a.csv", HEAD + "Ana;sem arroba\n")
+    workspace.write("a.yaml", MAPPING)
+    workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none")
+    victim = workspace.home / "victim"
     victim.mkdir()
     (victim / "failures.csv").write_text("mine")
-    rename(desk.state / "ledger.sqlite3", name)
-    reports = desk.home / "x" / "y"
+    rename(workspace.state / "ledger.sqlite3", name)
+    reports = workspace.home / "x" / "y"
     reports.mkdir(parents=True)
     for words in (["purge", "--older-than", "0s"], ["report"], ["status"]):
-        done = desk.here(*words, "--report-dir", reports)
+        done = workspace.here(*words, "--report-dir", reports)
         assert done.code == 2
         assert "name" in done.err
         assert "\n  at" not in done.err

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 from support.programs import working_browser
 
@@ -32,14 +32,14 @@ def browser() -> Iterator[Any]:
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_report_says_first_whether_it_worked_and_fits_its_screen(
-    browser: Any, desk: Desk, box: object, width: int
+    browser: Any, workspace: Workspace, box: object, width: int
 ) -> None:
-    desk.write("list.yaml", MAPPING + "  # a comment\n")
-    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    workspace.write("list.yaml", MAPPING + "  # a comment\n")
+    workspace.write("list.csv", people(3) + "ninguem,Fulano\n")
     words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
-    summary = desk.do(*words, "--lang", "pt-BR").summary
+    summary = workspace.do(*words, "--lang", "pt-BR").summary
     page = browser.new_page(viewport={"width": width, "height": 850})
-    page.goto(f"file://{desk.home / summary['report_html']}")
+    page.goto(f"file://{workspace.home / summary['report_html']}")
     verdict = page.locator("h1 + p").inner_text()
     assert verdict == "Deu certo, mas 1 linha precisa de atenção."
     assert page.evaluate("document.documentElement.scrollWidth") <= width
@@ -68,14 +68,16 @@ def test_the_chart_of_a_long_run_is_whole(browser: Any, tmp_path: Path, width: i
 def page_of_all(tmp_path_factory: pytest.TempPathFactory, one_sandbox: RunningSandbox) -> Path:
     """The page of all accounts, after a good and a bad night."""
     one_sandbox.set_faults(Faults())
-    desk = Desk(tmp_path_factory.mktemp("nights"), one_sandbox.api_key, one_sandbox.base_url)
-    desk.write("list.yaml", MAPPING)
-    desk.write("list.csv", people(3) + "ninguem,Fulano\n")
+    workspace = Workspace(
+        tmp_path_factory.mktemp("nights"), one_sandbox.api_key, one_sandbox.base_url
+    )
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(3) + "ninguem,Fulano\n")
     words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account", "a" * 60)
-    assert desk.do(*words).code == 1
-    assert desk.do("run", "none.csv", "-m", "list.yaml", "--account", "another").code == 2
-    assert desk.do("status", "--html", "status.html", "--lang", "pt-BR").code == 0
-    return desk.home / "status.html"
+    assert workspace.do(*words).code == 1
+    assert workspace.do("run", "none.csv", "-m", "list.yaml", "--account", "another").code == 2
+    assert workspace.do("status", "--html", "status.html", "--lang", "pt-BR").code == 0
+    return workspace.home / "status.html"
 
 
 @pytest.mark.parametrize("width", [390, 1280])

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.reports import Office
+from support.reports import ApiWorkspace
 
 from rdimport.cli.screen.run import lines
 from rdimport.sandbox import Faults
@@ -39,9 +39,9 @@ def test_in_every_scheme_of_a_page(room: str, sheet: str, names: list[str]) -> N
 
 
 def test_in_the_workbook_and_on_the_terminal(tmp_path: Path, box: RunningSandbox) -> None:
-    office = Office(tmp_path, box)
+    workspace = ApiWorkspace(tmp_path, box)
     box.set_faults(Faults(reset_after=1.0))
-    summary = office.run(office.write(("ana@exemplo.com.br", "Ana"))).summary
+    summary = workspace.run(workspace.write(("ana@exemplo.com.br", "Ana"))).summary
     for sheet in openpyxl.load_workbook(summary.failures_xlsx).worksheets[:2]:
         fills = {
             f"#{cell.fill.fgColor.rgb[2:]}"

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from support.processes import Process, dying_with_parent
-from support.reports import MAPPING, Office, csv_rows, xlsx_rows
+from support.reports import MAPPING, ApiWorkspace, csv_rows, xlsx_rows
 from support.waiting import until
 
 from rdimport import api
@@ -46,8 +46,8 @@ BAD = [("sem arroba", "Maria Souza"), ("joana@exemplo.com.br", "Joana", "9", "XX
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Office:
-    return Office(tmp_path, box)
+def workspace(tmp_path: Path, box: RunningSandbox) -> ApiWorkspace:
+    return ApiWorkspace(tmp_path, box)
 
 
 class Page(HTMLParser):
@@ -108,14 +108,14 @@ def assert_agree(summary: dict[str, Any]) -> None:
     assert sum(summary[s] for s in State) == summary["rows"]
 
 
-def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
+def test_every_place_tells_how_many_have_a_legal_basis(workspace: ApiWorkspace) -> None:
     mapping = MAPPING.replace("  cf_aceite: {column: Aceite, type: boolean}\n", "")
     mapping += "legal_bases: [{type: consent, status: {column: Aceite}}]\n"
     answers = ("Sim, concordo", "Aceito", "Não concordo", "", "", "")
     rows = [(f"p{n}@exemplo.com", "Ana", *[""] * 4, answer) for n, answer in enumerate(answers)]
-    checked = api.check([office.write(*rows)], Mapping.parse(mapping), keep=False)
-    path = office.write(*rows, ("sem arroba", "Bia", *[""] * 4, "Sim"))
-    summary = office.run(path, mapping=mapping).summary
+    checked = api.check([workspace.write(*rows)], Mapping.parse(mapping), keep=False)
+    path = workspace.write(*rows, ("sem arroba", "Bia", *[""] * 4, "Sim"))
+    summary = workspace.run(path, mapping=mapping).summary
     counted = {"granted": 2, "declined": 1, "none": 3}
     assert checked.legal_bases == summary.legal_bases == LegalBases(**counted)
     english = "6 valid rows not sent before, including duplicates: granted 2, declined 1, none 3."
@@ -126,91 +126,91 @@ def test_every_place_tells_how_many_have_a_legal_basis(office: Office) -> None:
     assert english in page_text or portuguese in page_text
 
 
-def test_a_run_that_finished(office: Office) -> None:
-    done = office.run(office.write(*GOOD, *BAD, GOOD[0]))
+def test_a_run_that_finished(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD, *BAD, GOOD[0]))
     assert done.counts[State.ACCEPTED] == 30
     assert_agree(done.summary.as_json())
 
 
-def test_a_run_without_failures(office: Office) -> None:
-    done = office.run(office.write(*GOOD))
+def test_a_run_without_failures(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD))
     assert_agree(done.summary.as_json())
     assert "Nothing left to do" in Page(done.summary.report_html).text
 
 
-def test_a_run_that_met_refusals_and_doubts(office: Office) -> None:
-    office.box.set_faults(Faults(odd=0.3, odd_status=422, reset_after=0.1, fail_before=0.1))
-    done = office.run(office.write(*GOOD, *BAD))
+def test_a_run_that_met_refusals_and_doubts(workspace: ApiWorkspace) -> None:
+    workspace.box.set_faults(Faults(odd=0.3, odd_status=422, reset_after=0.1, fail_before=0.1))
+    done = workspace.run(workspace.write(*GOOD, *BAD))
     assert done.counts[State.UNCERTAIN]
     assert done.counts[State.REFUSED]
     assert_agree(done.summary.as_json())
 
 
-def test_a_run_that_stopped_and_the_one_that_went_on(office: Office) -> None:
-    file = office.write(*GOOD, *BAD)
-    stopped = office.run(file, limit=10)
+def test_a_run_that_stopped_and_the_one_that_went_on(workspace: ApiWorkspace) -> None:
+    file = workspace.write(*GOOD, *BAD)
+    stopped = workspace.run(file, limit=10)
     assert stopped.counts[State.PENDING] == 20
     assert_agree(stopped.summary.as_json())
     page = Page(stopped.summary.report_html).text
     assert "It stopped because it sent as many rows as --limit allows." in page
     assert "Send the rows that are still pending" in page
-    resumed = office.run(file)
+    resumed = workspace.run(file)
     assert resumed.counts[State.ALREADY_IMPORTED] == 10
     assert_agree(resumed.summary.as_json())
 
 
-def test_a_run_whose_key_was_refused(office: Office) -> None:
-    office.box.switch_key(office.box.api_key, active=False)
+def test_a_run_whose_key_was_refused(workspace: ApiWorkspace) -> None:
+    workspace.box.switch_key(workspace.box.api_key, active=False)
     try:
-        done = office.run(office.write(*GOOD, *BAD))
+        done = workspace.run(workspace.write(*GOOD, *BAD))
     finally:
-        office.box.switch_key(office.box.api_key, active=True)
+        workspace.box.switch_key(workspace.box.api_key, active=True)
     assert done.summary.stopped_because == "key_refused"
     assert_agree(done.summary.as_json())
 
 
-def test_a_run_that_was_killed_and_the_one_that_took_it_up(office: Office) -> None:
-    file = office.write(*GOOD, *BAD)
-    office.box.set_faults(Faults(hang_after=1.0, skip=4))
+def test_a_run_that_was_killed_and_the_one_that_took_it_up(workspace: ApiWorkspace) -> None:
+    file = workspace.write(*GOOD, *BAD)
+    workspace.box.set_faults(Faults(hang_after=1.0, skip=4))
     script = (
-        "import sys; from pathlib import Path; from support.reports import Office;"
+        "import sys; from pathlib import Path; from support.reports import ApiWorkspace;"
         "from rdimport.sandbox.embedded import RunningSandbox;"
         "home, url, key, file = sys.argv[1:];"
-        "Office(Path(home), RunningSandbox(url, key, '')).run(file, concurrency=1)"
+        "ApiWorkspace(Path(home), RunningSandbox(url, key, '')).run(file, concurrency=1)"
     )
-    words = [str(office.home), office.box.base_url, office.box.api_key, file]
+    words = [str(workspace.home), workspace.box.base_url, workspace.box.api_key, file]
     child = Process(
         [sys.executable, "-c", script, *words],
         cwd=Path(__file__).parent,
         stderr=subprocess.PIPE,
         preexec_fn=dying_with_parent(),
     )
-    until(lambda: office.box.requests >= 5)
+    until(lambda: workspace.box.requests >= 5)
     child.send_signal(signal.SIGKILL)
     child.communicate()
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         killed = ledger.run()
-        unfinished = write_report(killed, office.home / "reports").as_json()
+        unfinished = write_report(killed, workspace.home / "reports").as_json()
         assert unfinished["finished_at"] is None
     assert_agree(unfinished)
-    office.box.set_faults(Faults())
-    resumed = office.run(file)
+    workspace.box.set_faults(Faults())
+    resumed = workspace.run(file)
     assert_agree(resumed.summary.as_json())
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         known = ledger.run(killed.name)
-        written = write_report(known, office.home / "reports").as_json()
+        written = write_report(known, workspace.home / "reports").as_json()
     assert written["stopped_because"] == "killed"
     assert written["uncertain"] == resumed.counts[State.UNCERTAIN]
     assert_agree(written)
     assert_cells_were_read_again(written)
     Path(file).write_text(Path(file).read_text("utf-8") + "\n", "utf-8")
-    with office.ledger() as ledger:
-        changed = write_report(ledger.run(killed.name), office.home / "reports").as_json()
+    with workspace.ledger() as ledger:
+        changed = write_report(ledger.run(killed.name), workspace.home / "reports").as_json()
     assert_agree(changed)
     (blank,) = doubtful(changed)
     assert (blank["E-mail"], blank["rdimport_code"]) == ("", "uncertain.interrupted")
     assert "1 uncertain row is listed without its cells" in Page(changed["report_html"]).text
-    emails = [c["email"] for c in office.box.conversions()]
+    emails = [c["email"] for c in workspace.box.conversions()]
     assert len(emails) == len(set(emails))
 
 
@@ -226,10 +226,12 @@ def assert_cells_were_read_again(summary: dict[str, Any]) -> None:
     assert (line["E-mail"], line["Nome"], line["Celular"]) == GOOD[number]
 
 
-def test_cells_that_look_wrong_are_counted_where_their_rows_can_be_sent(office: Office) -> None:
+def test_cells_that_look_wrong_are_counted_where_their_rows_can_be_sent(
+    workspace: ApiWorkspace,
+) -> None:
     rows = [("vendas@exemplo.com.br", "Ana"), ("contato@exemplo.com.br", "Bia", "9")]
     mapping = MAPPING + "checks: {email: {role: suspect}}\n"
-    done = office.run(office.write(*GOOD, *rows), mapping=mapping)
+    done = workspace.run(workspace.write(*GOOD, *rows), mapping=mapping)
     assert (done.counts[State.ACCEPTED], done.counts[State.INVALID]) == (31, 1)
     assert done.summary.suspect == {"email.role": 1}
     assert done.summary.problems == {"phone.too_short": 1}
@@ -237,11 +239,11 @@ def test_cells_that_look_wrong_are_counted_where_their_rows_can_be_sent(office: 
     assert "No reason not to send, but worth checking" in Page(done.summary.report_html).text
 
 
-def test_the_same_report_can_be_written_again(office: Office) -> None:
-    done = office.run(office.write(*GOOD, *BAD))
+def test_the_same_report_can_be_written_again(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD, *BAD))
     names = ("summary_json", "failures_csv", "report_html")
     was = {name: Path(done.summary.as_json()[name]).read_bytes() for name in names}
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         again = write_report(ledger.run(), done.report_dir.parent)
     assert again == done.summary
     assert {name: Path(again.as_json()[name]).read_bytes() for name in names} == was
@@ -249,13 +251,13 @@ def test_the_same_report_can_be_written_again(office: Office) -> None:
 
 
 @pytest.mark.parametrize("name", ["failures.csv", "failures.xlsx"])
-def test_what_a_person_has_corrected_is_not_replaced(name: str, office: Office) -> None:
-    done = office.run(office.write(*GOOD, *BAD))
+def test_what_a_person_has_corrected_is_not_replaced(name: str, workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD, *BAD))
     corrected = done.report_dir / name
     corrected.write_bytes(b"corrected")
     written = (done.report_dir / "summary.json").stat().st_mtime
     os.utime(corrected, (written + 60, written + 60))
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         with pytest.raises(ReportError, match="was changed after the report was written"):
             write_report(ledger.run(), done.report_dir.parent)
         assert corrected.read_bytes() == b"corrected"
@@ -264,9 +266,9 @@ def test_what_a_person_has_corrected_is_not_replaced(name: str, office: Office) 
     assert corrected.exists()
 
 
-def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
-    done = office.run(office.write(*GOOD, *BAD))
-    with office.ledger() as reading, store_of(office.home / "state").open() as writing:
+def test_a_report_of_a_run_at_work_tells_of_one_moment(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD, *BAD))
+    with workspace.ledger() as reading, store_of(workspace.home / "state").open() as writing:
         at_work = writing.run()
         more = iter(range(1000, 2000))
 
@@ -282,20 +284,20 @@ def test_a_report_of_a_run_at_work_tells_of_one_moment(office: Office) -> None:
     assert_agree(report.as_json())
 
 
-def test_progress_tells_of_every_row_of_each_list(office: Office) -> None:
-    done = office.run(office.write(*BAD))
+def test_progress_tells_of_every_row_of_each_list(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*BAD))
     seen: list[Event] = []
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         write_report(ledger.run(), done.report_dir.parent, on_event=seen.append)
     assert sum(event.rows for event in seen if isinstance(event, RowsReported)) == 2 * len(BAD)
 
 
-def test_the_page_needs_nothing_but_itself_and_runs_nothing(office: Office) -> None:
+def test_the_page_needs_nothing_but_itself_and_runs_nothing(workspace: ApiWorkspace) -> None:
     attack = "<script>alert(1)</script><img src=http://example.com/x onerror=alert(1)>"
     mapping = 'conversion_identifier: "<b>&"\nfields: {email: "<i>E-mail</i>", name: Nome}\n'
-    file = office.home / "<u>lista&.csv"
+    file = workspace.home / "<u>lista&.csv"
     file.write_text(f"<i>E-mail</i>;Nome;Nota\n{attack};Ana;x\nana@exemplo.com.br;{attack};y\n")
-    done = office.run(file, mapping=mapping, quota=Quota(100, 1.0), full_report=True)
+    done = workspace.run(file, mapping=mapping, quota=Quota(100, 1.0), full_report=True)
     page = Page(done.summary.report_html)
     assert page.loaded == []
     assert not {"script", "img", "link", "iframe", "i", "u", "b"} & set(page.tags)
@@ -306,20 +308,22 @@ def test_the_page_needs_nothing_but_itself_and_runs_nothing(office: Office) -> N
 
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
 def test_personal_data_is_shortened_unless_all_of_it_is_asked_for(
-    office: Office, lang: str
+    workspace: ApiWorkspace, lang: str
 ) -> None:
     rows = [
         ("maria.souza exemplo.com.br", "Maria"),
         ("a@exemplo.com.br; paulo.lima@exemplo.com.br", "Paulo"),
         ("caio@exemplo.com.br", "Caio", "91234-5678", "XX"),
     ]
-    done = office.run(office.write(*rows), lang=lang)
+    done = workspace.run(workspace.write(*rows), lang=lang)
     page = Page(done.summary.report_html)
     for personal in ("maria", "souza", "paulo", "lima", "91234", "5678"):
         assert personal not in page.text.lower()
     assert "p***@exemplo.com.br" in page.text
     assert "“XX”" in page.text
-    full = Page(office.run(office.write(*rows), lang=lang, full_report=True).summary.report_html)
+    full = Page(
+        workspace.run(workspace.write(*rows), lang=lang, full_report=True).summary.report_html
+    )
     assert "paulo.lima@exemplo.com.br" in full.text
     assert "91234-5678" in full.text
 
@@ -339,10 +343,10 @@ def test_no_address_and_no_number_survives_being_shortened(name: str, number: in
     assert len(re.sub(r"\D", "", short)) <= 2
 
 
-def test_the_pace_adds_up_to_the_requests_and_has_every_minute(office: Office) -> None:
-    office.box.set_faults(Faults(throttle=0.2, retry_after=0, at_most=5))
-    done = office.run(office.write(*GOOD))
-    with office.ledger() as ledger:
+def test_the_pace_adds_up_to_the_requests_and_has_every_minute(workspace: ApiWorkspace) -> None:
+    workspace.box.set_faults(Faults(throttle=0.2, retry_after=0, at_most=5))
+    done = workspace.run(workspace.write(*GOOD))
+    with workspace.ledger() as ledger:
         minutes = ledger.run().minutes()
     assert sum(m.requests for m in minutes) == done.summary.requests > 30
     assert sum(m.throttled for m in minutes) == done.summary.throttled > 0
@@ -361,21 +365,21 @@ def test_a_long_run_is_drawn_with_few_points_and_no_peak_above_its_own(
     assert max((p.requests for p in points), default=0) <= max((c[0] for c in counts), default=0)
 
 
-def test_a_field_that_no_row_fills_is_named(office: Office) -> None:
-    done = office.run(office.write(*GOOD))
+def test_a_field_that_no_row_fills_is_named(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*GOOD))
     page = Page(done.summary.report_html)
     (message,) = re.findall(r"Fields that are empty in every row: ([^.]*)\.", page.text)
     assert set(message.split(", ")) == {"cf_aceite", "cf_documento", "cf_interesse", "state"}
 
 
-def test_a_field_is_filled_where_its_value_is_sent(office: Office) -> None:
+def test_a_field_is_filled_where_its_value_is_sent(workspace: ApiWorkspace) -> None:
     rows = [
         ("a@exemplo.com.br", '"name":'),
         ("b@exemplo.com.br", "", "", "SP"),
         ("sem arroba", "C"),
     ]
-    office.run(office.write(*rows))
-    with office.ledger() as ledger:
+    workspace.run(workspace.write(*rows))
+    with workspace.ledger() as ledger:
         filled = ledger.run().filled()
     assert filled["email"] == 2
     assert filled["name"] == 1
@@ -404,8 +408,8 @@ def test_a_column_stays_within_the_picture_and_no_minute_gets_lost(length: int) 
     assert sum(kind == "accepted" for kind, *_ in drawn) >= min(length, 60)
 
 
-def test_no_command_of_the_page_breaks_within_an_option(office: Office) -> None:
-    source = Page(office.run(office.write(*BAD)).summary.report_html).source
+def test_no_command_of_the_page_breaks_within_an_option(workspace: ApiWorkspace) -> None:
+    source = Page(workspace.run(workspace.write(*BAD)).summary.report_html).source
     # quoted if this checkout's path has a space
     assert re.search(r'/lista\.yaml(&#x27;)? <span class="option">--base-url</span> http', source)
     assert ".option { white-space: nowrap; }" in source
@@ -421,11 +425,11 @@ def test_a_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch
         time.tzset()
 
 
-def test_a_disk_that_is_full_is_told_with_what_to_do(office: Office) -> None:
-    office.run(office.write(*GOOD))
-    with office.ledger() as ledger:
+def test_a_disk_that_is_full_is_told_with_what_to_do(workspace: ApiWorkspace) -> None:
+    workspace.run(workspace.write(*GOOD))
+    with workspace.ledger() as ledger:
         run = ledger.run()
-        story = load_report_data(run, office.home)
+        story = load_report_data(run, workspace.home)
         with pytest.raises(ReportError, match="cannot be written") as caught:
             page.write(story, Path("/dev/null/report.html"))
     assert "safe in the ledger" in caught.value.remedy

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import Desk
-from test_cli_notify import Web, office, secret, web
+from support.command import Workspace
+from test_cli_notify import Web, notifying, secret, web
 
-__all__ = ["office", "secret", "web"]
+__all__ = ["notifying", "secret", "web"]
 
 # apprise and its libraries use what Python 3.13 removes
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
@@ -60,7 +60,7 @@ def reached(text: str, *, by_lines: bool = True) -> None:
     ]
 
 
-def run(desk: Desk, attack: str) -> Path:
+def run(workspace: Workspace, attack: str) -> Path:
     """Import a list whose name, heading and cells are the attack; returns the report's folder."""
     name = f"{attack.replace('/', '_')}.csv"
     out = io.StringIO()
@@ -69,14 +69,14 @@ def run(desk: Desk, attack: str) -> Path:
     rows.writerow([attack, attack, attack])
     for number in range(50):  # a few control characters in much text, which is a list then
         rows.writerow([f"pessoa{number}@exemplo.com.br", "Pessoa da Silva", "Rua das Flores"])
-    desk.write(name, out.getvalue())
-    desk.write("list.yaml", json.dumps(MAPPING))
+    workspace.write(name, out.getvalue())
+    workspace.write("list.yaml", json.dumps(MAPPING))
     log = ("--quota", "none", "--full-report", "--log-file", "log", "--log-format", "text")
-    done = desk.here("run", f"./{name}", "-m", "list.yaml", *log)
+    done = workspace.here("run", f"./{name}", "-m", "list.yaml", *log)
     assert done.code == 1, done.err
     reached(done.out + done.err)
-    reached((desk.home / "log").read_text(encoding="utf-8"))
-    (folder,) = desk.reports.iterdir()
+    reached((workspace.home / "log").read_text(encoding="utf-8"))
+    (folder,) = workspace.reports.iterdir()
     return folder
 
 
@@ -99,9 +99,9 @@ class Page(HTMLParser):
 
 @attacks
 def test_a_list_of_a_stranger_is_text_on_the_screen_in_the_log_and_in_every_file_of_a_report(
-    attack: str, desk: Desk
+    attack: str, workspace: Workspace
 ) -> None:
-    folder = run(desk, attack)
+    folder = run(workspace, attack)
     page = (folder / "report.html").read_text(encoding="utf-8")
     reached(page, by_lines=False)
     built = Page(page)
@@ -131,10 +131,10 @@ def test_a_list_of_a_stranger_is_text_on_the_screen_in_the_log_and_in_every_file
 
 
 @attacks
-def test_a_notification_has_it_as_text_too(attack: str, office: Desk, web: Web) -> None:
+def test_a_notification_has_it_as_text_too(attack: str, notifying: Workspace, web: Web) -> None:
     fields = {"email": "E-mail", "name": attack}
-    office.write("list.yaml", json.dumps({**MAPPING, "fields": fields}))
-    done = office.here("jobs", "run", "--config", "rdimport.toml", "--quiet")
+    notifying.write("list.yaml", json.dumps({**MAPPING, "fields": fields}))
+    done = notifying.here("jobs", "run", "--config", "rdimport.toml", "--quiet")
     assert done.code == 2
     assert web.posted
     for letter in web.posted:

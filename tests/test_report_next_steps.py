@@ -13,9 +13,9 @@ from pathlib import Path
 
 import openpyxl
 import pytest
-from support.command import KEY, Desk, command_here, command_in
+from support.command import KEY, Workspace, command_here, command_in
 from support.processes import Process, dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -37,7 +37,7 @@ def words_of(command: str) -> list[str]:
     return said.stdout.split("\0")[:-1]
 
 
-class Elsewhere:
+class OtherFolder:
     """Another folder, where somebody pastes a command and has only the key."""
 
     def __init__(self, home: Path, box: RunningSandbox) -> None:
@@ -52,7 +52,7 @@ class Elsewhere:
         env |= {"RDIMPORT_API_KEY": self._box.api_key if key is None else key}
         if stdin:
             process = command_in(self._home, env, words_of(command), stdin=subprocess.PIPE)
-            _, err = process.communicate(stdin, timeout=PATIENCE)
+            _, err = process.communicate(stdin, timeout=TIMEOUT)
             code = process.returncode
         else:
             done = command_here(self._home, env, words_of(command))
@@ -62,18 +62,18 @@ class Elsewhere:
 
 
 @pytest.fixture
-def there(tmp_path: Path, box: RunningSandbox) -> Elsewhere:
-    return Elsewhere(tmp_path / "elsewhere", box)
+def there(tmp_path: Path, box: RunningSandbox) -> OtherFolder:
+    return OtherFolder(tmp_path / "elsewhere", box)
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Desk:
+def oddly_named(tmp_path: Path, box: RunningSandbox) -> Workspace:
     """A folder whose name a shell could misread."""
     home = tmp_path / "d'Ana & João $HOME"
     home.mkdir()
-    desk = Desk(home, box.api_key, box.base_url)
-    desk.write("o mapa.yaml", MAPPING)
-    return desk
+    workspace = Workspace(home, box.api_key, box.base_url)
+    workspace.write("o mapa.yaml", MAPPING)
+    return workspace
 
 
 def printed(text: str) -> list[str]:
@@ -104,29 +104,29 @@ def edit(path: Path, *, delete: str = "", mend: bool = False) -> None:
     book.save(path)
 
 
-def reports(desk: Desk) -> Path:
-    (folder,) = desk.reports.iterdir()
+def reports(workspace: Workspace) -> Path:
+    (folder,) = workspace.reports.iterdir()
     return folder
 
 
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
 @pytest.mark.parametrize("quiet", [False, True])
 def test_all_places_print_commands_that_send_what_their_sentence_says(
-    office: Desk, there: Elsewhere, box: RunningSandbox, lang: str, *, quiet: bool
+    oddly_named: Workspace, there: OtherFolder, box: RunningSandbox, lang: str, *, quiet: bool
 ) -> None:
-    office.write("a lista.csv", HEAD + "".join(ROWS) + WRONG)
+    oddly_named.write("a lista.csv", HEAD + "".join(ROWS) + WRONG)
     box.set_faults(Faults(reset_after=1.0, at_most=3))
     options = ["--limit", 5, "--concurrency", 1, "--quota", "none", "--account", "loja"]
     quietly = ["--quiet"] if quiet else []
     words = ["a lista.csv", "-m", "o mapa.yaml", *options, "--lang", lang, *quietly]
-    done = office.here("run", *words)
+    done = oddly_named.here("run", *words)
     box.set_faults(Faults())
-    report = reports(office)
+    report = reports(oddly_named)
     on_screen = printed(done.err if quiet else done.out)
     assert len(on_screen) == 3
     for commands in (in_workbook(report / "failures.xlsx"), in_page(report / "report.html")):
         assert commands == on_screen
-    assert printed(office.here("status").out) == on_screen
+    assert printed(oddly_named.here("status").out) == on_screen
     assert KEY not in "".join(on_screen)
     rest, mended, resent = on_screen
     assert there.type(rest) == PENDING
@@ -138,13 +138,13 @@ def test_all_places_print_commands_that_send_what_their_sentence_says(
 
 
 def test_what_is_deleted_from_failures_csv_is_not_sent_either(
-    office: Desk, there: Elsewhere, box: RunningSandbox
+    oddly_named: Workspace, there: OtherFolder, box: RunningSandbox
 ) -> None:
-    office.write("lista.csv", HEAD + "".join(ROWS[:3]))
+    oddly_named.write("lista.csv", HEAD + "".join(ROWS[:3]))
     box.set_faults(Faults(reset_after=1.0, at_most=3))
-    (resent,) = printed(office.here(*RUN).out)
+    (resent,) = printed(oddly_named.here(*RUN).out)
     box.set_faults(Faults())
-    path = reports(office) / "failures.csv"
+    path = reports(oddly_named) / "failures.csv"
     lines = path.read_text(encoding="utf-8-sig").splitlines(keepends=True)
     path.write_text("".join(lines[:1] + lines[2:]), encoding="utf-8-sig")
     command = resent.replace("failures.xlsx", "failures.csv")
@@ -153,15 +153,15 @@ def test_what_is_deleted_from_failures_csv_is_not_sent_either(
 
 
 def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
-    office: Desk, there: Elsewhere, box: RunningSandbox
+    oddly_named: Workspace, there: OtherFolder, box: RunningSandbox
 ) -> None:
-    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    oddly_named.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=4))
-    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
+    (resent,) = printed(oddly_named.here(*RUN, "--concurrency", 1).out)
     box.set_faults(Faults())
     first = there.type(f"{resent} --limit 1")
     assert len(first) == 1
-    latest = printed(office.here("status").out)[0]
+    latest = printed(oddly_named.here("status").out)[0]
     assert "--resend uncertain" in latest
     assert sorted(first + there.type(latest)) == PEOPLE[:4]
     assert there.type(latest) == []
@@ -169,67 +169,67 @@ def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
 
 @pytest.mark.parametrize("go_on", [False, True])
 def test_sending_again_that_left_rows_uncertain_once_more_says_how_to_send_these(
-    office: Desk, there: Elsewhere, box: RunningSandbox, *, go_on: bool
+    oddly_named: Workspace, there: OtherFolder, box: RunningSandbox, *, go_on: bool
 ) -> None:
     """Also if the rest of the request was completed first, by a run that left them."""
-    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    oddly_named.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=4))
-    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
+    (resent,) = printed(oddly_named.here(*RUN, "--concurrency", 1).out)
     box.set_faults(Faults(reset_after=1.0, at_most=2))
     lost = there.type(f"{resent} --limit 2")
     assert len(lost) == 2
     box.set_faults(Faults())
-    rest, again = printed(office.here("status").out)
+    rest, again = printed(oddly_named.here("status").out)
     left = sorted(set(PEOPLE[:4]) - set(lost))
     if go_on:
         assert there.type(rest) == left
-        (again,) = printed(office.here("status").out)
+        (again,) = printed(oddly_named.here("status").out)
     assert there.type(again) == lost
     assert there.type(again) == []
     assert there.type(rest) == ([] if go_on else left)
 
 
 def test_the_same_command_never_sends_twice_what_a_stopped_one_left_uncertain(
-    office: Desk, there: Elsewhere, box: RunningSandbox
+    oddly_named: Workspace, there: OtherFolder, box: RunningSandbox
 ) -> None:
     """Each stopped run of a report's command has its own uncertain rows: only its report asks about
     them.
     """
-    office.write("lista.csv", HEAD + "".join(ROWS[:4]))
+    oddly_named.write("lista.csv", HEAD + "".join(ROWS[:4]))
     box.set_faults(Faults(reset_after=1.0, at_most=7))
-    (resent,) = printed(office.here(*RUN, "--concurrency", 1).out)
+    (resent,) = printed(oddly_named.here(*RUN, "--concurrency", 1).out)
     turns = [there.type(f"{resent} --limit 1") for _ in range(3)]
     box.set_faults(Faults())
     turns.append(there.type(resent))
     assert sorted(email for turn in turns for email in turn) == PEOPLE[:4]
 
 
-def packed(desk: Desk) -> list[str]:
-    with zipfile.ZipFile(desk.home / "export.zip", "w") as archive:
+def packed(workspace: Workspace) -> list[str]:
+    with zipfile.ZipFile(workspace.home / "export.zip", "w") as archive:
         archive.writestr("subscribed.csv", HEAD + "".join(ROWS) + WRONG)
         archive.writestr("unsubscribed.csv", HEAD + "Fora;fora@exemplo.com.br\n")
     return ["export.zip", "--member", "subscribed*"]
 
 
-def two_files(desk: Desk) -> list[str]:
+def two_files(workspace: Workspace) -> list[str]:
     return [
-        "./" + desk.write("-a.csv", HEAD + "".join(ROWS[:4])),
-        desk.write("b.csv", HEAD + "".join(ROWS[4:]) + WRONG),
+        "./" + workspace.write("-a.csv", HEAD + "".join(ROWS[:4])),
+        workspace.write("b.csv", HEAD + "".join(ROWS[4:]) + WRONG),
     ]
 
 
-def pattern(desk: Desk) -> list[str]:
-    two_files(desk)
+def pattern(workspace: Workspace) -> list[str]:
+    two_files(workspace)
     return ["*.csv"]
 
 
-def hinted(desk: Desk) -> list[str]:
+def hinted(workspace: Workspace) -> list[str]:
     text = "Título\n" + (HEAD + "".join(ROWS) + WRONG).replace(";", "\t")
-    name = desk.write("lista.txt", text.encode("utf-16"))
+    name = workspace.write("lista.txt", text.encode("utf-16"))
     return [name, "--delimiter", "tab", "--encoding", "utf-16", "--header-row", "2"]
 
 
-def sheet(desk: Desk) -> list[str]:
+def sheet(workspace: Workspace) -> list[str]:
     book = openpyxl.Workbook()
     table = book.active
     assert table is not None
@@ -238,22 +238,22 @@ def sheet(desk: Desk) -> list[str]:
     right = book.create_sheet("Os leads")
     for line in [HEAD, *ROWS, WRONG]:
         right.append(line.strip().split(";"))
-    book.save(desk.home / "pasta.xlsx")
+    book.save(workspace.home / "pasta.xlsx")
     return ["pasta.xlsx", "--sheet", "Os leads"]
 
 
 @pytest.mark.parametrize("given", [packed, two_files, pattern, hinted, sheet])
 def test_commands_read_the_same_list_and_reach_the_same_ledger(
-    office: Desk, there: Elsewhere, given
+    oddly_named: Workspace, there: OtherFolder, given
 ) -> None:
-    files = given(office)
-    key = office.home / "a chave"
-    key.write_text(str(office.key))
+    files = given(oddly_named)
+    key = oddly_named.home / "a chave"
+    key.write_text(str(oddly_named.key))
     key.chmod(0o600)
     places = ["--api-key-file", key.name, "--state-dir", "o estado", "--report-dir", "saída"]
-    done = office.here("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
+    done = oddly_named.here("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
     rest, mended = printed(done.out)
-    (first,) = (office.home / "saída").iterdir()
+    (first,) = (oddly_named.home / "saída").iterdir()
     sent = there.type(rest, key="")
     assert len(sent) == 6
     assert set(sent) < set(PEOPLE)
@@ -265,21 +265,21 @@ def test_commands_read_the_same_list_and_reach_the_same_ledger(
 
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
 def test_a_list_from_standard_input_is_asked_for_once_more(
-    office: Desk, there: Elsewhere, lang: str
+    oddly_named: Workspace, there: OtherFolder, lang: str
 ) -> None:
     text = HEAD + "".join(ROWS) + WRONG
     words = ["run", "-", "-m", "o mapa.yaml", "--limit", "2", "--lang", lang]
-    out = office.feed(text, *words).out
+    out = oddly_named.feed(text, *words).out
     assert {"en": "standard input", "pt-BR": "entrada padrão"}[lang] in " ".join(out.split())
     rest, _ = printed(out)
     assert there.type(rest, stdin=text) == PEOPLE[2:]
 
 
 def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
-    office: Desk, tmp_path: Path
+    oddly_named: Workspace, tmp_path: Path
 ) -> None:
-    office.write("lista.csv", HEAD + "".join(ROWS))
-    done = office.do("run", "--sandbox", "lista.csv", "-m", "o mapa.yaml", "--limit", 2)
+    oddly_named.write("lista.csv", HEAD + "".join(ROWS))
+    done = oddly_named.do("run", "--sandbox", "lista.csv", "-m", "o mapa.yaml", "--limit", 2)
     (start,) = printed(done.out)
     venv = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     env = {"PATH": venv, "HOME": str(tmp_path), "LANG": "C.UTF-8"}
@@ -296,40 +296,40 @@ def test_a_sandbox_of_its_own_is_gone_and_the_next_one_says_how_to_send_to_it(
         until(lambda: "Ctrl+C" in said.read_text())
         typed = re.findall(r"Send to it: (.*)", said.read_text())[0]
         assert typed.startswith("RDIMPORT_API_KEY=")
-        home = str(office.home).replace("'", "'\\''")
+        home = str(oddly_named.home).replace("'", "'\\''")
         typed = typed.replace("FILE", f"'{home}/lista.csv'", 1)
         typed = typed.replace("MAPPING", f"'{home}/o mapa.yaml'") + " --json"
         sent = subprocess.run(
             ["/bin/sh", "-c", typed], env=env, cwd=tmp_path,
-            capture_output=True, text=True, timeout=PATIENCE, check=False,
+            capture_output=True, text=True, timeout=TIMEOUT, check=False,
         )  # fmt: skip
         assert '"accepted": 7' in sent.stdout, sent.stderr
     finally:
         box.terminate()
-        box.wait(PATIENCE)
+        box.wait(TIMEOUT)
 
 
 def test_init_and_check_print_commands_that_work_from_any_folder(
-    office: Desk, there: Elsewhere
+    oddly_named: Workspace, there: OtherFolder
 ) -> None:
-    files = hinted(office)
-    (propose,) = printed(office.here("check", *files).out)
+    files = hinted(oddly_named)
+    (propose,) = printed(oddly_named.here("check", *files).out)
     assert there.type(propose) == []
-    written = (office.home.parent / "elsewhere" / "mapping.yaml").read_text(encoding="utf-8")
+    written = (oddly_named.home.parent / "elsewhere" / "mapping.yaml").read_text(encoding="utf-8")
     look = re.findall(r"^# +(rdimport check .*)$", written, re.MULTILINE)
-    said = office.here("init", *files, "-o", "novo.yaml").err
+    said = oddly_named.here("init", *files, "-o", "novo.yaml").err
     assert there.type(printed(said)[0]) == []
     assert there.type(look[0]) == []
 
 
 def test_a_run_whose_report_is_gone_is_told_how_to_have_it_written_again(
-    office: Desk, there: Elsewhere
+    oddly_named: Workspace, there: OtherFolder
 ) -> None:
-    office.write("lista.csv", HEAD + WRONG)
-    office.here(*RUN)
-    folder = reports(office)
+    oddly_named.write("lista.csv", HEAD + WRONG)
+    oddly_named.here(*RUN)
+    folder = reports(oddly_named)
     shutil.rmtree(folder)
-    (again,) = printed(office.here("status").out)
+    (again,) = printed(oddly_named.here("status").out)
     assert there.type(again) == []
     assert (folder / "failures.xlsx").exists()
 
@@ -338,13 +338,13 @@ def test_a_run_whose_report_is_gone_is_told_how_to_have_it_written_again(
     ("lang", "sentence"), [("en", "No row was sent"), ("pt-BR", "Nenhuma linha foi enviada")]
 )
 def test_a_run_that_leaves_everybody_out_does_not_say_that_they_arrived(
-    desk: Desk, box: RunningSandbox, lang: str, sentence: str
+    workspace: Workspace, box: RunningSandbox, lang: str, sentence: str
 ) -> None:
-    desk.write("list.csv", HEAD + "".join(ROWS))
-    desk.write("list.yaml", f"{MAPPING}where: \"Nome = 'Outra'\"\n")
-    check = desk.here("check", "list.csv", "-m", "list.yaml", "--lang", lang)
+    workspace.write("list.csv", HEAD + "".join(ROWS))
+    workspace.write("list.yaml", f"{MAPPING}where: \"Nome = 'Outra'\"\n")
+    check = workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang)
     assert "conversion_identifier" not in check.out
-    done = desk.here("run", "list.csv", "-m", "list.yaml", "--lang", lang)
+    done = workspace.here("run", "list.csv", "-m", "list.yaml", "--lang", lang)
     assert done.code == 0
     assert sentence in done.out
     assert not box.conversions()

@@ -12,7 +12,7 @@ from pathlib import Path
 import openpyxl
 import pytest
 from support.programs import convert, working_office
-from support.reports import Office, csv_rows, xlsx_rows
+from support.reports import ApiWorkspace, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.api.results import RunResult
@@ -31,8 +31,8 @@ FIXED = {"sem arroba": {"E-mail": "zoe@exemplo.com.br"}, "bia@exemplo.com.br": {
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Office:
-    return Office(tmp_path, box)
+def workspace(tmp_path: Path, box: RunningSandbox) -> ApiWorkspace:
+    return ApiWorkspace(tmp_path, box)
 
 
 class Program:
@@ -83,7 +83,7 @@ def save_filter(encoding: int) -> str:
 UTF8, CP1252 = 76, 1
 
 
-def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
+def assert_came_in(workspace: ApiWorkspace, first: RunResult, second: RunResult) -> None:
     """Assert that corrected rows arrived, none twice, and that what is still wrong is reported
     again.
     """
@@ -93,7 +93,7 @@ def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
         State.ACCEPTED: 2,
         State.INVALID: 1,
     }
-    arrived = [c["email"] for c in office.box.conversions()]
+    arrived = [c["email"] for c in workspace.box.conversions()]
     assert sorted(arrived) == ["bia@exemplo.com.br", "dora@exemplo.com.br", "zoe@exemplo.com.br"]
     (still,) = csv_rows(second.summary.failures_csv)
     assert still["E-mail"] == "caio@exemplo.com.br"
@@ -101,42 +101,44 @@ def assert_came_in(office: Office, first: RunResult, second: RunResult) -> None:
     assert still["rdimport_column"] == "UF"
 
 
-def arrived(office: Office, email: str) -> dict[str, str]:
-    found = [c for c in office.box.conversions() if c["email"] == email]
+def arrived(workspace: ApiWorkspace, email: str) -> dict[str, str]:
+    found = [c for c in workspace.box.conversions() if c["email"] == email]
     assert len(found) == 1
     return dict(found[0])
 
 
 def test_a_corrected_failures_xlsx_comes_in_as_libreoffice_saves_it(
-    office: Office, program: Program
+    workspace: ApiWorkspace, program: Program
 ) -> None:
-    first = office.run(office.write(*ROWS))
+    first = workspace.run(workspace.write(*ROWS))
     saved = program.save(Path(first.summary.failures_xlsx), "xlsx", "opened")
     back = program.save(correct(saved, FIXED), "ods", "saved")
-    second = office.run(back)
-    assert_came_in(office, first, second)
-    zoe = arrived(office, "zoe@exemplo.com.br")
+    second = workspace.run(back)
+    assert_came_in(workspace, first, second)
+    zoe = arrived(workspace, "zoe@exemplo.com.br")
     assert zoe["name"] == "Zoé Araújo"
     assert zoe["cf_documento"] == "00123456789"
 
 
 @pytest.mark.parametrize(("encoding", "number"), [("utf-8", UTF8), ("cp1252", CP1252)])
 def test_a_corrected_failures_csv_comes_in_as_libreoffice_saves_it(
-    office: Office, program: Program, encoding: str, number: int
+    workspace: ApiWorkspace, program: Program, encoding: str, number: int
 ) -> None:
-    first = office.run(office.write(*ROWS, encoding=encoding))
+    first = workspace.run(workspace.write(*ROWS, encoding=encoding))
     opened = text_filter(number, text_cells=True)
     file = Path(first.summary.failures_csv)
     book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
-    second = office.run(program.save(book, save_filter(number), "saved"))
-    assert_came_in(office, first, second)
-    zoe = arrived(office, "zoe@exemplo.com.br")
+    second = workspace.run(program.save(book, save_filter(number), "saved"))
+    assert_came_in(workspace, first, second)
+    zoe = arrived(workspace, "zoe@exemplo.com.br")
     assert zoe["name"] == "Zoé Araújo"
     assert zoe["cf_documento"] == "00123456789"
 
 
-def test_all_values_of_both_reports_survive_libreoffice(office: Office, program: Program) -> None:
-    done = office.run(office.write(*ROWS))
+def test_all_values_of_both_reports_survive_libreoffice(
+    workspace: ApiWorkspace, program: Program
+) -> None:
+    done = workspace.run(workspace.write(*ROWS))
     was = csv_rows(done.summary.failures_csv)
     assert xlsx_rows(done.summary.failures_xlsx) == was
     saved = program.save(Path(done.summary.failures_xlsx), "ods", "saved")
@@ -147,24 +149,24 @@ def test_all_values_of_both_reports_survive_libreoffice(office: Office, program:
 
 
 def test_a_csv_opened_without_text_cells_loses_zeros_and_runs_formulas_but_still_comes_in(
-    office: Office, program: Program
+    workspace: ApiWorkspace, program: Program
 ) -> None:
     """What the documentation warns of; none of it makes a row arrive twice or get lost."""
-    first = office.run(office.write(*ROWS))
+    first = workspace.run(workspace.write(*ROWS))
     opened = text_filter(UTF8, text_cells=False)
     file = Path(first.summary.failures_csv)
     book = correct(program.save(file, "xlsx", "opened", opened=opened), FIXED)
-    second = office.run(program.save(book, save_filter(UTF8), "saved"))
-    assert_came_in(office, first, second)
-    assert arrived(office, "zoe@exemplo.com.br")["cf_documento"] == "123456789"
+    second = workspace.run(program.save(book, save_filter(UTF8), "saved"))
+    assert_came_in(workspace, first, second)
+    assert arrived(workspace, "zoe@exemplo.com.br")["cf_documento"] == "123456789"
 
 
 @pytest.mark.parametrize("report", ["failures_xlsx", "failures_csv"])
 def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_fourth_row(
-    office: Office, program: Program, report: str
+    workspace: ApiWorkspace, program: Program, report: str
 ) -> None:
     mapping_path = mapping("feira_abf_2026.xlsx")
-    first = office.run(sample("feira_abf_2026.xlsx"), mapping=mapping_path)
+    first = workspace.run(sample("feira_abf_2026.xlsx"), mapping=mapping_path)
     assert first.counts[State.INVALID] == 15
     file = Path(first.summary.as_json()[report])
     opened = text_filter(UTF8, text_cells=True) if report == "failures_csv" else ""
@@ -180,31 +182,31 @@ def test_the_fairs_list_comes_in_with_the_mapping_that_names_its_sheet_and_its_f
     }
     correct(book, fixed, "rdimport_row")
     kind = save_filter(UTF8) if report == "failures_csv" else "xlsx"
-    second = office.run(program.save(book, kind, "saved"), mapping=mapping_path)
+    second = workspace.run(program.save(book, kind, "saved"), mapping=mapping_path)
     assert second.counts[State.ACCEPTED] == 14
     assert second.counts[State.INVALID] == 1
-    emails = [(c["email"], c["conversion_identifier"]) for c in office.box.conversions()]
+    emails = [(c["email"], c["conversion_identifier"]) for c in workspace.box.conversions()]
     assert len(set(emails)) == len(emails) == 219 + 14
 
 
-def test_the_report_of_a_report_holds_the_first_files_columns_once(office: Office) -> None:
-    first = office.run(office.write(*ROWS))
-    second = office.run(first.summary.failures_csv)
+def test_the_report_of_a_report_holds_the_first_files_columns_once(workspace: ApiWorkspace) -> None:
+    first = workspace.run(workspace.write(*ROWS))
+    second = workspace.run(first.summary.failures_csv)
     header = list(csv_rows(second.summary.failures_csv)[0])
     assert header == list(csv_rows(first.summary.failures_csv)[0])
     assert header[-len(REPORTED) :] == list(REPORTED)
 
 
 def test_a_portuguese_failures_xlsx_has_portuguese_headings_and_states_and_comes_in_again(
-    office: Office,
+    workspace: ApiWorkspace,
 ) -> None:
-    path = office.write(*ROWS)
-    first = office.run(path, lang="pt-BR")
+    path = workspace.write(*ROWS)
+    first = workspace.run(path, lang="pt-BR")
     sheet = openpyxl.load_workbook(first.summary.failures_xlsx)["Linhas"]
     head, row = (list(line) for line in sheet.iter_rows(max_row=2, values_only=True))
     assert "rdimport_row" not in head
     assert row[head.index("rdimport_estado")] == "inválida"
-    second = office.run(first.summary.failures_xlsx)
+    second = workspace.run(first.summary.failures_xlsx)
     header, *_ = (list(line) for line in csv_rows(second.summary.failures_csv))
     assert header == list(csv_rows(first.summary.failures_csv)[0])
     places = [
@@ -215,42 +217,44 @@ def test_a_portuguese_failures_xlsx_has_portuguese_headings_and_states_and_comes
 
 
 def test_a_row_that_fails_again_keeps_its_place_in_the_list_that_it_came_from(
-    office: Office,
+    workspace: ApiWorkspace,
 ) -> None:
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(8)]
-    path = office.write(*good, *ROWS)
-    first = office.run(path)
-    second = office.run(first.summary.failures_xlsx)
-    third = office.run(second.summary.failures_csv)
+    path = workspace.write(*good, *ROWS)
+    first = workspace.run(path)
+    second = workspace.run(first.summary.failures_xlsx)
+    third = workspace.run(second.summary.failures_csv)
     for done in (second, third):
         lines = csv_rows(done.summary.failures_csv)
         assert [line["rdimport_row"] for line in lines] == ["10", "11", "13"]
         assert {line["rdimport_file"] for line in lines} == {path}
 
 
-def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(office: Office) -> None:
+def test_a_failure_report_is_read_anew_whatever_was_said_of_the_first_file(
+    workspace: ApiWorkspace,
+) -> None:
     """Another encoding and delimiter than in the mapping, and a header in another row."""
-    first = office.run(office.write(*ROWS))
+    first = workspace.run(workspace.write(*ROWS))
     text = Path(first.summary.failures_csv).read_text("utf-8-sig")
     source = (
         "source: {sheet: Leads, header_row: 4, delimiter: ';', encoding: windows-1252}\n"
         "conversion_identifier: Lista\nfields: {email: E-mail, name: Nome}\n"
     )
     for encoding in ("utf-8", "utf-16"):
-        back = office.home / f"corrigido-{encoding}.csv"
+        back = workspace.home / f"corrigido-{encoding}.csv"
         back.write_text(text.replace('";"', '"\t"'), encoding)
-        again = office.run(back, mapping=source)
+        again = workspace.run(back, mapping=source)
         assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
-    again = office.run(first.summary.failures_xlsx, mapping=source)
+    again = workspace.run(first.summary.failures_xlsx, mapping=source)
     assert csv_rows(again.summary.failures_csv)[0]["Nome"] == "Zoé Araújo"
 
 
-def test_a_report_without_its_first_sheet_is_still_known(office: Office) -> None:
-    first = office.run(office.write(*ROWS))
+def test_a_report_without_its_first_sheet_is_still_known(workspace: ApiWorkspace) -> None:
+    first = workspace.run(workspace.write(*ROWS))
     book = openpyxl.load_workbook(first.summary.failures_xlsx)
     for name in book.sheetnames:
         if name.startswith("rdimport"):
             del book[name]
-    back = office.home / "corrigido.xlsx"
+    back = workspace.home / "corrigido.xlsx"
     book.save(back)
-    assert sum(office.run(back).counts.values()) == 3
+    assert sum(workspace.run(back).counts.values()) == 3

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.reports import Office
+from support.reports import ApiWorkspace
 
 from rdimport.cli.screen.run import lines
 from rdimport.core.row import State
@@ -30,8 +30,8 @@ ROWS = (
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Office:
-    return Office(tmp_path, box)
+def workspace(tmp_path: Path, box: RunningSandbox) -> ApiWorkspace:
+    return ApiWorkspace(tmp_path, box)
 
 
 def summary_of(**found: Any) -> RunSummary:
@@ -62,22 +62,26 @@ def summary_of(**found: Any) -> RunSummary:
     return RunSummary(**usual | found)
 
 
-def printed(office: Office, *rows: tuple[str, ...], width: int = 80, **options: object) -> str:
-    summary = office.run(office.write(*rows)).summary
-    with office.ledger() as ledger:
+def printed(
+    workspace: ApiWorkspace, *rows: tuple[str, ...], width: int = 80, **options: object
+) -> str:
+    summary = workspace.run(workspace.write(*rows)).summary
+    with workspace.ledger() as ledger:
         examples = ledger.run().examples(1)
     return lines(summary, examples, width, **options)  # type: ignore[arg-type]
 
 
-def test_the_counts_stand_under_each_other_and_add_up(office: Office) -> None:
-    text = printed(office, *ROWS)
+def test_the_counts_stand_under_each_other_and_add_up(workspace: ApiWorkspace) -> None:
+    text = printed(workspace, *ROWS)
     head = text.split("\n\n")[0]
     counts = {name: int(n) for n, name in re.findall(r"^ +(\d+)  (\w+)", head, re.MULTILINE)}
     assert counts == {"accepted": 1, "invalid": 4, "total": 5}
 
 
-def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: Office) -> None:
-    text = printed(office, *ROWS, ("outro errado", "F"), width=100)
+def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(
+    workspace: ApiWorkspace,
+) -> None:
+    text = printed(workspace, *ROWS, ("outro errado", "F"), width=100)
     assert "          2  email.no_at" in text
     assert "e.g. row 2, column “E-mail”: “sem arroba” is not an e-mail address: it has no @" in text
     assert "→ correct it, or leave the row out of the file" in text
@@ -85,17 +89,17 @@ def test_the_three_most_frequent_problems_have_an_example_and_a_remedy(office: O
     assert len(re.findall(r"e\.g\. row", text)) == 3
 
 
-def test_the_command_to_type_next_is_whole_and_works_as_it_stands(office: Office) -> None:
-    text = printed(office, *ROWS, width=40)
+def test_the_command_to_type_next_is_whole_and_works_as_it_stands(workspace: ApiWorkspace) -> None:
+    text = printed(workspace, *ROWS, width=40)
     (command,) = re.findall(r"^  (rdimport run .*)$", text, re.MULTILINE)
     words = shlex.split(command)
     assert Path(words[2]).name == "failures.xlsx"
     assert Path(words[2]).exists()
     assert words[3:] == [
         *("-m", str(Path.cwd() / "lista.yaml")),
-        *("--base-url", office.box.base_url),
-        *("--state-dir", str(office.home / "state")),
-        *("--report-dir", str(office.home / "reports")),
+        *("--base-url", workspace.box.base_url),
+        *("--state-dir", str(workspace.home / "state")),
+        *("--report-dir", str(workspace.home / "reports")),
     ]
 
 
@@ -138,8 +142,10 @@ def test_no_line_but_a_path_or_a_command_is_wider_than_the_terminal(width: int, 
         assert whole or len(line) <= max(width, 40), line
 
 
-def test_colour_is_there_only_where_it_is_asked_for_and_changes_no_text(office: Office) -> None:
-    summary = office.run(office.write(*ROWS)).summary
+def test_colour_is_there_only_where_it_is_asked_for_and_changes_no_text(
+    workspace: ApiWorkspace,
+) -> None:
+    summary = workspace.run(workspace.write(*ROWS)).summary
     plain = lines(summary, {})
     assert "\x1b" not in plain
     colourful = lines(summary, {}, colour=True)
@@ -147,9 +153,9 @@ def test_colour_is_there_only_where_it_is_asked_for_and_changes_no_text(office: 
     assert re.sub(r"\x1b\[\d*m", "", colourful) == plain
 
 
-def test_a_cell_cannot_command_the_terminal(office: Office) -> None:
+def test_a_cell_cannot_command_the_terminal(workspace: ApiWorkspace) -> None:
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(20)]
-    text = printed(office, ("\x1b]0;pwned\x07sem arroba\x1b[2J", "Ana"), *good)
+    text = printed(workspace, ("\x1b]0;pwned\x07sem arroba\x1b[2J", "Ana"), *good)
     assert "sem arroba" in text
     assert "\x1b" not in text
     assert "\x07" not in text
@@ -173,17 +179,19 @@ def test_a_rate_is_told_only_where_there_was_enough_to_judge_by() -> None:
     assert alone == "4 attempts to connect"
 
 
-def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(office: Office) -> None:
+def test_cells_that_look_wrong_are_not_said_to_be_sent_before_they_are(
+    workspace: ApiWorkspace,
+) -> None:
     rows = [("ana@exemplo.com.br", "Ana"), ("bia@gmial.com", "Bia")]
-    done = office.run(office.write(*rows), limit=1)
+    done = workspace.run(workspace.write(*rows), limit=1)
     assert done.counts[State.PENDING] == 1
     text = " ".join(lines(done.summary, done.examples).split())
     assert "1 cell looks wrong, but does not keep its row from being sent: email.typo." in text
     assert "were sent" not in text
 
 
-def test_a_run_with_nothing_left_to_do_says_so(office: Office) -> None:
-    text = printed(office, ("ana@exemplo.com.br", "Ana"), lang="pt-BR")
+def test_a_run_with_nothing_left_to_do_says_so(workspace: ApiWorkspace) -> None:
+    text = printed(workspace, ("ana@exemplo.com.br", "Ana"), lang="pt-BR")
     assert "Nada mais a fazer: todas as linhas chegaram." in text
     assert "Relatório: " in text
     assert "rdimport run" not in text

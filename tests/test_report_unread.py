@@ -9,8 +9,8 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.reports import Office
-from support.waiting import PATIENCE
+from support.reports import ApiWorkspace
+from support.waiting import TIMEOUT
 
 from rdimport.api.results import RunResult
 from rdimport.cli.screen.run import lines
@@ -27,10 +27,10 @@ GOOD = [(f"pessoa{i}@exemplo.com.br", f"Pessoa {i}") for i in range(3)]
 def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
     tmp_path: Path, box: RunningSandbox, imported: bool
 ) -> None:
-    office = Office(tmp_path, box)
-    first, second = office.write(*GOOD), office.write(*GOOD, name="outra.csv")
+    workspace = ApiWorkspace(tmp_path, box)
+    first, second = workspace.write(*GOOD), workspace.write(*GOOD, name="outra.csv")
     if imported:  # then no row read so far is left, but the list continues
-        office.run(first)
+        workspace.run(first)
 
     async def stopped() -> RunResult:
         loop = asyncio.get_running_loop()
@@ -41,22 +41,22 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
                 for _ in range(5):  # iterations of the loop, until the signal has reached it
                     turned = threading.Event()
                     loop.call_soon_threadsafe(turned.set)
-                    assert turned.wait(PATIENCE)
+                    assert turned.wait(TIMEOUT)
 
-        return await office.begin(first, second, on_event=at_the_first_rows, signals=True)
+        return await workspace.begin(first, second, on_event=at_the_first_rows, signals=True)
 
     done = asyncio.run(stopped())
     summary = done.summary
     assert (done.exit_code, summary.read_to_end, summary.rows) == (ExitCode.STOPPED, False, 3)
     said = "not read to the end: only 3 rows were read so far"
     page = Path(summary.report_html).read_text("utf-8")
-    with office.ledger() as ledger:
+    with workspace.ledger() as ledger:
         (newest, *_) = runs(ledger, lambda _: False, ledger.latest(2))
     screen = " ".join(lines(summary, done.examples).split())
     for text in (screen, page, newest.next):
         assert said in text
         assert "Nothing left" not in text
     assert "3 read so far" in screen
-    rest = office.run(first, second)
+    rest = workspace.run(first, second)
     assert rest.summary.read_to_end
     assert rest.summary.counts[State.PENDING] == 0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import openpyxl
 import pytest
-from support.reports import COLUMNS, MAPPING, Office, csv_rows, xlsx_rows
+from support.reports import COLUMNS, MAPPING, ApiWorkspace, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
 from rdimport.core.names import fold
@@ -32,8 +32,8 @@ WRONG = [("sem arroba", "Ana", "", "", "00123456789", "", "", cell) for cell in 
 
 
 @pytest.fixture
-def office(tmp_path: Path, box: RunningSandbox) -> Office:
-    return Office(tmp_path, box)
+def workspace(tmp_path: Path, box: RunningSandbox) -> ApiWorkspace:
+    return ApiWorkspace(tmp_path, box)
 
 
 def rows_sheet(path: str, name: str = "Rows") -> Worksheet:
@@ -48,8 +48,8 @@ def at(name: str) -> int:
     return HEADER.index(name) + 1
 
 
-def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -> None:
-    done = office.run(office.write(*WRONG))
+def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*WRONG))
     path = done.summary.failures_xlsx
     cells = [cell for row in rows_sheet(path).iter_rows(min_row=2) for cell in row if cell.value]
     assert {cell.data_type for cell in cells} == {"s"}
@@ -62,20 +62,22 @@ def test_nothing_from_the_data_is_a_formula_a_number_or_a_link(office: Office) -
     assert b'r:id="rIdH' not in text
 
 
-def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(office: Office) -> None:
-    sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
+def test_an_empty_cell_is_text_too_so_that_what_is_typed_into_it_stays(
+    workspace: ApiWorkspace,
+) -> None:
+    sheet = rows_sheet(workspace.run(workspace.write(*WRONG)).summary.failures_xlsx)
     assert sheet.cell(2, at("Celular")).value is None
     assert sheet.cell(2, at("Celular")).number_format == "@"
 
 
 @pytest.mark.parametrize("phone", ["9", ""])
 def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
-    office: Office, phone: str
+    workspace: ApiWorkspace, phone: str
 ) -> None:
     if not phone:  # then it is valid, and fails when sent
-        office.box.set_faults(Faults(reset_after=1.0))
+        workspace.box.set_faults(Faults(reset_after=1.0))
     rules = MAPPING + "checks: {email: {role: suspect}}\n"
-    done = office.run(office.write(("contato@exemplo.com.br", "Ana", phone)), mapping=rules)
+    done = workspace.run(workspace.write(("contato@exemplo.com.br", "Ana", phone)), mapping=rules)
     first, sheet = openpyxl.load_workbook(done.summary.failures_xlsx).worksheets[:2]
     assert done.counts[State.INVALID if phone else State.UNCERTAIN] == 1
     assert sheet["A2"].fill.fgColor.rgb == "FFFFEB9C"
@@ -90,9 +92,11 @@ def test_what_looks_wrong_in_a_row_that_failed_has_a_colour_of_its_own(
 
 
 def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
-    office: Office,
+    workspace: ApiWorkspace,
 ) -> None:
-    done = office.run(office.write(("sem arroba", "Ana", "123", "XX"), ("ana@exemplo.com.br",)))
+    done = workspace.run(
+        workspace.write(("sem arroba", "Ana", "123", "XX"), ("ana@exemplo.com.br",))
+    )
     sheet = rows_sheet(done.summary.failures_xlsx)
     cells = {name: sheet.cell(2, at(name)) for name in COLUMNS}
     wrong = {name for name, cell in cells.items() if cell.fill.fill_type == "solid"}
@@ -104,8 +108,8 @@ def test_an_offending_cell_is_coloured_and_its_comment_says_what_and_what_to_do(
     assert "write its two letters" in comment.text
 
 
-def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Office) -> None:
-    done = office.run(sample("feira_abf_2026.xlsx"), mapping=mapping("feira_abf_2026.xlsx"))
+def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(workspace: ApiWorkspace) -> None:
+    done = workspace.run(sample("feira_abf_2026.xlsx"), mapping=mapping("feira_abf_2026.xlsx"))
     book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert book.sheetnames[:2] == ["rdimport summary", "Leads"]
     first = book.worksheets[0]
@@ -125,10 +129,10 @@ def test_the_first_sheet_counts_each_problem_and_links_to_its_rows(office: Offic
             assert code in str(book["Leads"].cell(line, header["rdimport_code"] + 1).value)
 
 
-def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> None:
-    office.box.set_faults(Faults(odd=1.0, odd_status=202, at_most=2))
+def test_the_first_sheet_has_room_for_its_texts_and_no_more(workspace: ApiWorkspace) -> None:
+    workspace.box.set_faults(Faults(odd=1.0, odd_status=202, at_most=2))
     good = [(f"p{i}@exemplo.com.br", "Pessoa") for i in range(3)]
-    done = office.run(office.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
+    done = workspace.run(workspace.write(*good, ("ana@exemplo.com.br", "Ana", "9")))
     sheet = openpyxl.load_workbook(done.summary.failures_xlsx)["rdimport summary"]
     cells = {str(cell.value): cell for row in sheet.iter_rows() for cell in row if cell.value}
     states = [cells["invalid"], cells["uncertain"], cells["accepted"]]
@@ -142,8 +146,10 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(office: Office) -> N
     assert cells["How to import them again"].border.bottom.style is None
 
 
-def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(office: Office) -> None:
-    sheet = rows_sheet(office.run(office.write(*WRONG)).summary.failures_xlsx)
+def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(
+    workspace: ApiWorkspace,
+) -> None:
+    sheet = rows_sheet(workspace.run(workspace.write(*WRONG)).summary.failures_xlsx)
     assert [cell.value for cell in sheet[1]] == HEADER
     assert sheet.freeze_panes == "C2"
     assert sheet.auto_filter.ref == f"A1:P{len(WRONG) + 1}"
@@ -151,12 +157,12 @@ def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(offic
 
 
 def test_a_long_cell_wraps_in_a_row_that_has_room_for_it_and_no_more_than_a_dozen_lines(
-    office: Office,
+    workspace: ApiWorkspace,
 ) -> None:
     bad = ("sem arroba", "Ana", "", "", "", "", "")
     notes = ("curta", "palavra " * 12, "linha\n" * 3, "palavra " * 900)
     mapping = "conversion_identifier: L\nfields: {email: E-mail}"
-    done = office.run(office.write(*((*bad, note) for note in notes)), mapping=mapping)
+    done = workspace.run(workspace.write(*((*bad, note) for note in notes)), mapping=mapping)
     sheet = rows_sheet(done.summary.failures_xlsx)
     heights = [sheet.row_dimensions[row].height for row in range(2, 6)]
     assert heights[0] in (None, 15)
@@ -166,12 +172,12 @@ def test_a_long_cell_wraps_in_a_row_that_has_room_for_it_and_no_more_than_a_doze
 
 
 @pytest.mark.parametrize("columns", [1, 8, 60])
-def test_it_prints_on_pages_that_can_be_read(office: Office, columns: int) -> None:
+def test_it_prints_on_pages_that_can_be_read(workspace: ApiWorkspace, columns: int) -> None:
     names = ["E-mail", *(f"Coluna {i}" for i in range(1, columns))]
-    path = office.home / "wide.csv"
+    path = workspace.home / "wide.csv"
     path.write_text(f"{';'.join(names)}\nsem arroba{';valor' * (columns - 1)}\n", "utf-8")
     mapping = "conversion_identifier: L\nfields: {email: E-mail}"
-    sheet = rows_sheet(office.run(path, mapping=mapping).summary.failures_xlsx)
+    sheet = rows_sheet(workspace.run(path, mapping=mapping).summary.failures_xlsx)
     assert (sheet.page_setup.orientation, sheet.page_setup.fitToHeight) == ("landscape", 0)
     assert sheet.print_title_rows == "$1:$1"
     assert sheet.print_title_cols == "$A:$B"
@@ -180,8 +186,8 @@ def test_it_prints_on_pages_that_can_be_read(office: Office, columns: int) -> No
     assert len(sheet.print_area.split("$")) == 5
 
 
-def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> None:
-    book = openpyxl.load_workbook(office.run(office.write(*WRONG)).summary.failures_xlsx)
+def test_columns_whose_values_are_known_have_them_in_a_list(workspace: ApiWorkspace) -> None:
+    book = openpyxl.load_workbook(workspace.run(workspace.write(*WRONG)).summary.failures_xlsx)
     found = {}
     for rule in book["Rows"].data_validations.dataValidation:
         column = HEADER[openpyxl.utils.cell.range_boundaries(str(rule.sqref))[0] - 1]
@@ -194,56 +200,58 @@ def test_columns_whose_values_are_known_have_them_in_a_list(office: Office) -> N
     assert found["Aceite"] == ["Sim", "Não"]
 
 
-def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(office: Office) -> None:
+def test_the_options_that_a_field_has_in_rd_are_in_a_list_too(workspace: ApiWorkspace) -> None:
     field = CustomField("cf_documento", options=("CPF", "CNPJ"))
     catalogue = CustomFields.of([field], "campos.json")
     mapping = "conversion_identifier: L\nfields: {email: E-mail, cf_documento: DOCUMENTO}"
-    done = office.run(office.write(*WRONG), mapping=mapping, custom_fields=catalogue)
+    done = workspace.run(workspace.write(*WRONG), mapping=mapping, custom_fields=catalogue)
     book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert [cell.value for cell in book["rdimport lists"]["A"]] == ["CPF", "CNPJ"]
 
 
 def test_past_the_limit_of_a_sheet_the_rows_go_on_in_further_ones_and_all_come_back(
-    office: Office,
+    workspace: ApiWorkspace,
 ) -> None:
     rows = [(f"errado {i}", f"P{i}") for i in range(25)]
-    done = office.run(office.write(*rows))
-    path = office.home / "failures.xlsx"
-    with office.ledger() as ledger:
+    done = workspace.run(workspace.write(*rows))
+    path = workspace.home / "failures.xlsx"
+    with workspace.ledger() as ledger:
         run = ledger.run()
-        story = load_report_data(run, office.home)
+        story = load_report_data(run, workspace.home)
         assert sheets.write(run, path, story, sheet_rows=10) == 25
     assert openpyxl.load_workbook(path).sheetnames[1:4] == ["Rows", "Rows (2)", "Rows (3)"]
     assert [row["Nome"] for row in xlsx_rows(path)] == [f"P{i}" for i in range(25)]
-    again = office.run(path)
+    again = workspace.run(path)
     assert again.counts == done.counts
     assert [line["Nome"] for line in csv_rows(again.summary.failures_csv)] == [
         f"P{i}" for i in range(25)
     ]
 
 
-def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(office: Office) -> None:
-    office.run(office.write(*((f"errado {i}", f"P{i}") for i in range(15))))
-    path = office.home / "failures.xlsx"
-    with office.ledger() as ledger:
+def test_a_sheet_whose_rows_were_all_deleted_is_passed_over(workspace: ApiWorkspace) -> None:
+    workspace.run(workspace.write(*((f"errado {i}", f"P{i}") for i in range(15))))
+    path = workspace.home / "failures.xlsx"
+    with workspace.ledger() as ledger:
         run = ledger.run()
-        sheets.write(run, path, load_report_data(run, office.home), sheet_rows=10)
+        sheets.write(run, path, load_report_data(run, workspace.home), sheet_rows=10)
     book = openpyxl.load_workbook(path)
     book["Rows"].delete_rows(2, 20)
     book.save(path)
-    assert sum(office.run(path).counts.values()) == 5
+    assert sum(workspace.run(path).counts.values()) == 5
 
 
-def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(office: Office) -> None:
-    done = office.run(office.write(("ana@exemplo.com.br", "Ana")))
+def test_a_run_without_failures_gives_a_workbook_with_nothing_to_correct(
+    workspace: ApiWorkspace,
+) -> None:
+    done = workspace.run(workspace.write(("ana@exemplo.com.br", "Ana")))
     path = done.summary.failures_xlsx
     assert xlsx_rows(path) == []
     first = openpyxl.load_workbook(path).worksheets[0]
     assert "No problems were found." in {row[0].value for row in first.iter_rows()}
 
 
-def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> None:
-    done = office.run(office.write(("sem arroba", "Ana")), lang="pt-BR")
+def test_the_report_speaks_portuguese_where_it_is_asked_to(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(("sem arroba", "Ana")), lang="pt-BR")
     book = openpyxl.load_workbook(done.summary.failures_xlsx)
     assert book.sheetnames[0] == "rdimport resumo"
     (row,) = csv_rows(done.summary.failures_csv)
@@ -254,17 +262,17 @@ def test_the_report_speaks_portuguese_where_it_is_asked_to(office: Office) -> No
     assert "falta o @" in comment.text
 
 
-def test_only_its_owner_may_read_it(office: Office) -> None:
-    done = office.run(office.write(*WRONG))
+def test_only_its_owner_may_read_it(workspace: ApiWorkspace) -> None:
+    done = workspace.run(workspace.write(*WRONG))
     for name in ("failures_csv", "failures_xlsx", "summary_json"):
         assert stat.S_IMODE(Path(done.summary.as_json()[name]).stat().st_mode) == 0o600
     assert stat.S_IMODE(done.report_dir.stat().st_mode) == 0o700
     assert {p.name[0] for p in done.report_dir.iterdir()} != {"."}
 
 
-def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(office: Office) -> None:
+def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(workspace: ApiWorkspace) -> None:
     long = "x" * 40_000
-    done = office.run(office.write(("sem arroba", "Ana", "", "", "", "", "", long)))
+    done = workspace.run(workspace.write(("sem arroba", "Ana", "", "", "", "", "", long)))
     cell = rows_sheet(done.summary.failures_xlsx).cell(2, at("Nota"))
     assert len(str(cell.value)) == 32_767
     assert cell.comment is not None
@@ -306,7 +314,7 @@ def test_what_is_in_a_row_is_not_kept_in_memory(
 
 @pytest.mark.parametrize("name", ["[a]:b", "rdimport resumo", "x" * 40, "'Leads'", "History"])
 def test_any_name_of_a_sheet_of_the_input_gives_one_that_excel_takes(
-    office: Office, name: str
+    workspace: ApiWorkspace, name: str
 ) -> None:
     found = sheets.sheet_name({0: Input("a.ods", ("a",), sheet=name)}, Words("en"))
     assert 0 < len(found) <= 31

@@ -14,7 +14,7 @@ import httpx
 import pytest
 from support.processes import Process, dying_with_parent
 from support.programs import working_browser
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -50,7 +50,7 @@ class Opened:
     def __init__(self, browser: Any, sandbox: RunningSandbox, **context: Any) -> None:
         self.context = browser.new_context(**{"locale": "en-US", **context})
         self.page = self.context.new_page()
-        self.page.set_default_timeout(PATIENCE * 1000)
+        self.page.set_default_timeout(TIMEOUT * 1000)
         self.complaints: list[str] = []
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
         self.page.on(
@@ -107,7 +107,7 @@ def test_a_person_makes_a_key_watches_an_import_arrive_and_stops_it_by_switching
         page.get_by_text("cf_interese").wait_for()
 
         page.get_by_role("switch", name="planilhas").press("Space")
-        output, errors = started.communicate(timeout=PATIENCE)
+        output, errors = started.communicate(timeout=TIMEOUT)
         page.get_by_text("The key planilhas is inactive.").first.wait_for()
         page.get_by_role("link", name="See all: Contacts").click()
         page.get_by_label("Search by name or e-mail").fill("p0@")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from support.endpoint import JSON_HEADERS, Desk
+from support.endpoint import JSON_HEADERS, EndpointInMemory
 
 from rdimport.core.errors import UsageError
 from rdimport.destination.rdstation.endpoint import RDStation
@@ -20,7 +20,7 @@ from rdimport.sandbox.store import KeyRefusedError, Store
 
 
 def test_a_sound_conversion_gets_an_event_uuid() -> None:
-    reply = Desk().post()
+    reply = EndpointInMemory().post()
     assert reply.status == 200
     assert json.loads(reply.body) == {"event_uuid": reply.receipt}
 
@@ -48,25 +48,25 @@ def test_a_sound_conversion_gets_an_event_uuid() -> None:
 def test_a_request_that_is_wrong_as_a_whole_is_refused_and_our_reader_knows_why(
     changes: dict[str, object], status: int, evidence: Evidence
 ) -> None:
-    desk = Desk()
-    reply = desk.post(**changes)
+    workspace = EndpointInMemory()
+    reply = workspace.post(**changes)
     assert reply.status == status
-    assert desk.evidence(reply) is evidence
-    assert desk.store.rows("SELECT status FROM refusal")[0][0] == status
+    assert workspace.evidence(reply) is evidence
+    assert workspace.store.rows("SELECT status FROM refusal")[0][0] == status
 
 
 def test_an_inactive_key_is_refused_until_it_is_active_again() -> None:
-    desk = Desk(SandboxOptions(key_status=403))
-    desk.store.switch_key(desk.key.id, active=False)
-    assert desk.post().status == 403
-    desk.store.switch_key(desk.key.id, active=True)
-    assert desk.post().status == 200
+    workspace = EndpointInMemory(SandboxOptions(key_status=403))
+    workspace.store.switch_key(workspace.key.id, active=False)
+    assert workspace.post().status == 403
+    workspace.store.switch_key(workspace.key.id, active=True)
+    assert workspace.post().status == 200
 
 
 @pytest.mark.parametrize("shape", SHAPES)
 def test_our_reader_finds_the_refused_field_in_every_shape(shape: int) -> None:
-    desk = Desk(SandboxOptions(error_shape=shape))
-    reply = desk.post(email="ana")
+    workspace = EndpointInMemory(SandboxOptions(error_shape=shape))
+    reply = workspace.post(email="ana")
     assert reply.status == 400
     (problem,) = RDStation("k").read(400, {}, reply.body).problems
     assert problem.code == "rd.invalid_email_format"
@@ -75,18 +75,18 @@ def test_our_reader_finds_the_refused_field_in_every_shape(shape: int) -> None:
 
 
 def test_the_account_quota_is_counted_in_windows_that_begin_with_the_minute() -> None:
-    desk = Desk(SandboxOptions(plan="3/min", lead_limit=0))
-    assert [desk.post().status for _ in range(5)] == [200, 200, 200, 429, 429]
-    desk.clock.move(29)
-    assert desk.post().status == 429
-    desk.clock.move(1)
-    assert [desk.post().status for _ in range(4)] == [200, 200, 200, 429]
+    workspace = EndpointInMemory(SandboxOptions(plan="3/min", lead_limit=0))
+    assert [workspace.post().status for _ in range(5)] == [200, 200, 200, 429, 429]
+    workspace.clock.move(29)
+    assert workspace.post().status == 429
+    workspace.clock.move(1)
+    assert [workspace.post().status for _ in range(4)] == [200, 200, 200, 429]
 
 
 def test_a_throttled_answer_says_how_long_to_wait_and_our_reader_understands() -> None:
-    desk = Desk(SandboxOptions(plan="1/min", headers="quotas"))
-    desk.post()
-    reply = desk.post()
+    workspace = EndpointInMemory(SandboxOptions(plan="1/min", headers="quotas"))
+    workspace.post()
+    reply = workspace.post()
     headers = {name.decode(): value.decode() for name, value in reply.headers}
     answer = RDStation("k").read(reply.status, headers, reply.body)
     assert (answer.evidence, answer.wait) == (Evidence.ACCOUNT_QUOTA, 30.0)
@@ -105,7 +105,10 @@ def test_a_throttled_answer_says_how_long_to_wait_and_our_reader_understands() -
 def test_the_headers_of_the_quota_come_in_the_chosen_spelling(
     spelling: str, expected: set[str]
 ) -> None:
-    headers = {name.decode() for name, _ in Desk(SandboxOptions(headers=spelling)).post().headers}
+    headers = {
+        name.decode()
+        for name, _ in EndpointInMemory(SandboxOptions(headers=spelling)).post().headers
+    }
     assert expected <= headers
     assert {name.endswith("-quotas") for name in headers} == {
         "plain": {False},
@@ -116,44 +119,44 @@ def test_the_headers_of_the_quota_come_in_the_chosen_spelling(
 
 
 def test_the_quota_of_one_account_does_not_touch_another() -> None:
-    desk = Desk(SandboxOptions(plan="1/min"))
-    other = desk.store.create_key(desk.store.account("filial"), "import", 0.0)
-    assert desk.post().status == 200
-    assert desk.post().status == 429
-    assert desk.post(query=f"api_key={other.secret}").status == 200
+    workspace = EndpointInMemory(SandboxOptions(plan="1/min"))
+    other = workspace.store.create_key(workspace.store.account("filial"), "import", 0.0)
+    assert workspace.post().status == 200
+    assert workspace.post().status == 429
+    assert workspace.post(query=f"api_key={other.secret}").status == 200
 
 
 def test_without_a_quota_nothing_is_counted_against_the_account() -> None:
-    desk = Desk(SandboxOptions(plan="none", lead_limit=0))
-    assert {desk.post().status for _ in range(1_000)} == {200}
-    assert desk.post().headers == ()
+    workspace = EndpointInMemory(SandboxOptions(plan="none", lead_limit=0))
+    assert {workspace.post().status for _ in range(1_000)} == {200}
+    assert workspace.post().headers == ()
 
 
 def test_one_lead_has_120_requests_in_24_hours_however_its_address_is_written() -> None:
-    desk = Desk(SandboxOptions(plan="none"))
-    assert {desk.post("ana@exemplo.com.br").status for _ in range(60)} == {200}
-    assert {desk.post("ANA@exemplo.com.br").status for _ in range(60)} == {200}
-    reply = desk.post()
-    assert (reply.status, desk.evidence(reply)) == (429, Evidence.LEAD_QUOTA)
+    workspace = EndpointInMemory(SandboxOptions(plan="none"))
+    assert {workspace.post("ana@exemplo.com.br").status for _ in range(60)} == {200}
+    assert {workspace.post("ANA@exemplo.com.br").status for _ in range(60)} == {200}
+    reply = workspace.post()
+    assert (reply.status, workspace.evidence(reply)) == (429, Evidence.LEAD_QUOTA)
     assert json.loads(reply.body)["remaining_time"] == 86_400
-    assert desk.post("bia@exemplo.com.br").status == 200
-    desk.clock.move(86_399)
-    assert desk.post().status == 429
-    desk.clock.move(1)
-    assert desk.post().status == 200
+    assert workspace.post("bia@exemplo.com.br").status == 200
+    workspace.clock.move(86_399)
+    assert workspace.post().status == 429
+    workspace.clock.move(1)
+    assert workspace.post().status == 200
 
 
 @settings(max_examples=50)
 @given(st.lists(st.floats(0, 50), max_size=60))
 def test_no_window_ever_lets_more_requests_pass_than_the_quota(pauses: list[float]) -> None:
-    desk = Desk(SandboxOptions(plan="5/min", lead_limit=0))
+    workspace = EndpointInMemory(SandboxOptions(plan="5/min", lead_limit=0))
     passed: dict[int, int] = {}
     for pause in pauses:
-        desk.clock.move(pause)
-        minute = int(desk.clock.at.timestamp() // 60)
-        passed[minute] = passed.get(minute, 0) + (desk.post().status == 200)
+        workspace.clock.move(pause)
+        minute = int(workspace.clock.at.timestamp() // 60)
+        passed[minute] = passed.get(minute, 0) + (workspace.post().status == 200)
     assert max(passed.values(), default=0) <= 5
-    desk.store.close()
+    workspace.store.close()
 
 
 @settings(max_examples=200)
@@ -165,76 +168,76 @@ def test_no_window_ever_lets_more_requests_pass_than_the_quota(pauses: list[floa
 def test_no_request_whatever_makes_it_fail_and_each_is_counted(
     body: bytes, query: str, value: bytes
 ) -> None:
-    desk = Desk(SandboxOptions(plan="none"))
+    workspace = EndpointInMemory(SandboxOptions(plan="none"))
     headers = [*JSON_HEADERS, (b"x-any", value)]
-    assert desk.post(body=body, headers=headers).status in (200, 400)
-    assert desk.post(query=query).status == 401
-    assert desk.post(headers=[(b"content-type", value)]).status in (200, 415)
-    assert desk.post(headers=[JSON_HEADERS[0], (b"accept", value)]).status in (200, 406)
-    desk.store.flush()
-    assert desk.endpoint.counts.requests == 4
-    desk.store.close()
+    assert workspace.post(body=body, headers=headers).status in (200, 400)
+    assert workspace.post(query=query).status == 401
+    assert workspace.post(headers=[(b"content-type", value)]).status in (200, 415)
+    assert workspace.post(headers=[JSON_HEADERS[0], (b"accept", value)]).status in (200, 406)
+    workspace.store.flush()
+    assert workspace.endpoint.counts.requests == 4
+    workspace.store.close()
 
 
 def test_a_contact_is_one_for_its_email_and_keeps_what_later_conversions_leave_out() -> None:
-    desk = Desk()
+    workspace = EndpointInMemory()
     for payload in (
         {"email": "ana@exemplo.com.br", "name": "Ana", "city": "Recife"},
         {"email": "Ana@exemplo.com.br", "name": "Ana Souza", "tags": ["a"]},
     ):
         body = {"event_type": "CONVERSION", "event_family": "CDP", "payload": payload}
         payload["conversion_identifier"] = "Feira"
-        assert desk.post(body=json.dumps(body).encode()).status == 200
-    (contact,) = desk.store.rows("SELECT email, fields, conversions FROM contact")
+        assert workspace.post(body=json.dumps(body).encode()).status == 200
+    (contact,) = workspace.store.rows("SELECT email, fields, conversions FROM contact")
     assert json.loads(contact["fields"]) == {"name": "Ana Souza", "city": "Recife", "tags": ["a"]}
     assert (contact["email"], contact["conversions"]) == ("ana@exemplo.com.br", 2)
 
 
 def test_every_request_is_counted_once() -> None:
-    desk = Desk(SandboxOptions(plan="3/min"))
+    workspace = EndpointInMemory(SandboxOptions(plan="3/min"))
     for email in ("ana@exemplo.com.br", "nobody", "bia@exemplo.com.br", "caio@exemplo.com.br"):
-        desk.post(email)
-    counts = desk.endpoint.counts
+        workspace.post(email)
+    counts = workspace.endpoint.counts
     assert (counts.requests, counts.accepted, counts.refused, counts.throttled) == (4, 2, 1, 1)
-    minutes = desk.endpoint.minutes[desk.account].by_minute
+    minutes = workspace.endpoint.minutes[workspace.account].by_minute
     assert list(minutes.values()) == [[2, 1, 1]]
 
 
 def test_the_key_is_in_nothing_that_is_stored_of_a_request() -> None:
-    desk = Desk()
-    desk.post()
-    desk.post("nobody")
-    texts = [row[0] for row in desk.store.rows("SELECT text FROM head")]
+    workspace = EndpointInMemory()
+    workspace.post()
+    workspace.post("nobody")
+    texts = [row[0] for row in workspace.store.rows("SELECT text FROM head")]
     assert texts
-    assert not any(desk.key.secret in text for text in texts)
+    assert not any(workspace.key.secret in text for text in texts)
 
 
 def test_an_account_has_at_most_five_keys_each_with_a_name_of_its_own() -> None:
-    desk = Desk()
+    workspace = EndpointInMemory()
     with pytest.raises(KeyRefusedError, match="already has a key named"):
-        desk.store.create_key(desk.account, " IMPORT ", 0.0)
+        workspace.store.create_key(workspace.account, " IMPORT ", 0.0)
     with pytest.raises(KeyRefusedError, match="needs a name"):
-        desk.store.create_key(desk.account, "  ", 0.0)
+        workspace.store.create_key(workspace.account, "  ", 0.0)
     for number in range(4):
-        desk.store.create_key(desk.account, f"key {number}", 0.0)
+        workspace.store.create_key(workspace.account, f"key {number}", 0.0)
     with pytest.raises(KeyRefusedError, match="at most 5"):
-        desk.store.create_key(desk.account, "a sixth", 0.0)
-    desk.store.create_key(desk.store.account("filial"), "import", 0.0)
+        workspace.store.create_key(workspace.account, "a sixth", 0.0)
+    workspace.store.create_key(workspace.store.account("filial"), "import", 0.0)
 
 
 def test_with_a_directory_all_of_it_is_there_at_the_next_start(tmp_path: Path) -> None:
     options = SandboxOptions(data=tmp_path / "data", plan="none")
-    desk = Desk(options)
+    workspace = EndpointInMemory(options)
     for _ in range(120):
-        desk.post()
-    desk.store.close()
+        workspace.post()
+    workspace.store.close()
     store = Store(options.data)
-    assert store.keys == {desk.key.secret: desk.key}
+    assert store.keys == {workspace.key.secret: workspace.key}
     assert store.rows("SELECT conversions FROM contact")[0][0] == 120
-    endpoint = Endpoint(options, store, desk.clock)
+    endpoint = Endpoint(options, store, workspace.clock)
     body = {"conversion_identifier": "Feira", "email": "ana@exemplo.com.br"}
     envelope = {"event_type": "CONVERSION", "event_family": "CDP", "payload": body}
-    call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"")
+    call = Call("POST", CONVERSIONS, f"api_key={workspace.key.secret}", JSON_HEADERS, b"")
     # The lead's day continues after a restart.
     assert endpoint.answer(call._replace(body=json.dumps(envelope).encode())).status == 429
     store.close()
@@ -242,12 +245,14 @@ def test_with_a_directory_all_of_it_is_there_at_the_next_start(tmp_path: Path) -
 
 
 def test_only_the_latest_conversions_are_kept_but_all_are_counted() -> None:
-    desk = Desk(SandboxOptions(keep=10, plan="none", lead_limit=0))
+    workspace = EndpointInMemory(SandboxOptions(keep=10, plan="none", lead_limit=0))
     for _ in range(25):
-        desk.post()
-        desk.store.flush()
-    assert [row[0] for row in desk.store.rows("SELECT id FROM conversion")] == list(range(16, 26))
-    assert desk.endpoint.counts.accepted == 25
+        workspace.post()
+        workspace.store.flush()
+    assert [row[0] for row in workspace.store.rows("SELECT id FROM conversion")] == list(
+        range(16, 26)
+    )
+    assert workspace.endpoint.counts.accepted == 25
 
 
 def test_two_sandboxes_do_not_share_a_directory(tmp_path: Path) -> None:

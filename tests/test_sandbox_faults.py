@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from support.endpoint import JSON_HEADERS, Desk
+from support.endpoint import JSON_HEADERS, EndpointInMemory
 
 from rdimport.core.errors import UsageError
 from rdimport.destination.verdict import Evidence
@@ -61,8 +61,8 @@ def test_faults_begin_after_those_that_are_skipped_and_end_at_their_number() -> 
 def test_a_forged_answer_is_what_our_reader_would_get_from_rd_and_stores_nothing(
     fault: Fault, evidence: Evidence
 ) -> None:
-    desk = Desk()
-    call = Call("POST", CONVERSIONS, f"api_key={desk.key.secret}", JSON_HEADERS, b"{}")
-    assert desk.evidence(desk.endpoint.answer(call, fault)) is evidence
-    assert desk.endpoint.counts.accepted == 0
-    assert tuple(desk.store.rows("SELECT reason, detail FROM refusal")[0]) == ("fault", fault)
+    workspace = EndpointInMemory()
+    call = Call("POST", CONVERSIONS, f"api_key={workspace.key.secret}", JSON_HEADERS, b"{}")
+    assert workspace.evidence(workspace.endpoint.answer(call, fault)) is evidence
+    assert workspace.endpoint.counts.accepted == 0
+    assert tuple(workspace.store.rows("SELECT reason, detail FROM refusal")[0]) == ("fault", fault)

@@ -16,7 +16,7 @@ from babel.messages.pofile import read_po
 from hypothesis import given
 from hypothesis import strategies as st
 from support.samples import ROOT
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -321,7 +321,7 @@ def test_another_http_method_or_garbage_on_the_socket_does_not_disturb_it(
     sandbox: RunningSandbox,
 ) -> None:
     host, port = sandbox.base_url.removeprefix("http://").split(":")
-    with socket.create_connection((host, int(port)), timeout=PATIENCE) as connection:
+    with socket.create_connection((host, int(port)), timeout=TIMEOUT) as connection:
         connection.sendall(b"\x16\x03\x01 nonsense\r\n\r\n")
         assert connection.recv(100).startswith(b"HTTP/1.1 400")
     assert httpx.put(f"{sandbox.base_url}/platform/conversions").status_code == 405

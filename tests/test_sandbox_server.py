@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 from support.processes import Process, dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -40,7 +40,7 @@ def post(sandbox: RunningSandbox, content: bytes | None = None, key: str = "") -
         params={"api_key": key or sandbox.api_key},
         content=body() if content is None else content,
         headers=HEADERS,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         verify=NO_TLS,
     )
 
@@ -125,7 +125,7 @@ def test_what_was_sent_before_everything_is_cleared_never_counts_afterwards(
 
 def connect(sandbox: RunningSandbox) -> socket.socket:
     where = urlsplit(sandbox.base_url)
-    return socket.create_connection((where.hostname, where.port), timeout=PATIENCE)
+    return socket.create_connection((where.hostname, where.port), timeout=TIMEOUT)
 
 
 def raw_request(sandbox: RunningSandbox) -> bytes:
@@ -164,7 +164,7 @@ def test_a_hang_answers_nothing_until_the_client_gives_up(
 ) -> None:
     sandbox.set_faults(Faults(**{fault: 1.0}))
     url = f"{sandbox.base_url}/platform/conversions"
-    given = httpx.Timeout(PATIENCE, read=0.5)
+    given = httpx.Timeout(TIMEOUT, read=0.5)
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
             url, params={"api_key": sandbox.api_key}, content=body(), headers=HEADERS, timeout=given
@@ -209,7 +209,7 @@ def test_an_idle_connection_is_closed_after_the_set_time_and_not_before(
     sandbox: RunningSandbox,
 ) -> None:
     where = urlsplit(sandbox.base_url)
-    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=PATIENCE)
+    connection = http.client.HTTPConnection(str(where.hostname), where.port, timeout=TIMEOUT)
     path = f"/platform/conversions?api_key={sandbox.api_key}"
     for _ in range(2):
         connection.request("POST", path, body(), HEADERS)
@@ -279,7 +279,7 @@ def test_it_is_gone_after_the_block_also_when_the_block_raises() -> None:
     with ThreadPoolExecutor(1) as clients:
         with pytest.raises(Boom):
             use()
-        waiting[0].result(PATIENCE)  # it has ended, however that is reported
+        waiting[0].result(TIMEOUT)  # it has ended, however that is reported
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
 
@@ -298,7 +298,7 @@ def test_it_ends_with_its_parent_even_when_that_is_killed() -> None:
     ) as parent:
         assert parent.stdout is not None
         url = urlsplit(parent.stdout.readline().strip())
-        with socket.create_connection((url.hostname, url.port), timeout=PATIENCE) as connection:
+        with socket.create_connection((url.hostname, url.port), timeout=TIMEOUT) as connection:
             parent.kill()
             parent.wait()
             # A connection that was never accepted is reset, another one is closed.
@@ -374,7 +374,7 @@ def test_a_request_that_waited_while_all_was_cleared_is_forgotten_too(
     where = urlsplit(sandbox.base_url)
     path = f"/platform/conversions?api_key={sandbox.api_key}"
     with contextlib.closing(
-        http.client.HTTPConnection(str(where.hostname), where.port, timeout=PATIENCE)
+        http.client.HTTPConnection(str(where.hostname), where.port, timeout=TIMEOUT)
     ) as waiting:
         waiting.request("POST", path, body(), HEADERS)
         sandbox.clear()

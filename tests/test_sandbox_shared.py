@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 from rdimport.core.errors import UsageError
 from rdimport.sandbox import SandboxOptions, running
@@ -78,7 +78,7 @@ def test_a_client_that_does_not_end_its_head_is_sent_away(
     sandbox: RunningSandbox, said: bytes, *, earlier: bool
 ) -> None:
     place = urlsplit(sandbox.base_url)
-    with socket.create_connection((place.hostname, place.port), PATIENCE) as connection:
+    with socket.create_connection((place.hostname, place.port), TIMEOUT) as connection:
         if earlier:
             connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert connection.recv(65_536).startswith(b"HTTP/1.1 401")

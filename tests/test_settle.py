@@ -19,10 +19,10 @@ from typing import Any
 
 import httpx
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.elsewhen import Elsewhen, run_by
 from support.reports import csv_rows
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
 
 from rdimport.core.events import Event, RowFinished
@@ -45,30 +45,32 @@ RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--concurrency", "4
 
 
 @pytest.fixture
-def doubtful(desk: Desk, box: RunningSandbox) -> Desk:
+def doubtful(workspace: Workspace, box: RunningSandbox) -> Workspace:
     """A desk whose list was imported: all rows arrived, some of them without an answer."""
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", LIST)
-    desk.write("export.yaml", EXPORT)
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", LIST)
+    workspace.write("export.yaml", EXPORT)
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    summary = desk.here(*RUN).summary
+    summary = workspace.here(*RUN).summary
     box.set_faults(Faults())
     assert summary["uncertain"] > 0
     assert summary["accepted"] + summary["uncertain"] == ROWS == len(box.conversions())
-    return desk
+    return workspace
 
 
-def counts(desk: Desk) -> tuple[int, int]:
+def counts(workspace: Workspace) -> tuple[int, int]:
     """Uncertain and accepted rows of the run that sent them, as now in its report."""
-    summary = desk.here("report", "--json").summary
+    summary = workspace.here("report", "--json").summary
     return summary["uncertain"], summary["accepted"]
 
 
-def settled(desk: Desk, *words: object, lines: list[object] | None = None) -> dict[str, Any]:
+def settled(
+    workspace: Workspace, *words: object, lines: list[object] | None = None
+) -> dict[str, Any]:
     if lines is not None:
         text = "".join(f"{x if isinstance(x, str) else json.dumps(x)}\n" for x in lines)
-        words = (desk.write("calls.jsonl", text), *words)
-    done = desk.here("settle", *words, "--json")
+        words = (workspace.write("calls.jsonl", text), *words)
+    done = workspace.here("settle", *words, "--json")
     assert done.code == 0, done.err
     return done.summary
 
@@ -88,7 +90,9 @@ def calls() -> list[object]:
     return [call(number) for number in range(ROWS)]
 
 
-def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(doubtful: Desk) -> None:
+def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(
+    doubtful: Workspace,
+) -> None:
     before, accepted = counts(doubtful)
     result = settled(doubtful, lines=calls())
     assert (result["read"], result["known"], result["settled"]) == (ROWS, ROWS, before)
@@ -104,7 +108,7 @@ def test_a_call_for_each_conversion_settles_all_doubt_and_names_its_proof(doubtf
     assert (again["requests"], again["already_imported"], again["uncertain"]) == (0, ROWS, 0)
 
 
-def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) -> None:
+def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Workspace) -> None:
     (folder,) = doubtful.reports.iterdir()
     assert csv_rows(folder / "failures.csv")
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
@@ -117,7 +121,7 @@ def test_the_report_of_a_run_that_is_concerned_is_written_again(doubtful: Desk) 
 
 
 def test_a_report_that_was_half_written_again_is_written_by_the_next_command(
-    doubtful: Desk,
+    doubtful: Workspace,
 ) -> None:
     (folder,) = doubtful.reports.iterdir()
     made = (folder / "summary.json").stat().st_mtime - 3600
@@ -138,7 +142,9 @@ def test_a_report_that_was_half_written_again_is_written_by_the_next_command(
     assert str(folder) not in third.out, "all is said"
 
 
-def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: RunningSandbox) -> None:
+def test_later_runs_that_list_the_same_row_know_it_too(
+    doubtful: Workspace, box: RunningSandbox
+) -> None:
     before, _ = counts(doubtful)
     doubtful.write("more.csv", LIST + "nova@exemplo.com.br;Nova;Franquia\n")
     more = doubtful.here("run", "more.csv", *RUN[2:]).summary
@@ -157,7 +163,9 @@ def test_later_runs_that_list_the_same_row_know_it_too(doubtful: Desk, box: Runn
     assert (again["requests"], again["already_imported"]) == (0, ROWS + 1)
 
 
-def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(doubtful: Desk) -> None:
+def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(
+    doubtful: Workspace,
+) -> None:
     (folder,) = doubtful.reports.iterdir()
     shutil.rmtree(folder)
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
@@ -166,25 +174,25 @@ def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(doubt
     assert not folder.exists()
 
 
-def test_it_is_not_counted_twice(doubtful: Desk) -> None:
+def test_it_is_not_counted_twice(doubtful: Workspace) -> None:
     before, accepted = counts(doubtful)
     assert settled(doubtful, lines=[*calls(), *calls()])["settled"] == before
     assert settled(doubtful, lines=calls())["settled"] == 0
     assert counts(doubtful) == (0, accepted + before)
 
 
-def test_lost_calls_leave_their_rows_in_doubt(doubtful: Desk) -> None:
+def test_lost_calls_leave_their_rows_in_doubt(doubtful: Workspace) -> None:
     uncertain = [int(row["email"][1:].partition("@")[0]) for row in failed(doubtful)]
     result = settled(doubtful, lines=[c for n, c in enumerate(calls()) if n != uncertain[0]])
     assert result["settled"] == len(uncertain) - 1
     assert [row["email"] for row in failed(doubtful)] == [f"p{uncertain[0]}@exemplo.com.br"]
 
 
-def failed(desk: Desk) -> list[dict[str, str]]:
-    return csv_rows(desk.home / desk.here("report", "--json").summary["failures_csv"])
+def failed(workspace: Workspace) -> list[dict[str, str]]:
+    return csv_rows(workspace.home / workspace.here("report", "--json").summary["failures_csv"])
 
 
-def test_a_conversion_from_before_the_row_left_proves_nothing(doubtful: Desk) -> None:
+def test_a_conversion_from_before_the_row_left_proves_nothing(doubtful: Workspace) -> None:
     before, _ = counts(doubtful)
     old = datetime.now(UTC) - timedelta(minutes=30)
     result = settled(doubtful, lines=[call(number, old) for number in range(ROWS)])
@@ -194,7 +202,7 @@ def test_a_conversion_from_before_the_row_left_proves_nothing(doubtful: Desk) ->
     assert settled(doubtful, lines=both)["settled"] == before
 
 
-def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Desk) -> None:
+def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Workspace) -> None:
     before = counts(doubtful)
     lines = [
         *(call(n, event_identifier="feira de outros") for n in range(ROWS)),
@@ -216,7 +224,7 @@ def test_what_is_no_evidence_changes_nothing_and_is_counted(doubtful: Desk) -> N
 @pytest.mark.parametrize("lang", ["en", "pt-BR"])
 @pytest.mark.parametrize("text", [LIST, "[]\n[]\n", "PK\x03\x04\n\x00"])
 def test_a_file_without_any_json_object_is_refused_as_no_calls(
-    doubtful: Desk, text: str, lang: str
+    doubtful: Workspace, text: str, lang: str
 ) -> None:
     before = counts(doubtful)
     done = doubtful.here("settle", doubtful.write("list.jsonl", text), "--lang", lang)
@@ -227,17 +235,17 @@ def test_a_file_without_any_json_object_is_refused_as_no_calls(
 
 
 @pytest.mark.parametrize("text", ["", "\ufeff{}\n", '{"event_type":'])
-def test_a_file_with_no_whole_call_yet_is_no_error(doubtful: Desk, text: str) -> None:
+def test_a_file_with_no_whole_call_yet_is_no_error(doubtful: Workspace, text: str) -> None:
     assert settled(doubtful, doubtful.write("calls.jsonl", text))["settled"] == 0
 
 
-def test_a_field_that_never_lands_is_named(doubtful: Desk) -> None:
+def test_a_field_that_never_lands_is_named(doubtful: Workspace) -> None:
     result = settled(doubtful, lines=calls())
     assert {"field": "cf_interese", "rows": ROWS, "seen": ROWS} in result["missing_fields"]
     assert not [one for one in result["missing_fields"] if one["field"] in ("email", "name")]
 
 
-def test_another_account_is_not_touched(doubtful: Desk) -> None:
+def test_another_account_is_not_touched(doubtful: Workspace) -> None:
     before = counts(doubtful)
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(c)}\n" for c in calls()))
     done = doubtful.here("settle", "calls.jsonl", "--account", "somebody else")
@@ -246,7 +254,7 @@ def test_another_account_is_not_touched(doubtful: Desk) -> None:
     assert counts(doubtful) == before
 
 
-def test_what_another_account_has_received_settles_nothing(doubtful: Desk) -> None:
+def test_what_another_account_has_received_settles_nothing(doubtful: Workspace) -> None:
     before = counts(doubtful)
     text = "".join(f"{json.dumps(c)}\n" for c in calls())
     theirs = doubtful.state / "webhooks-acme.jsonl"
@@ -262,7 +270,7 @@ def test_what_another_account_has_received_settles_nothing(doubtful: Desk) -> No
 EXPORTED = ("settle", "export.csv", "-m", "export.yaml", "--moment", "Data da conversão", "--json")
 
 
-def test_an_export_settles_what_is_in_it(doubtful: Desk, box: RunningSandbox) -> None:
+def test_an_export_settles_what_is_in_it(doubtful: Workspace, box: RunningSandbox) -> None:
     before, accepted = counts(doubtful)
     doubtful.write("export.csv", box.export())
     summary = doubtful.here(*EXPORTED).summary
@@ -275,14 +283,14 @@ AGO = timedelta(hours=3)
 
 
 @pytest.fixture
-def long_ago(doubtful: Desk) -> Desk:
+def long_ago(doubtful: Workspace) -> Workspace:
     """The same, three hours later: a list is complete for a period that has ended."""
     age(doubtful)
     return doubtful
 
 
-def age(desk: Desk, ago: timedelta = AGO) -> None:
-    with closing(sqlite3.connect(desk.state / "ledger.sqlite3")) as db, db:
+def age(workspace: Workspace, ago: timedelta = AGO) -> None:
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
         db.execute("UPDATE posted SET left_at = left_at - ?", (ago // timedelta(milliseconds=1),))
 
 
@@ -302,7 +310,7 @@ def hours(number: float) -> str:
     ("since", "end", "sent"), [(-5, -1, 1), (-5, -3, 0), (-2, -1, 0), (-6, -5, 0)]
 )
 def test_only_a_complete_export_frees_what_it_does_not_have(
-    long_ago: Desk, box: RunningSandbox, since: float, end: float, sent: int
+    long_ago: Workspace, box: RunningSandbox, since: float, end: float, sent: int
 ) -> None:
     one = failed(long_ago)[0]["email"]
     head, *lines = export_of(box).splitlines()
@@ -316,7 +324,7 @@ def test_only_a_complete_export_frees_what_it_does_not_have(
 
 @pytest.mark.parametrize("how", ["of another zone", "of that zone", "unread", "no date"])
 def test_an_export_whose_times_are_in_doubt_frees_nobody(
-    long_ago: Desk, box: RunningSandbox, how: str
+    long_ago: Workspace, box: RunningSandbox, how: str
 ) -> None:
     """All rows are in it, and all of them arrived: each one sent again would arrive twice."""
     before, _ = counts(long_ago)
@@ -343,25 +351,25 @@ def test_an_export_whose_times_are_in_doubt_frees_nobody(
 
 
 def test_an_export_without_all_that_tells_conversions_apart_frees_nobody(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    desk.write("m.yaml", MAPPING + "identity: [email, name]\n")
-    desk.write("list.csv", LIST)
-    desk.write("export.yaml", EXPORT)
+    workspace.write("m.yaml", MAPPING + "identity: [email, name]\n")
+    workspace.write("list.csv", LIST)
+    workspace.write("export.yaml", EXPORT)
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    before = desk.here(*RUN).summary["uncertain"]
+    before = workspace.here(*RUN).summary["uncertain"]
     box.set_faults(Faults())
-    age(desk)
-    desk.write("export.csv", export_of(box))
+    age(workspace)
+    workspace.write("export.csv", export_of(box))
     span = ("--complete-from", hours(-5), "--complete-until", hours(-1))
-    done = desk.here(*EXPORTED, *span)
+    done = workspace.here(*EXPORTED, *span)
     assert (done.code, "also identified by name" in done.err) == (1, True), done.err
-    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    again = workspace.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, before)
 
 
 def test_the_span_of_an_export_is_in_the_zone_of_its_times(
-    long_ago: Desk, box: RunningSandbox
+    long_ago: Workspace, box: RunningSandbox
 ) -> None:
     """Its end is before the rows were sent in one zone, and an hour after that in another."""
     long_ago.write("export.csv", "\n".join(export_of(box).splitlines()[:2]))
@@ -374,39 +382,41 @@ def test_the_span_of_an_export_is_in_the_zone_of_its_times(
 
 
 def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     """The clock is put back by two hours after the list was declared complete."""
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", LIST)
-    desk.write("first.csv", LIST.splitlines()[0] + "\nprimeira@exemplo.com.br;Primeira;Franquia\n")
-    desk.write("export.yaml", EXPORT)
-    assert desk.here("run", "first.csv", *RUN[2:]).code == 0
-    desk.write("export.csv", box.export())
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", LIST)
+    workspace.write(
+        "first.csv", LIST.splitlines()[0] + "\nprimeira@exemplo.com.br;Primeira;Franquia\n"
+    )
+    workspace.write("export.yaml", EXPORT)
+    assert workspace.here("run", "first.csv", *RUN[2:]).code == 0
+    workspace.write("export.csv", box.export())
     span = ("--complete-from", hours(-5), "--complete-until", hours(0))
-    assert desk.here(*EXPORTED, *span).code == 0
+    assert workspace.here(*EXPORTED, *span).code == 0
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    done = run_by(Elsewhen(-AGO), desk, box, "m.yaml")
+    done = run_by(Elsewhen(-AGO), workspace, box, "m.yaml")
     box.set_faults(Faults())
-    age(desk)  # as by that clock
+    age(workspace)  # as by that clock
     assert done.counts[State.UNCERTAIN] > 0
-    again = desk.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    again = workspace.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
 
 
 @pytest.fixture
-def lossy(desk: Desk, box: RunningSandbox) -> Iterator[Desk]:
+def lossy(workspace: Workspace, box: RunningSandbox) -> Iterator[Workspace]:
     """A desk with a list, for which three responses will be lost."""
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", LIST)
-    desk.write("export.yaml", EXPORT)
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", LIST)
+    workspace.write("export.yaml", EXPORT)
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-    yield desk
+    yield workspace
     box.set_faults(Faults())
 
 
 def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
-    lossy: Desk, box: RunningSandbox
+    lossy: Workspace, box: RunningSandbox
 ) -> None:
     ahead = timedelta(hours=1)
     done = run_by(Elsewhen(ahead), lossy, box, "m.yaml")
@@ -419,7 +429,7 @@ def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
 
 
 def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
-    lossy: Desk, box: RunningSandbox
+    lossy: Workspace, box: RunningSandbox
 ) -> None:
     behind = timedelta(hours=1)
     done = run_by(Elsewhen(-behind), lossy, box, "m.yaml")
@@ -433,7 +443,7 @@ def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
 
 
 def test_no_list_shows_that_rows_did_not_arrive_if_the_clock_was_set_meanwhile(
-    lossy: Desk, box: RunningSandbox
+    lossy: Workspace, box: RunningSandbox
 ) -> None:
     clock = Elsewhen(timedelta())
 
@@ -453,7 +463,7 @@ def test_no_list_shows_that_rows_did_not_arrive_if_the_clock_was_set_meanwhile(
 
 
 def test_an_export_that_says_nothing_of_itself_frees_nobody(
-    doubtful: Desk, box: RunningSandbox
+    doubtful: Workspace, box: RunningSandbox
 ) -> None:
     before, _ = counts(doubtful)
     doubtful.write("export.csv", box.export().splitlines()[0] + "\n")
@@ -477,7 +487,7 @@ def test_an_export_that_says_nothing_of_itself_frees_nobody(
     ],
 )
 def test_what_makes_no_sense_ends_with_2(
-    doubtful: Desk, box: RunningSandbox, words: tuple[str, ...]
+    doubtful: Workspace, box: RunningSandbox, words: tuple[str, ...]
 ) -> None:
     before = counts(doubtful)
     doubtful.write("export.csv", box.export())
@@ -487,9 +497,9 @@ def test_what_makes_no_sense_ends_with_2(
 
 
 @contextmanager
-def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
+def listening(workspace: Workspace, *words: str) -> Iterator[tuple[str, subprocess.Popen[str]]]:
     """A running listener, and its address."""
-    process = desk.start("settle", "--listen", "127.0.0.1:0", "--json", *words)
+    process = workspace.start("settle", "--listen", "127.0.0.1:0", "--json", *words)
     assert process.stderr is not None
     found = re.search(r"http://\S+", process.stderr.readline())
     process.stderr.readline()  # what to do with it
@@ -504,36 +514,36 @@ def listening(desk: Desk, *words: str) -> Iterator[tuple[str, subprocess.Popen[s
 
 def posted(url: str, body: bytes) -> int:
     return httpx.post(
-        url, content=body, timeout=PATIENCE, trust_env=False, verify=NO_TLS
+        url, content=body, timeout=TIMEOUT, trust_env=False, verify=NO_TLS
     ).status_code
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
 def test_calls_that_are_received_settle_the_rows_of_a_run(
-    desk: Desk, box: RunningSandbox, how: signal.Signals
+    workspace: Workspace, box: RunningSandbox, how: signal.Signals
 ) -> None:
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", LIST)
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", LIST)
     before = sum(box.webhook_calls())
-    with listening(desk) as (url, process):
+    with listening(workspace) as (url, process):
         box.set_webhook(url)
         try:
             box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
-            uncertain = desk.here(*RUN).summary["uncertain"]
+            uncertain = workspace.here(*RUN).summary["uncertain"]
             until(lambda: sum(box.webhook_calls()) >= before + ROWS)
         finally:
             box.set_faults(Faults())
             box.set_webhook("")
         process.send_signal(how)
-        done = desk.wait(process)
+        done = workspace.wait(process)
     assert (done.code, done.summary["received"]) == (0, ROWS)
     assert done.summary["settled"] == uncertain > 0
-    assert counts(desk) == (0, ROWS)
+    assert counts(workspace) == (0, ROWS)
     assert Path(done.summary["file"]).stat().st_mode & 0o77 == 0
 
 
 def test_only_callers_with_the_secret_are_accepted_and_accepted_calls_are_on_the_disk(
-    doubtful: Desk,
+    doubtful: Workspace,
 ) -> None:
     before = counts(doubtful)
     good = json.dumps(call(1)).encode()
@@ -559,60 +569,71 @@ def test_only_callers_with_the_secret_are_accepted_and_accepted_calls_are_on_the
     assert counts(doubtful)[0] >= before[0] - 2
 
 
-def test_each_account_has_an_address_of_its_own(desk: Desk, box: RunningSandbox) -> None:
-    with listening(desk) as (url, _), listening(desk, "--account", "Acme São Paulo") as (other, _):
+def test_each_account_has_an_address_of_its_own(workspace: Workspace, box: RunningSandbox) -> None:
+    with (
+        listening(workspace) as (url, _),
+        listening(workspace, "--account", "Acme São Paulo") as (other, _),
+    ):
         secret, others = (address.rpartition("/")[2] for address in (url, other))
         assert secret != others
         assert posted(f"{url.rpartition('/')[0]}/{others}", json.dumps(call(1)).encode()) == 404
         assert posted(other, json.dumps(call(1)).encode()) == 200
-    assert (desk.state / "webhooks-acme-sao-paulo.jsonl").stat().st_size
-    assert not (desk.state / "webhooks-default.jsonl").stat().st_size
+    assert (workspace.state / "webhooks-acme-sao-paulo.jsonl").stat().st_size
+    assert not (workspace.state / "webhooks-default.jsonl").stat().st_size
 
 
-def of_account(desk: Desk, account: str, email: str) -> str:
+def of_account(workspace: Workspace, account: str, email: str) -> str:
     """The secret of an account's listener, which receives one call."""
-    with listening(desk, "--account", account) as (url, _):
+    with listening(workspace, "--account", account) as (url, _):
         assert posted(url, json.dumps(call(1) | {"email": email}).encode()) == 200
         return url.rpartition("/")[2]
 
 
 @pytest.mark.parametrize("order", [("a-b", "a b"), ("A b", "a-b"), ("a/b", "a_b", "a:b")])
 def test_accounts_whose_files_would_have_the_same_name_share_none(
-    desk: Desk, order: tuple[str, ...]
+    workspace: Workspace, order: tuple[str, ...]
 ) -> None:
     emails = {account: f"pessoa{at}@exemplo.com.br" for at, account in enumerate(order)}
-    secrets = {account: of_account(desk, account, email) for account, email in emails.items()}
+    secrets = {account: of_account(workspace, account, email) for account, email in emails.items()}
     assert len(set(secrets.values())) == len(order)
-    files = [path.read_text() for path in sorted(desk.state.glob("webhooks-*.jsonl"))]
+    files = [path.read_text() for path in sorted(workspace.state.glob("webhooks-*.jsonl"))]
     assert sorted(e in text for text in files for e in emails.values()).count(True) == len(order)
-    assert {account: of_account(desk, account, emails[account]) for account in order} == secrets
+    assert {
+        account: of_account(workspace, account, emails[account]) for account in order
+    } == secrets
 
 
-def test_a_command_that_was_killed_while_it_took_a_name_leaves_it_free(desk: Desk) -> None:
-    desk.state.mkdir()
-    mark = desk.state / "webhook-account-a-b"
+def test_a_command_that_was_killed_while_it_took_a_name_leaves_it_free(
+    workspace: Workspace,
+) -> None:
+    workspace.state.mkdir()
+    mark = workspace.state / "webhook-account-a-b"
     mark.touch()
-    secret = of_account(desk, "a b", "a@exemplo.com.br")
+    secret = of_account(workspace, "a b", "a@exemplo.com.br")
     assert mark.read_text() == "a b"
-    assert (desk.state / "webhook-token-a-b").read_text().strip() == secret
-    assert of_account(desk, "a-b", "b@exemplo.com.br") != secret
+    assert (workspace.state / "webhook-token-a-b").read_text().strip() == secret
+    assert of_account(workspace, "a-b", "b@exemplo.com.br") != secret
 
 
-def test_files_of_an_earlier_release_stay_those_of_each_account_that_used_them(desk: Desk) -> None:
-    desk.state.mkdir()
+def test_files_of_an_earlier_release_stay_those_of_each_account_that_used_them(
+    workspace: Workspace,
+) -> None:
+    workspace.state.mkdir()
     secret = "s" * 32
-    (desk.state / "webhook-token-a-b").write_text(secret)
-    (desk.state / "webhooks-a-b.jsonl").write_text('{"call": "of before"}\n')
+    (workspace.state / "webhook-token-a-b").write_text(secret)
+    (workspace.state / "webhooks-a-b.jsonl").write_text('{"call": "of before"}\n')
     for account in ("a b", "a-b"):
-        assert of_account(desk, account, f"{account[1:2].strip()}x@exemplo.com.br") == secret
-    first, second = (path.read_text() for path in sorted(desk.state.glob("webhooks-*.jsonl")))
+        assert of_account(workspace, account, f"{account[1:2].strip()}x@exemplo.com.br") == secret
+    first, second = (path.read_text() for path in sorted(workspace.state.glob("webhooks-*.jsonl")))
     for mine, yours in ((first, second), (second, first)):
         assert len(mine.splitlines()) == 2, "that of before and its own"
         assert "of before" in mine
         assert mine != yours
 
 
-def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful: Desk) -> None:
+def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(
+    doubtful: Workspace,
+) -> None:
     process = doubtful.start("settle", "--listen", "127.0.0.1:0", "--account", "mistyped")
     assert process.stderr is not None
     found = re.search(r"http://\S+", process.stderr.readline())
@@ -630,12 +651,12 @@ def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(doubtful
 @pytest.mark.skipif(os.name != "posix", reason="SIGHUP is POSIX's")
 @pytest.mark.parametrize("handler", [signal.SIG_DFL, signal.SIG_IGN], ids=["shell", "nohup"])
 def test_a_lost_terminal_ends_a_listener_unless_under_nohup(
-    desk: Desk, handler: signal.Handlers
+    workspace: Workspace, handler: signal.Handlers
 ) -> None:
     before = signal.signal(signal.SIGHUP, handler)
     with ExitStack() as stack:
         stack.callback(signal.signal, signal.SIGHUP, before)
-        url, process = stack.enter_context(listening(desk))
+        url, process = stack.enter_context(listening(workspace))
         status = Path(f"/proc/{process.pid}/status")
         assert posted(url, json.dumps(call(0)).encode()) == 200
         process.send_signal(signal.SIGHUP)
@@ -646,12 +667,12 @@ def test_a_lost_terminal_ends_a_listener_unless_under_nohup(
                 assert int(ignored[1], 16) >> (signal.SIGHUP - 1) & 1
             assert posted(url, json.dumps(call(1)).encode()) == 200
             process.send_signal(signal.SIGTERM)
-        assert desk.wait(process).code == 0
+        assert workspace.wait(process).code == 0
 
 
 @pytest.mark.waits
-def test_silent_clients_keep_no_call_out(desk: Desk) -> None:
-    with listening(desk) as (url, _), ExitStack() as silent:
+def test_silent_clients_keep_no_call_out(workspace: Workspace) -> None:
+    with listening(workspace) as (url, _), ExitStack() as silent:
         place = httpx.URL(url)
         for number in range(300):
             client = silent.enter_context(socket.create_connection((place.host, place.port)))
@@ -668,7 +689,7 @@ def replace(path: Path, content: bytes) -> None:
 
 
 @pytest.mark.waits
-def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -> None:
+def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Workspace) -> None:
     before, accepted = counts(doubtful)
     ledger = doubtful.state / "ledger.sqlite3"
     content = ledger.read_bytes()
@@ -687,19 +708,19 @@ def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Desk) -
     assert counts(doubtful) == (0, accepted + before)
 
 
-def test_a_call_that_does_not_fit_on_the_disk_spoils_no_later_one(desk: Desk) -> None:
-    with listening(desk) as (url, process):
+def test_a_call_that_does_not_fit_on_the_disk_spoils_no_later_one(workspace: Workspace) -> None:
+    with listening(workspace) as (url, process):
         limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000, -1))
         answers = [posted(url, json.dumps(call(number)).encode()) for number in range(8)]
         assert set(answers) == {200, 503}
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limit)
         assert posted(url, json.dumps(call(9)).encode()) == 200
-    (file,) = desk.state.glob("webhooks-*.jsonl")
+    (file,) = workspace.state.glob("webhooks-*.jsonl")
     heard = [json.loads(line)["call"] for line in file.read_text().splitlines()]
     assert len(heard) == answers.count(200) + 1
 
 
-def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful: Desk) -> None:
+def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful: Workspace) -> None:
     with listening(doubtful) as (url, process):
         assert posted(url, json.dumps(call(1)).encode()) == 200
         assert posted(url, json.dumps(call(2)).encode()) == 200
@@ -714,21 +735,21 @@ def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful:
     assert "p3@exemplo" in text
 
 
-def test_rows_of_a_killed_run_are_settled_too(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("m.yaml", MAPPING)
-    desk.write("list.csv", LIST)
+def test_rows_of_a_killed_run_are_settled_too(workspace: Workspace, box: RunningSandbox) -> None:
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("list.csv", LIST)
     box.set_faults(Faults(hang_after=1.0))
-    process = desk.start(*RUN)
+    process = workspace.start(*RUN)
     until(lambda: len(box.conversions()) == 4)  # all that may be open
     process.kill()
     process.communicate()
     box.set_faults(Faults())
     arrived = {c["email"] for c in box.conversions()}
-    before, accepted = counts(desk)
-    result = settled(desk, lines=[c for n, c in enumerate(calls()) if address(n) in arrived])
+    before, accepted = counts(workspace)
+    result = settled(workspace, lines=[c for n, c in enumerate(calls()) if address(n) in arrived])
     assert result["settled"] == before == 4
-    assert counts(desk) == (0, accepted + before)
-    again = desk.here(*RUN).summary
+    assert counts(workspace) == (0, accepted + before)
+    again = workspace.here(*RUN).summary
     assert again["already_imported"] == len(arrived)
     assert len(box.conversions()) == ROWS
 

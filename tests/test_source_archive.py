@@ -15,7 +15,7 @@ from rdimport.core.errors import SourceError
 from rdimport.core.row import FILE
 from rdimport.mapping import Mapping
 from rdimport.source import Hints, Table, open_tables
-from tests.support.command import Desk
+from tests.support.command import Workspace
 
 LEADS = "Nome;E-mail\nAna Conceição;ana@exemplo.com.br\nBia;bia@exemplo.com.br\n"
 GONE = "Nome;E-mail\nCaio;caio@exemplo.com.br\nDuda;duda@exemplo.com.br\n"
@@ -228,28 +228,28 @@ def test_the_member_hint_means_nothing_to_a_file_that_is_no_archive(tmp_path: Pa
 
 
 def test_commands_refuse_several_lists_and_take_the_one_that_is_named(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    workspace = Workspace(tmp_path)
     packed(tmp_path / "export.zip", TWO)
-    desk.write("m.yaml", MAPPING)
-    desk.write("chosen.yaml", MAPPING + "source: {member: subscribed*}\n")
+    workspace.write("m.yaml", MAPPING)
+    workspace.write("chosen.yaml", MAPPING + "source: {member: subscribed*}\n")
     for words in ("check", "init", "check -m m.yaml", "run --sandbox -m m.yaml"):
-        done = desk.here(*words.split(), "export.zip")
+        done = workspace.here(*words.split(), "export.zip")
         assert done.code == 2
         assert all(name in done.err for name in TWO)
         assert "--member" in done.err
         assert "source: {member:" in done.err
-    asked = desk.here("run", "--sandbox", "-m", "chosen.yaml", "export.zip", "--json").summary
+    asked = workspace.here("run", "--sandbox", "-m", "chosen.yaml", "export.zip", "--json").summary
     assert (asked["accepted"], asked["rows"]) == (2, 2)
     again = ["run", "--sandbox", "--json", "--member", "uns*"]
-    asked = desk.here(*again, "-m", "m.yaml", "export.zip").summary
+    asked = workspace.here(*again, "-m", "m.yaml", "export.zip").summary
     assert asked["files"] == ["export.zip/unsubscribed_members.csv"]
 
 
 def test_init_writes_down_which_list_it_was_told_to_take(tmp_path: Path) -> None:
-    desk = Desk(tmp_path)
+    workspace = Workspace(tmp_path)
     packed(tmp_path / "export.zip", TWO)
-    assert desk.here("init", "export.zip", "--member", "sub*", "-o", "m.yaml").code == 0
+    assert workspace.here("init", "export.zip", "--member", "sub*", "-o", "m.yaml").code == 0
     assert Mapping.load(tmp_path / "m.yaml").source.member == "sub*"
-    command = desk.here("init", "export.zip", "--member", "sub*", "-o", "n.yaml").err
+    command = workspace.here("init", "export.zip", "--member", "sub*", "-o", "n.yaml").err
     line = next(line for line in command.splitlines() if line.startswith("  rdimport"))
-    assert desk.here(*shlex.split(line)[1:]).code == 0
+    assert workspace.here(*shlex.split(line)[1:]).code == 0

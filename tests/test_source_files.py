@@ -11,7 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -78,7 +78,7 @@ def test_standard_input_can_be_any_kind_of_file(data: bytes) -> None:
         "for _ in range(2): print(sum(frame.height for frame in table.batches()), table.name)"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], input=data, capture_output=True, check=True, timeout=PATIENCE
+        [sys.executable, "-c", code], input=data, capture_output=True, check=True, timeout=TIMEOUT
     )
     rows = 4 if data.startswith(b"PK") else 2
     assert done.stdout.decode().splitlines() == [f"{rows} standard input"] * 2

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from support.command import Desk
+from support.command import Workspace
 
 from rdimport import SourceError
 from rdimport.core.row import FILE, ROW
@@ -79,13 +79,15 @@ def test_it_may_be_packed(tmp_path: Path) -> None:
     assert rows(table).height == 3
 
 
-def test_it_is_imported_like_any_list(desk: Desk) -> None:
+def test_it_is_imported_like_any_list(workspace: Workspace) -> None:
     leads = pl.DataFrame({"E-mail": [f"p{n}@exemplo.com.br" for n in range(5)], "Nota": range(5)})
-    written(desk.home / "leads.parquet", leads)
-    desk.write("leads.yaml", "conversion_identifier: Base\nfields: {email: E-mail, cf_n: Nota}\n")
-    proposed = desk.here("init", "leads.parquet")
+    written(workspace.home / "leads.parquet", leads)
+    workspace.write(
+        "leads.yaml", "conversion_identifier: Base\nfields: {email: E-mail, cf_n: Nota}\n"
+    )
+    proposed = workspace.here("init", "leads.parquet")
     assert "email: E-mail" in proposed.out
-    done = desk.here("run", "leads.parquet", "-m", "leads.yaml", "--quota", "none", "--json")
+    done = workspace.here("run", "leads.parquet", "-m", "leads.yaml", "--quota", "none", "--json")
     assert (done.code, done.summary["accepted"]) == (0, 5)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import trustme
-from support.command import Desk, Done
+from support.command import Done, Workspace
 from support.lists import MAPPING, people
 from support.web import Site, Visit, proxy, site
 
@@ -25,17 +25,17 @@ LEADS = people(50).encode()
 
 
 @pytest.fixture
-def desk(desk: Desk) -> Desk:
-    desk.write("list.yaml", MAPPING)
-    return desk
+def workspace(workspace: Workspace) -> Workspace:
+    workspace.write("list.yaml", MAPPING)
+    return workspace
 
 
 def leads(visit: Visit) -> None:
     visit.say(LEADS, etag='"one"')
 
 
-def run(desk: Desk, *words: str) -> Done:
-    return desk.here("run", *words, "-m", "list.yaml", "--quota", "none", "--json")
+def run(workspace: Workspace, *words: str) -> Done:
+    return workspace.here("run", *words, "-m", "list.yaml", "--quota", "none", "--json")
 
 
 def copied(address: str, most: int = remote.MOST_BYTES) -> tuple[bytes, str]:
@@ -63,50 +63,54 @@ def tls(authority: trustme.CA, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_a_list_over_tls_is_imported_and_nothing_of_it_stays(
-    desk: Desk, box: RunningSandbox, tls: ssl.SSLContext
+    workspace: Workspace, box: RunningSandbox, tls: ssl.SSLContext
 ) -> None:
     with site(leads, tls) as server:
         address = server.at("/l/leads.csv?token=s3gr3do-123456", user="ana:s3nh4-123456@")
-        first = desk.here("run", address, "-m", "list.yaml", "--quota", "none", "--limit", "10")
-        again = run(desk, address)
+        first = workspace.here(
+            "run", address, "-m", "list.yaml", "--quota", "none", "--limit", "10"
+        )
+        again = run(workspace, address)
     assert (first.code, again.code) == (3, 0)
     assert (again.summary["accepted"], again.summary["already_imported"]) == (40, 10)
     assert again.summary["files"] == [server.at("/l/leads.csv")]
     assert len(server.seen) == 2
     assert server.seen[0].headers["authorization"].startswith("Basic ")
-    for name, content in desk.artefacts().items():
+    for name, content in workspace.artefacts().items():
         assert b"s3gr3do" not in content, name
         assert b"s3nh4" not in content, name
-        if name.startswith(str(desk.state)) and "sqlite" not in name:
+        if name.startswith(str(workspace.state)) and "sqlite" not in name:
             assert b"pessoa1@" not in content, name
 
 
 def test_check_init_and_a_suppression_list_take_addresses_too(
-    desk: Desk, tls: ssl.SSLContext
+    workspace: Workspace, tls: ssl.SSLContext
 ) -> None:
     with site(leads, tls) as server:
         address = server.at("/leads.csv?key=abcdef")
-        proposed = desk.here("init", address)
-        looked = desk.here("check", address)
-        checked = desk.here("check", address, "-m", "list.yaml", "--suppress", address, "--json")
+        proposed = workspace.here("init", address)
+        looked = workspace.here("check", address)
+        checked = workspace.here(
+            "check", address, "-m", "list.yaml", "--suppress", address, "--json"
+        )
     assert "email: E-mail" in proposed.out
     assert server.at("/leads.csv") in looked.out
     assert checked.summary["suppressed"] == 50
-    assert "abcdef" not in "".join(desk.output)
+    assert "abcdef" not in "".join(workspace.output)
 
 
 def test_a_list_that_has_changed_between_two_runs_sends_only_what_is_new(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
     with site(leads) as server:
         assert (
-            desk.here(
+            workspace.here(
                 "run", server.at("/a.csv"), "-m", "list.yaml", "--quota=none", "--limit=10"
             ).code
             == 3
         )
         server.answer = lambda visit: visit.say(people(60).encode(), etag='"two"')
-        done = run(desk, server.at("/a.csv"))
+        done = run(workspace, server.at("/a.csv"))
     assert (done.summary["already_imported"], done.summary["accepted"]) == (10, 50)
     assert box.counts()["accepted"] == 60
 
@@ -231,12 +235,14 @@ def test_credentials_go_to_nobody_else() -> None:
     assert other.seen[0].headers["authorization"] is None
 
 
-def test_a_list_that_is_packed_on_its_way_is_unpacked(desk: Desk, box: RunningSandbox) -> None:
+def test_a_list_that_is_packed_on_its_way_is_unpacked(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
     packed = gzip.compress(LEADS)
     with site(lambda visit: visit.say(packed, content_encoding="gzip")) as server:
-        assert run(desk, server.at("/leads.csv")).summary["accepted"] == 50
+        assert run(workspace, server.at("/leads.csv")).summary["accepted"] == 50
         server.answer = lambda visit: visit.say(gzip.compress(people(55).encode()))
-        assert run(desk, server.at("/leads.csv.gz")).summary["accepted"] == 5
+        assert run(workspace, server.at("/leads.csv.gz")).summary["accepted"] == 5
 
 
 BAD = {
@@ -252,13 +258,13 @@ BAD = {
 
 @pytest.mark.parametrize("address", BAD)
 def test_an_address_that_cannot_be_used_ends_with_2(
-    desk: Desk, box: RunningSandbox, address: str
+    workspace: Workspace, box: RunningSandbox, address: str
 ) -> None:
-    done = run(desk, address)
+    done = run(workspace, address)
     assert (done.code, box.requests) == (2, 0)
     assert BAD[address] in done.err
     assert "abcdef" not in done.err
-    portuguese = desk.here("check", address, "-m", "list.yaml", "--lang", "pt-BR")
+    portuguese = workspace.here("check", address, "-m", "list.yaml", "--lang", "pt-BR")
     assert portuguese.code == 2
     assert BAD[address] not in portuguese.err or "://" in BAD[address]
 
@@ -319,7 +325,7 @@ def google(visit: Visit) -> None:
 
 @pytest.fixture
 def behind_proxy(
-    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, desk: Desk
+    tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch, workspace: Workspace
 ) -> Iterator[Site]:
     with site(google, tls) as server, proxy(server.port) as address:
         for name in [name for name in os.environ if name.lower().endswith("_proxy")]:
@@ -329,18 +335,18 @@ def behind_proxy(
 
 
 def test_a_sheet_that_is_shared_is_imported_through_a_proxy_and_a_private_one_is_explained(
-    behind_proxy: Site, desk: Desk, box: RunningSandbox
+    behind_proxy: Site, workspace: Workspace, box: RunningSandbox
 ) -> None:
-    done = run(desk, f"{SHEET}/edit?gid=7#gid=7")
+    done = run(workspace, f"{SHEET}/edit?gid=7#gid=7")
     assert (done.code, done.summary["accepted"]) == (0, 50)
     assert done.summary["files"] == [f"{SHEET}/edit"]
     for lang, said in (("en", "Anyone with the link"), ("pt-BR", "Qualquer pessoa com o link")):
-        private = desk.here("check", f"{SHEET}/edit#gid=8", "-m", "list.yaml", "--lang", lang)
+        private = workspace.here("check", f"{SHEET}/edit#gid=8", "-m", "list.yaml", "--lang", lang)
         assert private.code == 2
         assert said in private.err
     page = b"<html><title>Sign in - Google Accounts</title></html>"
     behind_proxy.answer = lambda visit: visit.say(page, content_type="text/html; charset=utf-8")
-    assert "private" in desk.here("check", f"{SHEET}/edit#gid=7").err
+    assert "private" in workspace.here("check", f"{SHEET}/edit#gid=7").err
 
 
 SHOWN = {
@@ -360,20 +366,20 @@ def test_an_address_is_shown_without_what_lets_somebody_in(word: str) -> None:
     assert (shown(word), masked(word)) == SHOWN[word]
 
 
-def test_a_job_may_have_a_list_at_an_address(desk: Desk, box: RunningSandbox) -> None:
-    desk.write("acme.key", desk.key or "")
-    (desk.home / "acme.key").chmod(0o600)
+def test_a_job_may_have_a_list_at_an_address(workspace: Workspace, box: RunningSandbox) -> None:
+    workspace.write("acme.key", workspace.key or "")
+    (workspace.home / "acme.key").chmod(0o600)
     with site(leads) as server:
         text = (
             f'[accounts.acme]\napi_key = {{file = "acme.key"}}\nquota = "none"\n'
             f'base_url = "{box.base_url}"\nstate_dir = "state"\n[jobs.feira]\naccount = "acme"\n'
             f'files = "{server.at("/leads.csv?token=abcdef")}"\nmapping = "list.yaml"\n'
         )
-        desk.write("rdimport.toml", text)
-        checked = desk.here("jobs", "check", "--config", "rdimport.toml")
-        done = desk.here("jobs", "run", "--config", "rdimport.toml", "--json")
+        workspace.write("rdimport.toml", text)
+        checked = workspace.here("jobs", "check", "--config", "rdimport.toml")
+        done = workspace.here("jobs", "run", "--config", "rdimport.toml", "--json")
     assert (checked.code, done.code) == (0, 0), checked.err
     assert "abcdef" not in checked.out + done.out
-    desk.write("rdimport.toml", text + 'move_done = "feitos"\n')
-    refused = desk.here("jobs", "check", "--config", "rdimport.toml")
+    workspace.write("rdimport.toml", text + 'move_done = "feitos"\n')
+    refused = workspace.here("jobs", "check", "--config", "rdimport.toml")
     assert (refused.code, "cannot be moved" in refused.err) == (2, True)

@@ -11,7 +11,7 @@ import xlsxwriter
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from support.command import Desk
+    from support.command import Workspace
 
     from rdimport.sandbox.embedded import RunningSandbox
 
@@ -41,25 +41,27 @@ def book(path: Path, sheets: dict[str, list[list[str]]], hidden: str = "") -> No
     [("all", "ana caio duda"), ("All", "ana caio duda"), ("?J", "caio duda"), ("velha", "eva")],
 )
 def test_each_sheet_that_fits_is_read(
-    desk: Desk, box: RunningSandbox, wish: str, people: str
+    workspace: Workspace, box: RunningSandbox, wish: str, people: str
 ) -> None:
-    book(desk.home / "leads.xlsx", SHEETS, hidden="Velha")
-    desk.write("m.yaml", f"{MAPPING}source: {{sheets: '{wish}'}}\n")
-    done = desk.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none", "--json")
+    book(workspace.home / "leads.xlsx", SHEETS, hidden="Velha")
+    workspace.write("m.yaml", f"{MAPPING}source: {{sheets: '{wish}'}}\n")
+    done = workspace.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none", "--json")
     assert done.code in (0, 1), done.err
     sent = [str(each["email"]).partition("@")[0] for each in box.conversions()]
     assert sorted(sent) == people.split()
 
 
 def test_what_is_read_and_what_is_not_is_told_and_a_row_names_its_sheet(
-    desk: Desk, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox
 ) -> None:
-    book(desk.home / "leads.xlsx", SHEETS, hidden="Velha")
-    desk.write("m.yaml", f"{MAPPING}source: {{sheets: all}}\n")
-    notes = desk.here("check", "leads.xlsx", "-m", "m.yaml", "--json").summary["notes"]
+    book(workspace.home / "leads.xlsx", SHEETS, hidden="Velha")
+    workspace.write("m.yaml", f"{MAPPING}source: {{sheets: all}}\n")
+    notes = workspace.here("check", "leads.xlsx", "-m", "m.yaml", "--json").summary["notes"]
     assert notes[0] == "Sheets “SP”, “RJ” are read; not read: “Capa”, “Velha”, “Resumo”."
-    done = desk.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none", "--json")
-    with (desk.home / done.summary["failures_csv"]).open(encoding="utf-8-sig", newline="") as file:
+    done = workspace.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none", "--json")
+    with (workspace.home / done.summary["failures_csv"]).open(
+        encoding="utf-8-sig", newline=""
+    ) as file:
         (row,) = csv.DictReader(file, delimiter=done_delimiter(file.readline(), file))
     assert (row["rdimport_file"], row["rdimport_row"]) == ("leads.xlsx [SP]", "3")
 
@@ -71,10 +73,12 @@ def done_delimiter(line: str, file: object) -> str:
 
 @pytest.mark.parametrize("wish", ["MG*", "all"])
 def test_sheets_that_are_not_there_end_the_run_before_anything_is_sent(
-    desk: Desk, box: RunningSandbox, wish: str
+    workspace: Workspace, box: RunningSandbox, wish: str
 ) -> None:
-    book(desk.home / "leads.xlsx", {"Capa": [["Feira"], ["x"]], "B": [["UF", "N"], ["SP", "2"]]})
-    desk.write("m.yaml", f"{MAPPING}source: {{sheets: '{wish}'}}\n")
-    done = desk.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none")
+    book(
+        workspace.home / "leads.xlsx", {"Capa": [["Feira"], ["x"]], "B": [["UF", "N"], ["SP", "2"]]}
+    )
+    workspace.write("m.yaml", f"{MAPPING}source: {{sheets: '{wish}'}}\n")
+    done = workspace.here("run", "leads.xlsx", "-m", "m.yaml", "--quota", "none")
     assert (done.code, box.requests) == (2, 0)
     assert "Capa" in done.err

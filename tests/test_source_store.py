@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 
 from rdimport.sandbox.embedded import RunningSandbox
@@ -39,8 +39,8 @@ def server() -> Iterator[str]:
 
 
 @pytest.fixture
-def desk(desk: Desk, server: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    desk.write("list.yaml", MAPPING)
+def workspace(workspace: Workspace, server: str, monkeypatch: pytest.MonkeyPatch) -> Workspace:
+    workspace.write("list.yaml", MAPPING)
     for name, value in {
         "AWS_ENDPOINT_URL": server,
         "AWS_REGION": "us-east-1",
@@ -48,18 +48,18 @@ def desk(desk: Desk, server: str, monkeypatch: pytest.MonkeyPatch) -> Desk:
         "AWS_SECRET_ACCESS_KEY": SECRET,
     }.items():
         monkeypatch.setenv(name, value)
-    return desk
+    return workspace
 
 
-def test_a_list_in_a_bucket_is_imported(desk: Desk, box: RunningSandbox) -> None:
+def test_a_list_in_a_bucket_is_imported(workspace: Workspace, box: RunningSandbox) -> None:
     address = "s3://listas/março/leads 1.csv"
     words = ("run", address, "-m", "list.yaml", "--quota", "none", "--json")
-    first = desk.here(*words, "--limit", "10")
-    again = desk.here(*words)
+    first = workspace.here(*words, "--limit", "10")
+    again = workspace.here(*words)
     assert (first.code, again.code) == (3, 0)
     assert (again.summary["already_imported"], again.summary["accepted"]) == (10, 20)
     assert again.summary["files"] == [address]
-    assert all(SECRET.encode() not in content for content in desk.artefacts().values())
+    assert all(SECRET.encode() not in content for content in workspace.artefacts().values())
 
 
 WRONG = {
@@ -71,9 +71,9 @@ WRONG = {
 
 
 @pytest.mark.parametrize("address", WRONG)
-def test_what_is_not_there_ends_with_2(desk: Desk, address: str) -> None:
+def test_what_is_not_there_ends_with_2(workspace: Workspace, address: str) -> None:
     for lang, said in zip(("en", "pt-BR"), WRONG[address], strict=True):
-        done = desk.here("check", address, "-m", "list.yaml", "--lang", lang)
+        done = workspace.here("check", address, "-m", "list.yaml", "--lang", lang)
         assert (done.code, said in done.err) == (2, True), done.err
         assert "segredo" not in done.err
 
@@ -87,10 +87,10 @@ def test_what_is_not_there_ends_with_2(desk: Desk, address: str) -> None:
     ],
 )
 def test_a_store_that_cannot_be_reached_ends_with_2(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch, endpoint: str, said: str
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, endpoint: str, said: str
 ) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
-    done = desk.do("check", "s3://listas/a.csv", "-m", "list.yaml")
+    done = workspace.do("check", "s3://listas/a.csv", "-m", "list.yaml")
     assert done.code == 2, done.err
     assert f"cannot be read from its store ({said}" in done.err
     assert "segredo" not in done.err

@@ -9,7 +9,7 @@ import xlsxwriter
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904
 from support import hostile
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING
 
 from rdimport.core.errors import SourceError
@@ -140,7 +140,7 @@ ERRORS = "3 cells contain an error such as #REF! or #N/D, the first in row 4, co
 @pytest.mark.parametrize("first", ["text", "value"])
 @pytest.mark.parametrize("left", [1, 4])
 def test_error_values_and_texts_are_counted_together_and_the_first_is_named(
-    desk: Desk, first: str, left: int
+    workspace: Workspace, first: str, left: int
 ) -> None:
     book = openpyxl.Workbook()
     rows = [["Nome", "E-mail", "", "Tel"], ["Ana", "ana@exemplo.com.br"]]
@@ -153,9 +153,9 @@ def test_error_values_and_texts_are_counted_together_and_the_first_is_named(
             cell = book.active.cell(2 + down, left + across, value or None)
             if value.startswith("#"):
                 cell.data_type = "e" if (down == 2) == (first == "value") else "s"
-    book.save(desk.home / "list.xlsx")
-    desk.write("list.yaml", MAPPING)
-    said = " ".join(desk.do("check", "list.xlsx", "-m", "list.yaml").out.split())
+    book.save(workspace.home / "list.xlsx")
+    workspace.write("list.yaml", MAPPING)
+    said = " ".join(workspace.do("check", "list.xlsx", "-m", "list.yaml").out.split())
     column = get_column_letter(left + 3) if first == "value" else "Tel"
     assert (f"{ERRORS}{column}”;" in said, said.count("#REF!")) == (True, 1), said
 

@@ -17,13 +17,13 @@ STARTS = """
 import sys
 from pathlib import Path
 from time import sleep
-from support.command import Desk
+from support.command import Workspace
 from support.postgres import Server
 
-server, desk = Server.new(), Desk(Path(sys.argv[1]))
-copied = desk.start("sandbox", "--port", "0")
-desk.environment["PYTHONPATH"] = sys.argv[1]  # this cannot be copied
-in_full = desk.start("sandbox", "--port", "0")
+server, workspace = Server.new(), Workspace(Path(sys.argv[1]))
+copied = workspace.start("sandbox", "--port", "0")
+workspace.environment["PYTHONPATH"] = sys.argv[1]  # this cannot be copied
+in_full = workspace.start("sandbox", "--port", "0")
 assert type(copied) is not type(in_full)
 print(server.pid, *server.children(), copied.pid, in_full.pid, flush=True)
 sleep(3600)
@@ -60,7 +60,7 @@ def test_waiting_for_a_silent_process_that_does_not_end_times_out(
         assert silent.stdout is not None
         assert silent.stderr is not None
         with monkeypatch.context() as hurry:
-            hurry.setattr(processes, "PATIENCE", 0.05)
+            hurry.setattr(processes, "TIMEOUT", 0.05)
             for read in (silent.stdout.readline, silent.stderr.read):
                 with pytest.raises(AssertionError, match=r"read.*: nothing printed for 0\.05 s"):
                     read()
@@ -75,7 +75,7 @@ def test_waiting_for_a_thread_or_a_result_times_out(monkeypatch: pytest.MonkeyPa
     thread = threading.Thread(target=over.wait, name="idle")
     thread.start()
     with monkeypatch.context() as hurry:
-        hurry.setattr(waiting, "PATIENCE", 0.05)
+        hurry.setattr(waiting, "TIMEOUT", 0.05)
         with pytest.raises(AssertionError, match=r"idle has not ended within 0\.05 s"):
             thread.join()
         with pytest.raises(AssertionError, match=r"no result within 0\.05 s"):

@@ -6,30 +6,30 @@ from collections.abc import Mapping
 from typing import Any
 
 from support.claims import KEY
-from support.command import Desk
+from support.command import Workspace
 from support.lists import MAPPING, people
 
 
-def set_up(desk: Desk, secrets: Mapping[str, str], defaults: str) -> Desk:
+def set_up(workspace: Workspace, secrets: Mapping[str, str], defaults: str) -> Workspace:
     """Write all of it, with `rdimport.toml`; `secrets` are the keys by client."""
-    desk.key = None
-    desk.write("list.yaml", MAPPING)
+    workspace.key = None
+    workspace.write("list.yaml", MAPPING)
     settings = [f"[defaults]\n{defaults}\n"]
     for client, secret in secrets.items():
-        desk.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
-        desk.write(f"{client}.key", secret)
-        (desk.home / f"{client}.key").chmod(0o600)
+        workspace.write(f"{client}.csv", people(5).replace("@", f"@{client}."))
+        workspace.write(f"{client}.key", secret)
+        (workspace.home / f"{client}.key").chmod(0o600)
         settings.append(
             f'[accounts.{client}]\napi_key = {{file = "{client}.key"}}\nquota = "none"\n'
             f'[jobs.{client}-fair]\naccount = "{client}"\nfiles = "{client}.csv"\n'
             'mapping = "list.yaml"\n'
         )
-    desk.write("rdimport.toml", "".join(settings))
-    return desk
+    workspace.write("rdimport.toml", "".join(settings))
+    return workspace
 
 
-class Machine(Desk):
-    """A desk whose commands use a shared ledger, and the settings in its folder, if any."""
+class Machine(Workspace):
+    """A workspace whose commands use a shared ledger, and the settings in its folder, if any."""
 
     ledger = ""
 

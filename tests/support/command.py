@@ -16,7 +16,7 @@ from typing import Any, Final
 from rdimport import cli
 from support.forks import ForkedProcess, can_fork
 from support.processes import Process, dying_with_parent, take_terminal
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 KEY = "k3y-f0r-tests-a9f8c7e6d5b4"
 """A key unknown to all our endpoints, long enough to be found wherever it leaks."""
@@ -99,7 +99,7 @@ def command_here(folder: Path, environment: dict[str, str], args: Sequence[str])
 
 
 @dataclass
-class Desk:
+class Workspace:
     """A folder to work in: its state, its reports, and the output of all commands run there."""
 
     home: Path
@@ -134,7 +134,7 @@ class Desk:
 
     def wait(self, process: subprocess.Popen[str], stdin: str | None = None) -> Done:
         """Wait for a started command. No command may ever show the key or a traceback."""
-        out, err = (text or "" for text in process.communicate(stdin, timeout=PATIENCE))
+        out, err = (text or "" for text in process.communicate(stdin, timeout=TIMEOUT))
         self.output += [out, err]
         assert "Traceback" not in out + err, err
         assert self.key is None or self.key not in out + err

@@ -9,7 +9,7 @@ from rdimport import api
 from rdimport.core.clock import SystemClock
 from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox.embedded import RunningSandbox
-from support.command import Desk
+from support.command import Workspace
 
 
 class Elsewhen(SystemClock):
@@ -23,15 +23,15 @@ class Elsewhen(SystemClock):
 
 
 def run_by(
-    clock: Elsewhen, desk: Desk, box: RunningSandbox, mapping: str, **options: Any
+    clock: Elsewhen, workspace: Workspace, box: RunningSandbox, mapping: str, **options: Any
 ) -> api.RunResult:
-    """Import the desk's list.csv by this clock; the times of its requests are still right."""
+    """Import the list.csv there by this clock; the times of its requests are still right."""
     return api.run(
-        [desk.home / "list.csv"],
-        desk.home / mapping,
+        [workspace.home / "list.csv"],
+        workspace.home / mapping,
         to=RDStation(box.api_key, base_url=box.base_url),
-        state_dir=desk.state,
-        report_dir=desk.reports,
+        state_dir=workspace.state,
+        report_dir=workspace.reports,
         quota=None,
         clock=clock,
         **options,

@@ -35,7 +35,7 @@ class SetClock:
         self.at += timedelta(seconds=seconds)
 
 
-class Desk:
+class EndpointInMemory:
     """An endpoint in memory with one account and one key, and a short way to call it."""
 
     def __init__(self, options: SandboxOptions | None = None) -> None:

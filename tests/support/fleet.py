@@ -28,7 +28,7 @@ _REMAINING = (
 )
 
 
-class Office(Machine):
+class FleetWorkspace(Machine):
     """Two clients with one list each that has just become due, under a quota."""
 
     server: Server
@@ -39,13 +39,13 @@ class Office(Machine):
     @classmethod
     def new(
         cls, home: Path, box: RunningSandbox, server: Server, secrets: Mapping[str, str]
-    ) -> Office:
-        office = cls(home, box.api_key, box.base_url)
-        office.server, office.box = server, box
-        office.ledger = server.new_database(_tables(server))
-        assert office.here("fleet", "init").code == 0
-        set_up(office, secrets, 'report_dir = "reports"')
-        return office
+    ) -> FleetWorkspace:
+        workspace = cls(home, box.api_key, box.base_url)
+        workspace.server, workspace.box = server, box
+        workspace.ledger = server.new_database(_tables(server))
+        assert workspace.here("fleet", "init").code == 0
+        set_up(workspace, secrets, 'report_dir = "reports"')
+        return workspace
 
     def write_lists(self, rows: int) -> None:
         self.rows = rows

@@ -30,7 +30,7 @@ from typing import Any, AnyStr, Final
 import rdimport
 from rdimport.core import child
 from support.processes import Process, die_with_parent, limit_file_size, take_terminal
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 _PR_SET_CHILD_SUBREAPER: Final = 36
 """From Linux's <linux/prctl.h>."""
@@ -165,7 +165,7 @@ class _Server:
 
     def _end(self) -> None:
         self._socket.close()
-        self._process.wait(PATIENCE)
+        self._process.wait(TIMEOUT)
 
     def fork(
         self,

@@ -13,7 +13,7 @@ import psycopg
 
 from support.postgres import Server, free_port, new_folder
 from support.processes import dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 PGBOUNCER: Final = shutil.which("pgbouncer", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
@@ -57,4 +57,4 @@ def pooled(server: Server) -> Iterator[int]:
         yield port
     finally:
         process.kill()
-        process.wait(PATIENCE)
+        process.wait(TIMEOUT)

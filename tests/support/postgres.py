@@ -28,7 +28,7 @@ import pytest
 
 from support.folders import in_memory
 from support.processes import dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 _NUMBERS: Final = count(1)
 _PREFIX: Final = "rdimport postgres "
@@ -75,7 +75,7 @@ def _run(*args: object) -> None:
         [str(arg) for arg in args],
         check=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         cwd="/",
         **_user(),
     )
@@ -212,7 +212,7 @@ class Server:
         """Shut it down in order, even with clients connected."""
         if self._process is not None and self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(PATIENCE)
+            self._process.wait(TIMEOUT)
 
     def kill(self) -> None:
         """Kill all its processes at once, and wait until none of them uses its memory."""
@@ -223,7 +223,7 @@ class Server:
         everyone = [self._process.pid, *self.children()]
         for number in (signal.SIGSTOP, signal.SIGKILL):  # none sees another one die
             _signal(everyone, number)
-        self._process.wait(PATIENCE)
+        self._process.wait(TIMEOUT)
         until(lambda: all(map(_is_over, everyone)))
 
     @property

@@ -14,7 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import IO, Any, AnyStr, Final, cast
 
-from support.waiting import PATIENCE
+from support.waiting import TIMEOUT
 
 _PR_SET_PDEATHSIG: Final = 1
 """From Linux's <linux/prctl.h>."""
@@ -32,14 +32,14 @@ class Process(subprocess.Popen[AnyStr]):
             self.stderr = _in_time(self.stderr, args)
 
     def wait(self, timeout: float | None = None) -> int:
-        return super().wait(PATIENCE if timeout is None else timeout)
+        return super().wait(TIMEOUT if timeout is None else timeout)
 
     def communicate(
         self,
         input: AnyStr | None = None,  # noqa: A002  subprocess's name
         timeout: float | None = None,
     ) -> tuple[Any, Any]:
-        return super().communicate(input, PATIENCE if timeout is None else timeout)
+        return super().communicate(input, TIMEOUT if timeout is None else timeout)
 
 
 def _in_time(stream: IO[AnyStr] | None, command: object) -> IO[AnyStr] | None:
@@ -73,7 +73,7 @@ class _Pipe(io.FileIO):
     def _wait(self) -> None:
         with selectors.DefaultSelector() as look:
             look.register(self, selectors.EVENT_READ)
-            assert look.select(PATIENCE), f"{self._command}: nothing printed for {PATIENCE:g} s"
+            assert look.select(TIMEOUT), f"{self._command}: nothing printed for {TIMEOUT:g} s"
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from support.processes import dying_with_parent
-from support.waiting import PATIENCE, until
+from support.waiting import TIMEOUT, until
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -35,7 +35,7 @@ def convert(profile: Path, *args: str) -> None:
         _office(profile, *args),
         check=True,
         capture_output=True,
-        timeout=PATIENCE,
+        timeout=TIMEOUT,
         env=_environment(),
     )
 
@@ -85,7 +85,7 @@ def _opened(profile: Path, book: Path) -> Iterator[None]:
         yield
     finally:
         running.kill()
-        running.wait(PATIENCE)
+        running.wait(TIMEOUT)
 
 
 def _office(profile: Path, *args: str) -> list[str]:
@@ -107,10 +107,10 @@ def working_browser(started: Any) -> Iterator[Any]:
 
     try:
         browser = started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=PATIENCE * 1000
+            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT * 1000
         )
         page = browser.new_page()
-        page.goto("data:text/html,<title>ready</title>", timeout=PATIENCE * 1000)
+        page.goto("data:text/html,<title>ready</title>", timeout=TIMEOUT * 1000)
         page.close()
     except Error as error:
         pytest.skip(f"Chromium is installed but does not work: {str(error).splitlines()[0]}")

@@ -33,7 +33,7 @@ COLUMNS = ("E-mail", "Nome", "Celular", "UF", "Documento", "Interesse", "Aceite"
 
 
 @dataclass
-class Office:
+class ApiWorkspace:
     """A folder with its ledger, whose runs send to a sandbox."""
 
     home: Path

@@ -6,14 +6,16 @@ import asyncio
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
-from support.claims import KEY
+from support.claims import KEY, hurried
 from support.command import Workspace
 from support.fleet import CLIENTS, FleetWorkspace
 from support.lists import MAPPING, people
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
 
+from rdimport.core.errors import LedgerError
 from rdimport.ledger import fleet_of
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import Session
@@ -198,6 +200,57 @@ def test_a_ledger_whose_maker_might_not_ask_which_server_it_is_is_no_copy(
     assert workspace.here("fleet", "init").code == 0
     for one in (url, postgres.url(name)):
         assert workspace.here(*RUN, "--ledger", one).code == 0
+
+
+@pytest.mark.waits
+@pytest.mark.parametrize(
+    ("order", "reason"),
+    [
+        ("ALTER ROLE visitor NOLOGIN", 'role "visitor" is not permitted to log in'),
+        ("ALTER ROLE visitor CONNECTION LIMIT 0", 'too many connections for role "visitor"'),
+        ('ALTER DATABASE "{}" RENAME TO gone', 'database "{}" does not exist'),
+    ],
+)
+@pytest.mark.parametrize("is_open", [False, True])
+def test_the_queue_says_why_the_server_refuses_it_and_no_password(
+    workspace: Workspace,
+    guest: str,
+    postgres: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    order: str,
+    reason: str,
+    is_open: bool,
+) -> None:
+    url = workspace.environment["RDIMPORT_LEDGER"]
+    name = url.rpartition("/")[2].replace("%20", " ")
+    pool = fleet_of(url.replace(guest, f"{guest}:s3cret")).pool("rdimport_queue")
+    hurried(monkeypatch, 1.0)
+    pool.timeout = 1.0
+
+    async def refused() -> str:
+        async with pool:
+            async with pool.connection() as db:
+                ((process,),) = await (await db.execute("SELECT pg_backend_pid()")).fetchall()
+            postgres.do(f"SELECT pg_terminate_backend({process}, 60000)")
+            postgres.do(order.format(name))
+            with pytest.raises(psycopg.OperationalError) as error:
+                await pool.getconn()
+        return str(error.value)
+
+    async def refused_at_once() -> str:
+        postgres.do(order.format(name))
+        with pytest.raises(LedgerError) as error:
+            await pool.__aenter__()
+        return str(error.value)
+
+    try:
+        said = asyncio.run(refused() if is_open else refused_at_once())
+    finally:
+        if "RENAME" in order:
+            postgres.do(f'ALTER DATABASE gone RENAME TO "{name}"')
+    assert reason.format(name) in said
+    assert "s3cret" not in said
 
 
 def test_rows_that_a_policy_hides_are_not_taken_for_unsent(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Self
 
 import psycopg
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
@@ -34,6 +35,8 @@ class Pool(AsyncConnectionPool[_Connection]):
 
     def __init__(self, address: Address, schema: str) -> None:
         self._address = address
+        self._refusal: psycopg.Error | None = None
+        """Why the last attempt to connect failed."""
         more = {"search_path": f"{schema}, pg_catalog", "plan_cache_mode": "auto"}
         super().__init__(
             address.url,
@@ -41,6 +44,7 @@ class Pool(AsyncConnectionPool[_Connection]):
             max_size=4,
             max_idle=_MAX_IDLE,
             open=False,
+            connection_class=self._noting_refusals(),
             check=_checked,
             configure=partial(_configure, more=more),
             reconnect_timeout=_GIVE_UP,
@@ -49,13 +53,14 @@ class Pool(AsyncConnectionPool[_Connection]):
 
     async def __aenter__(self) -> Self:
         """Connect. Raises LedgerError if there is no connection within half a minute."""
-        with explained(self._address):
+        with explained(self._address), self._reason_given():
             await self.open(wait=True, timeout=SILENCE)
         return self
 
     async def getconn(self, timeout: float | None = None) -> _Connection:  # noqa: ASYNC109  its name
         """See `AsyncConnectionPool`."""
-        db = await super().getconn(timeout)
+        with self._reason_given():
+            db = await super().getconn(timeout)
         watchdog.watch(db, db, SILENCE)
         return db
 
@@ -63,6 +68,30 @@ class Pool(AsyncConnectionPool[_Connection]):
         """See `AsyncConnectionPool`."""
         watchdog.rest(conn)
         await super().putconn(conn)
+
+    def _noting_refusals(self) -> type[_Connection]:
+        pool = self
+
+        class Noting(_Connection):
+            @classmethod
+            async def connect(cls, conninfo: str = "", **named: Any) -> Self:
+                try:
+                    db = await super().connect(conninfo, **named)
+                except psycopg.Error as error:
+                    pool._refusal = error
+                    raise
+                pool._refusal = None
+                return db
+
+        return Noting
+
+    @contextmanager
+    def _reason_given(self) -> Iterator[None]:
+        """Raise what the server said in place of the pool's error, which only names a time-out."""
+        try:
+            yield
+        except PoolTimeout as error:
+            raise self._refusal or error from error
 
 
 async def _configure(db: _Connection, more: Mapping[str, str]) -> None:

@@ -13,11 +13,13 @@ from support.postgres import Server, serving
 from support.waiting import until
 
 from rdimport.core.errors import LedgerError, LedgerLostError
+from rdimport.ledger import fleet_of
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.durability import refuse_weak
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.store import PostgresStore
+from rdimport.ledger.postgres.trouble import CutOffError
 
 
 @pytest.fixture(autouse=True)
@@ -83,6 +85,37 @@ def test_a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone
     assert set(claimed) == set(known)
     assert {n for n, state in known.items() if state == schema.ACCEPTED} == set(ended)
     assert worker(url).claim([1_000_000]) == [1_000_000]  # later workers need no permission
+
+
+def test_a_standby_can_be_read_from_and_a_run_waits_for_its_promotion(
+    pair: tuple[Server, Server],
+) -> None:
+    first, second = pair
+    synchronous(first)
+    url = new_ledger(first)
+    one = worker(both(first, second, url))
+    one.claim([1])
+    first.kill()
+    until(lambda: second.ask("SELECT pg_last_wal_replay_lsn() = pg_last_wal_receive_lsn()"))
+    alone = url.replace(str(first.port), str(second.port))
+    with pytest.raises(LedgerError, match="is read-only: it is a standby"):
+        PostgresStore(alone, KEY.hex()).open()
+    for address in (alone, both(first, second, url), both(second, first, alone)):
+        assert run_seen(address).startswith("run-")
+    with pytest.raises(CutOffError, match="read-only"):
+        one.claim([2])
+    second.promote()
+    assert one.claim([2]) == [2]
+
+
+def run_seen(url: str) -> str:
+    store = PostgresStore(url, KEY.hex())
+    with fleet_of(url) as fleet:
+        assert fleet.workers() == []
+    ledger = store.if_there()
+    assert ledger is not None
+    with ledger:
+        return "".join(ledger.latest(1))
 
 
 def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(

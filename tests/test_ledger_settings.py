@@ -202,6 +202,34 @@ def test_a_ledger_whose_maker_might_not_ask_which_server_it_is_is_no_copy(
         assert workspace.here(*RUN, "--ledger", one).code == 0
 
 
+@pytest.mark.parametrize("setting", ["ALTER ROLE visitor", 'ALTER DATABASE "{}"'])
+def test_where_nothing_may_be_written_what_only_reads_works_and_the_rest_says_so(
+    workspace: Workspace, guest: str, postgres: Server, box: RunningSandbox, setting: str
+) -> None:
+    """Writing is possible there if it is asked for, and is not asked for."""
+    name = owned_by_another(workspace, guest, postgres)
+    assert workspace.here(*RUN).summary["accepted"] == 3
+    workspace.write("list.csv", people(5))
+    read_only = setting.format(name) + " SET default_transaction_read_only = "
+    postgres.do(
+        f"GRANT USAGE ON SCHEMA rdimport_queue TO {guest}",
+        f"GRANT ALL ON ALL TABLES IN SCHEMA rdimport_queue TO {guest}",
+        read_only + "on",
+        database=name,
+    )
+    check = ("check", *RUN[1:-1])
+    for words in ("status", "ledger check", "report", "fleet status", "accounts list"):
+        told = workspace.here(*words.split())
+        assert (told.code, told.err) == (0, ""), words
+    assert "2  to send" in workspace.here(*check).out
+    for words in RUN, ("forget", "p1@example.com"), ("fleet", "pause", "x"):
+        told = workspace.here(*words)
+        assert (told.code, "default_transaction_read_only is on" in told.err) == (3, True), words
+    assert len(box.conversions()) == 3
+    postgres.do(read_only + "off")
+    assert workspace.here(*RUN).summary["accepted"] == 2
+
+
 @pytest.mark.waits
 @pytest.mark.parametrize(
     ("order", "reason"),

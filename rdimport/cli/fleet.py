@@ -58,7 +58,7 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
     fleet_needs.refuse_pooler(url)
 
     async def ask() -> list[fleet_status.Queued]:
-        queue = Queue(url)
+        queue = Queue(url, reading=what == "content")
         async with queue.opened():
             if what == "make":
                 if not await queue.fits():

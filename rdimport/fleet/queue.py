@@ -60,10 +60,18 @@ class Taken(NamedTuple):
 
 
 class Queue:
-    """Jobs that wait for a worker. `due` enqueues due jobs."""
+    """Jobs that wait for a worker. `due` enqueues due jobs. With `reading`, nothing may be changed,
+    and the database need not be writable.
+    """
 
-    def __init__(self, url: str, due: Callable[[datetime], Awaitable[None]] | None = None) -> None:
-        self._pool = fleet_of(url).pool(_SCHEMA)
+    def __init__(
+        self,
+        url: str,
+        due: Callable[[datetime], Awaitable[None]] | None = None,
+        *,
+        reading: bool = False,
+    ) -> None:
+        self._pool = fleet_of(url).pool(_SCHEMA, reading=reading)
         self.app = App(connector=PsycopgConnector())
 
         async def one_job(account: str, job: str) -> None:

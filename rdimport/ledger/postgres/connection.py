@@ -23,6 +23,9 @@ may take longer, if another connection shows after that time that it is still ac
 BLOCKS: Final = capabilities.has_stream_chunked()
 """Whether this libpq can receive the rows of a stream in blocks; before release 17 one by one."""
 
+WRITABLE: Final = {"target_session_attrs": "read-write"}
+"""A parameter of libpq: of the servers in the URL, only one that can be written to."""
+
 WAY: Final[dict[str, Any]] = {
     "connect_timeout": 10,
     "keepalives": 1,
@@ -30,7 +33,6 @@ WAY: Final[dict[str, Any]] = {
     "keepalives_interval": 2,
     "keepalives_count": 3,
     "tcp_user_timeout": 10_000,
-    "target_session_attrs": "read-write",
     "client_encoding": "utf8",
 }
 """Parameters of libpq, so that a vanished server is noticed within about ten seconds."""
@@ -58,9 +60,13 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     """Whether it leads to a pooler, which does not give the number of the server process."""
 
     @classmethod
-    def to(cls, url: str) -> Self:
-        """A new connection without transactions. Raises psycopg.Error."""
-        return cls.connect(url, autocommit=True, application_name=myself().name, **WAY)
+    def to(cls, url: str, **server: str) -> Self:
+        """A new connection without transactions, perhaps to one `server` of several in the URL.
+        Raises psycopg.Error.
+        """
+        return cls.connect(
+            url, autocommit=True, application_name=myself().name, **{**WAY, **server}
+        )
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server. Everything in psycopg goes through here, except connecting."""
@@ -79,7 +85,9 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             return False
         try:
             process = None if self.pooled else self.info.backend_pid
-            with closing(Connection.to(self.url)) as db:
+            info = self.info
+            same = {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port)}
+            with closing(Connection.to(self.url, **same)) as db:
                 active = db.execute(_IS_ACTIVE, (myself().name, process, SILENCE / 2)).fetchone()
                 return active == (True,)
         except psycopg.Error:

@@ -70,7 +70,7 @@ class PostgresFleet:
 
     def __init__(self, url: str) -> None:
         self._address = parsed(url)
-        self._session = Session(self._address)
+        self._session = Session(self._address, reading=True)
         self._open = ExitStack()
         self._line: Connection | None = None
         """The connection that holds this worker's lock; None if none does."""
@@ -108,9 +108,11 @@ class PostgresFleet:
                 _("Give --ledger the address of the server."),
             )
 
-    def pool(self, schema: str) -> Pool:
-        """Connections for the queue, whose tables are in that schema."""
-        return Pool(self._address, schema)
+    def pool(self, schema: str, *, reading: bool = False) -> Pool:
+        """Connections for the queue, whose tables are in that schema. With `reading`, they may be
+        such as cannot be written to.
+        """
+        return Pool(self._address, schema, reading=reading)
 
     def queue_error(self, error: BaseException) -> LedgerError:
         """The LedgerError for what the queue's library raised because of a psycopg.Error."""

@@ -12,7 +12,7 @@ from psycopg_pool import AsyncConnectionPool, PoolTimeout
 
 from rdimport.ledger.postgres import watchdog
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.connection import SILENCE, WAY
+from rdimport.ledger.postgres.connection import SILENCE, WAY, WRITABLE
 from rdimport.ledger.postgres.settings import settings
 from rdimport.ledger.postgres.trouble import explained
 
@@ -33,11 +33,13 @@ for the ledger.
 class Pool(AsyncConnectionPool[_Connection]):
     """Connections that are shut down when an operation on one takes too long."""
 
-    def __init__(self, address: Address, schema: str) -> None:
+    def __init__(self, address: Address, schema: str, *, reading: bool = False) -> None:
         self._address = address
         self._refusal: psycopg.Error | None = None
         """Why the last attempt to connect failed."""
         more = {"search_path": f"{schema}, pg_catalog", "plan_cache_mode": "auto"}
+        if reading:
+            more["default_transaction_read_only"] = "on"
         super().__init__(
             address.url,
             min_size=1,
@@ -48,7 +50,7 @@ class Pool(AsyncConnectionPool[_Connection]):
             check=_checked,
             configure=partial(_configure, more=more),
             reconnect_timeout=_GIVE_UP,
-            kwargs={**WAY, "application_name": "rdimport queue"},
+            kwargs={**WAY, **({} if reading else WRITABLE), "application_name": "rdimport queue"},
         )
 
     async def __aenter__(self) -> Self:

@@ -13,17 +13,19 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, LiteralString, Self
 
 import psycopg
-from psycopg import pq
+from psycopg import errors, pq
 
 from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
-from rdimport.ledger.postgres.connection import SILENCE, Connection
+from rdimport.ledger.postgres.connection import SILENCE, WRITABLE, Connection
 from rdimport.ledger.postgres.settings import OF_ITS_OWN, settings
-from rdimport.ledger.postgres.trouble import explained, not_replicated
+from rdimport.ledger.postgres.trouble import explained, not_replicated, why_read_only
 from rdimport.ledger.sql import Ask
 
 if TYPE_CHECKING:
     from psycopg.errors import Diagnostic
+
+    from rdimport.core.errors import LedgerError
 
 # Its warnings about broken connections repeat what the errors say.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -31,14 +33,31 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 LONGEST: Final = 60 * 60.0
 """Timeout in seconds of a query whose duration depends on the size of the ledger."""
 
+_WHAT_IT_IS: Final = """
+SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), (SELECT source
+    FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on')
+"""
+
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
 
 class Session:
-    """A connection that is reopened after it broke. Not thread-safe."""
+    """A connection that is reopened after it broke. Not thread-safe.
 
-    def __init__(self, address: Address, more: Mapping[str, str] = MappingProxyType({})) -> None:
+    With `reading`, it may be one that cannot be written to, if there is no other.
+    """
+
+    def __init__(
+        self,
+        address: Address,
+        more: Mapping[str, str] = MappingProxyType({}),
+        *,
+        reading: bool = False,
+    ) -> None:
         self.address = address
+        self._reading = reading
+        self._read_only: LedgerError | None = None
+        """Why the connection cannot be written to."""
         self._more = more
         """More settings, for a server process of its own."""
         self._db: Connection | None = None
@@ -64,7 +83,8 @@ class Session:
         if db is None:
             return
         db.remove_notice_handler(self._noticed)
-        if self._more or not idle.give(self.address, idle.Idle(db, self.pooled)):
+        unlike_others = self._more or self._read_only
+        if unlike_others or not idle.give(self.address, idle.Idle(db, self.pooled)):
             with suppress(psycopg.Error):
                 db.close()
 
@@ -77,25 +97,55 @@ class Session:
                 self._db = self._connected()
             else:
                 self._db, self.pooled = kept
+                self._read_only = None
             self._db.add_notice_handler(self._noticed)
         return self._db
 
     def _connected(self) -> Connection:
-        db = Connection.to(self.address.url)
+        db = self._reached()
         try:
             with self.watched(db, SILENCE):
-                found = db.execute("SELECT pg_catalog.pg_backend_pid()").fetchone()
-                # a pooler tells a number of its own, by which a statement can be cancelled
-                self.pooled = found is None or found[0] != db.info.backend_pid
-                if self.pooled:
-                    db.prepare_threshold = None
-                else:
-                    more = {**OF_ITS_OWN, **self._more}
-                    db.execute(*settings(db.info.server_version, more, local=False))
+                self._set_up(db)
         except BaseException:
             db.close()
             raise
         db.url, db.pooled = self.address.url, self.pooled
+        return db
+
+    def _reached(self) -> Connection:
+        """A connection to a server that can be written to. If there is none, to one that can be
+        read, except where that may change at any moment: another of several servers is promoted.
+        """
+        url, several = self.address.url, "," in self.address.shown
+        try:
+            return Connection.to(url, **WRITABLE)
+        except psycopg.OperationalError as error:
+            is_gone = isinstance(error, errors.ConnectionTimeout)
+            if not self._reading if several else is_gone:
+                raise
+        return Connection.to(url)
+
+    def _set_up(self, db: Connection) -> None:
+        ((process, *read_only),) = db.execute(_WHAT_IT_IS).fetchall()
+        # a pooler tells a number of its own, by which a statement can be cancelled
+        self.pooled = process != db.info.backend_pid
+        self._read_only = why_read_only(self.address, *read_only)
+        if self._read_only is not None and not self._reading:
+            raise self._read_only
+        if self.pooled:
+            db.prepare_threshold = None
+            return
+        more = {**OF_ITS_OWN, **self._more}
+        if self._read_only is not None:
+            more["default_transaction_read_only"] = "on"
+        db.execute(*settings(db.info.server_version, more, local=False))
+
+    def _writable(self) -> Connection:
+        """The connection. Raises LedgerError if it cannot be written to; the next one may be."""
+        db = self.connection
+        if self._read_only is not None:
+            self.close()
+            raise self._read_only
         return db
 
     def _noticed(self, said: Diagnostic) -> None:
@@ -131,7 +181,7 @@ class Session:
         `within` seconds. Raises LedgerError.
         """
         with explained(self.address), ExitStack() as stack:
-            db = self.connection
+            db = self._writable()
             if within is not None:
                 stack.enter_context(self.watched(db, within))
             try:
@@ -173,7 +223,7 @@ class Session:
         Raises LedgerError, also if the database does not answer within `SILENCE` seconds.
         """
         with explained(self.address):
-            db = self.connection
+            db = self._writable()
             if not self.pooled:  # by itself it is a transaction
                 self._warnings.clear()
                 with self.watched(db, SILENCE):

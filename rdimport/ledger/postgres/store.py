@@ -51,7 +51,7 @@ class PostgresStore:
 
     def is_there(self) -> bool:
         """Whether the database holds a ledger."""
-        with Session(self._address) as session:
+        with Session(self._address, reading=True) as session:
             return schema.is_there(session)
 
     def open(self, *, trusting: bool = False) -> PostgresLedger:
@@ -73,7 +73,7 @@ class PostgresStore:
     def if_there(self) -> PostgresLedger | None:
         """Open the ledger for reading; None if there is none."""
         with ExitStack() as unless_open:
-            session = unless_open.enter_context(Session(self._address))
+            session = unless_open.enter_context(Session(self._address, reading=True))
             if not schema.is_there(session):
                 return None
             noted = schema.see(session, self.key)
@@ -94,7 +94,7 @@ class PostgresStore:
 
     def is_held(self, account: str) -> bool:
         """Whether a run of this account is active."""
-        with Session(self._address) as session:
+        with Session(self._address, reading=True) as session:
             return lease.is_taken(session, self._quota(account))
 
     @contextmanager

@@ -96,13 +96,7 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
             _("Try again later: exit code 75 tells cron so."),
         )
     if is_cut_off(error):
-        return CutOffError(
-            _("The ledger {where} cannot be reached: {said}.", where=where, said=why),
-            _(
-                "No row is sent that cannot be recorded. Once the database responds again, "
-                "run the same command: it continues."
-            ),
-        )
+        return _cut_off(address, error)
     unusable = LedgerError(
         _("The ledger {where} cannot be used: {said}.", where=where, said=why),
         _("No row is sent that cannot be recorded. Run the same command again once it works."),
@@ -111,11 +105,50 @@ def as_ledger_error(address: Address, error: psycopg.Error) -> LedgerError:
     return unusable.with_code(ExitCode.STOPPED) if lacks_resources else unusable
 
 
+def _cut_off(address: Address, error: psycopg.Error) -> CutOffError:
+    if isinstance(error, errors.ReadOnlySqlTransaction):
+        return _read_only(address, said(error))
+    return CutOffError(
+        _("The ledger {where} cannot be reached: {said}.", where=address.shown, said=said(error)),
+        _(
+            "No row is sent that cannot be recorded. Once the database responds again, "
+            "run the same command: it continues."
+        ),
+    )
+
+
 def damaged(address: Address, said: str) -> LedgerDamagedError:
     """The error for a damaged ledger."""
     return LedgerDamagedError(
         _("The ledger {where} is damaged: {said}.", where=address.shown, said=said),
         _("Nothing is sent from it. Ask whoever runs the database to restore it."),
+    )
+
+
+def why_read_only(address: Address, is_standby: bool, source: str | None) -> CutOffError | None:
+    """The error for a server that cannot be written to, because it is a standby or because a
+    setting from that `source` (a word of `pg_settings`) forbids it; None if it can.
+    """
+    if is_standby:
+        remedy = _("Name its primary with --ledger; a standby is enough for `status` and `report`.")
+        return _read_only(address, _("it is a standby"), remedy)
+    if source is None:
+        return None
+    return _read_only(
+        address,
+        _("default_transaction_read_only is on (a setting of: {source})", source=source),
+        _(
+            "Ask whoever runs the database why; some services set this while its disk is full. "
+            "ALTER ROLE … RESET or ALTER DATABASE … RESET ends it. Until then only commands that "
+            "change nothing work, such as `status` and `report`."
+        ),
+    )
+
+
+def _read_only(address: Address, why: str, remedy: str | None = None) -> CutOffError:
+    message = _("The ledger {where} is read-only: {said}.", where=address.shown, said=why)
+    return CutOffError(
+        message, remedy or _("Run the same command again once it can be written to.")
     )
 
 

@@ -118,6 +118,29 @@ def test_jobs_speak_as_their_command_does_unless_they_have_a_language(
 
 
 @pytest.mark.parametrize(
+    ("own", "words", "says"),
+    [
+        ("pt-BR", (), "concluída"),
+        ("pt-BR", ("--lang", "en"), "done"),
+        ("en", ("--lang", "pt-BR"), "concluída"),
+    ],
+)
+def test_the_language_of_the_defaults_is_that_of_commands_that_read_them(
+    own: str, words: tuple[str, ...], says: str, two_clients: Workspace, box: RunningSandbox
+) -> None:
+    """cron sets no language, so it would be English, with reports in Portuguese."""
+    path = two_clients.home / "rdimport.toml"
+    path.write_text(path.read_text().replace("[defaults]", f'[defaults]\nlang = "{own}"'))
+    done = two_clients.here(*jobs("run"), *words)
+    assert (
+        f"== acme-fair ({'conta' if says == 'concluída' else 'account'} acme): {says}" in done.out
+    )
+    page = two_clients.here("status", "--config", "rdimport.toml", *words).out
+    assert ("tarefas: " in page, "jobs: " in page) == (says == "concluída", says == "done")
+    assert "worked" in two_clients.here("status").out
+
+
+@pytest.mark.parametrize(
     ("text", "message"),
     [
         ("[accounts.x]\napi_key = {env = “X”}\n", "retas"),

@@ -22,7 +22,7 @@ from rdimport.cli import keys
 from rdimport.cli.arguments import Command, StateArguments, read
 from rdimport.cli.grammar import is_file, translated
 from rdimport.cli.interrupts import interruptible
-from rdimport.cli.options import language_in, parser
+from rdimport.cli.options import language_here, language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
 from rdimport.core.arguments import see_utf8
@@ -57,12 +57,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _spoken(words: list[str]) -> int:
     gc.set_threshold(_NEW_OBJECTS, *gc.get_threshold()[1:])
     try:
-        lang = language_in(words)
+        named, here = language_in(words), language_here()
         with (
             keys.withheld(),
             speaking(keys.MASK),
-            messages.speaking(lang, everywhere=True),
-            translated(lang),
+            messages.program_speaking(named, here),
+            translated(named or here),
         ):
             _complete()
             return _main(words)

@@ -355,14 +355,14 @@ def language_here() -> Language:
     return "en"
 
 
-def language_in(words: Sequence[str]) -> Language:
-    """The language given on a command line; needed before the line is parsed."""
+def language_in(words: Sequence[str]) -> Language | None:
+    """The language named on a command line, if any; needed before the line is parsed."""
     for word, following in zip_longest(words, words[1:], fillvalue=""):
         name, _mark, value = word.partition("=")
         if name == "--lang":
             with suppress(argparse.ArgumentTypeError):
                 return spoken(value or following)
-    return language_here()
+    return None
 
 
 def _sandbox(to: argparse.ArgumentParser) -> None:

@@ -23,7 +23,7 @@ from rdimport.cli.arguments import (
 from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.looking import exists
-from rdimport.core.messages import _
+from rdimport.core.messages import _, prefer
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
 
@@ -275,7 +275,9 @@ def named_state_dir(args: StateArguments) -> bool:
 
 
 def settings(named: Path | None) -> Settings | None:
-    """The settings, if any: the given file, otherwise the user's."""
+    """The settings, if any: the given file, otherwise the user's. From here on their language is
+    used, unless the command line names one.
+    """
     from rdimport.config import find, usual_folder  # noqa: PLC0415
 
     path = find(named, os.environ, usual_folder())
@@ -283,7 +285,10 @@ def settings(named: Path | None) -> Settings | None:
         return None
     from rdimport.config import load  # noqa: PLC0415
 
-    return load(path)
+    found = load(path)
+    if found.defaults.lang:
+        prefer(found.defaults.lang)
+    return found
 
 
 def settings_file(named: Path | None) -> Path:

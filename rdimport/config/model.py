@@ -171,7 +171,9 @@ class Notify(_Table):
 class Common(_Table):
     """Settings of an account or a job; those of the job take precedence."""
 
-    lang: Literal["en", "pt-BR"] | None = _option("language of reports")
+    lang: Literal["en", "pt-BR"] | None = _option(
+        "language of reports; in the defaults, also of what `jobs`, `status` and `worker` say"
+    )
     report_dir: Text | None = _option("gets a folder for each run")
     state_dir: Folder | None = _option("folder of the ledger")
     ledger: Database | None = _option(

@@ -1,7 +1,15 @@
 """Messages: codes, and a catalogue of sentences for each language."""
 
 from rdimport.core.messages.catalogue import gettext, ngettext
-from rdimport.core.messages.language import LANGUAGES, Language, language, language_of, speaking
+from rdimport.core.messages.language import (
+    LANGUAGES,
+    Language,
+    language,
+    language_of,
+    prefer,
+    program_speaking,
+    speaking,
+)
 from rdimport.core.messages.mark import untranslated
 
 _ = gettext
@@ -14,6 +22,8 @@ __all__ = [
     "language",
     "language_of",
     "ngettext",
+    "prefer",
+    "program_speaking",
     "speaking",
     "untranslated",
 ]

@@ -17,6 +17,10 @@ _everywhere: list[Language] = ["en"]
 """The language of threads that did not inherit a context."""
 
 
+_is_named: ContextVar[bool] = ContextVar("is_named", default=True)
+"""Whether the user has named the current language for this command, or it is the environment's."""
+
+
 def language() -> Language:
     """The current language."""
     return _chosen.get() or _everywhere[-1]
@@ -34,6 +38,26 @@ def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
         _chosen.reset(before)
         if everywhere:
             _everywhere.pop()
+
+
+@contextmanager
+def program_speaking(named: Language | None, otherwise: Language) -> Iterator[None]:
+    """Use the language named on a command line in the whole program, `otherwise` until `prefer` is
+    called.
+    """
+    before = _is_named.set(named is not None)
+    try:
+        with speaking(named or otherwise, everywhere=True):
+            yield
+    finally:
+        _is_named.reset(before)
+
+
+def prefer(lang: Language) -> None:
+    """Use this language in the rest of the program, unless its command line names one."""
+    if not _is_named.get():
+        _chosen.set(lang)
+        _everywhere[-1] = lang
 
 
 def language_of(name: str) -> Language:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
 
 from rdimport.core.messages import _
+from rdimport.core.quota import share_used
 from rdimport.core.row import Problem, State
 
 
@@ -195,6 +196,17 @@ class RunFacts(NamedTuple):
     trouble: str
     error: str
     rules: Mapping[str, int]
+
+    @property
+    def rows_per_second(self) -> float:
+        """Rows sent per second, on average."""
+        seconds = self.sending_seconds
+        return round((self.requests - self.retries) / seconds, 2) if seconds else 0.0
+
+    @property
+    def quota_used(self) -> float | None:
+        """See `share_used`."""
+        return share_used(self.requests, self.sending_seconds, self.record.quota_per_second)
 
 
 class Ending(NamedTuple):

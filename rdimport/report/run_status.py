@@ -12,7 +12,6 @@ from urllib.parse import urlsplit
 
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.written import minute
-from rdimport.core.quota import share_used
 from rdimport.core.row import FAILED, State
 from rdimport.core.shell import joined
 from rdimport.core.stop import StopReason
@@ -126,7 +125,7 @@ def _status(run: Run, account: str, *, running: bool) -> RunStatus:
         resume_at=facts.resume_at,
         exit_code=facts.exit_code,
         counts=run.counts(),
-        quota_used=share_used(facts.requests, facts.sending_seconds, record.quota_per_second),
+        quota_used=facts.quota_used,
         sandbox=record.sandbox,
         local=record.sandbox or is_loopback(urlsplit(record.base_url).hostname),
         forgotten=facts.forgotten_at is not None,

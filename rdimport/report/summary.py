@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Final
 
 from rdimport.core.errors import ReportError
-from rdimport.core.quota import share_used
 from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown, shown_json
@@ -94,10 +93,8 @@ class RunSummary:
 
 def summarise(run: Run, folder: Path) -> RunSummary:
     """The summary of a run from the ledger; `folder` is the folder of its files."""
-    facts = run.facts()
-    counts = run.counts()
-    record, seconds = facts.record, facts.sending_seconds
-    columns = [table.columns for table in run.inputs().values()]
+    facts, counts, tables = run.facts(), run.counts(), run.inputs().values()
+    record, columns = facts.record, [table.columns for table in tables]
     return RunSummary(
         run_id=facts.name,
         started_at=facts.started_at,
@@ -112,8 +109,8 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         requests=facts.requests,
         retries=facts.retries,
         throttled=facts.throttled,
-        rows_per_second=round((facts.requests - facts.retries) / seconds, 2) if seconds else 0.0,
-        quota_used=share_used(facts.requests, seconds, record.quota_per_second),
+        rows_per_second=facts.rows_per_second,
+        quota_used=facts.quota_used,
         problems=run.problems(),
         suspect=run.suspects(),
         legal_bases=run.legal_bases(),
@@ -131,7 +128,7 @@ def summarise(run: Run, folder: Path) -> RunSummary:
         started_in=record.started_in,
         given=record.given,
         resend=record.resend,
-        files=tuple(table.name for table in run.inputs().values()),
+        files=tuple(table.name for table in tables),
         **_paths(folder),
     )
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import CheckArguments, RunArguments
@@ -22,17 +22,18 @@ if TYPE_CHECKING:
     from rdimport.plan.departure import Departure
 
 
-def carry_out(
-    args: RunArguments,
-    to: RDStation,
-    *,
-    on_event: Observer,
-    agreed: Callable[[Departure], bool],
-    signals: bool = False,
-    stop: StopRequest | None = None,
-    job: str = "",
-    batch: str = "",
-) -> RunResult:
+class Caller(TypedDict, total=False):
+    """What the command that starts a run decides, in `api.run`'s terms."""
+
+    on_event: Required[Observer]
+    agreed: Required[Callable[[Departure], bool]]
+    signals: bool
+    stop: StopRequest
+    job: str
+    batch: str
+
+
+def carry_out(args: RunArguments, to: RDStation, **caller: Unpack[Caller]) -> RunResult:
     """Import according to the options. Raises what `api.run` raises."""
     from rdimport import api  # noqa: PLC0415
 
@@ -58,20 +59,15 @@ def carry_out(
         timeout=args.timeout,
         patience=args.patience,
         hints=resolve.hints(args),
-        on_event=on_event,
         lang=args.lang,
         full_report=args.full_report,
         share_quota=not args.sandbox,
-        signals=signals,
-        stop=stop,
-        job=job,
-        batch=batch,
         transport=args.transport,
         sandbox=args.sandbox,
         again=resolve.again(args),
         yes=args.yes,
         new_identity=args.new_identity,
-        agreed=agreed,
+        **caller,
     )
 
 

@@ -14,7 +14,7 @@ from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.plan.corrected import Corrections
 from rdimport.plan.duplicates import Index
-from rdimport.plan.history import known_before, no_history
+from rdimport.plan.history import Before, SendHistory, known_before, no_history
 from rdimport.plan.planner import Planner
 from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import Suppression
@@ -58,18 +58,13 @@ def checked(
 ) -> CheckResult:
     """Plan what a run would send; `begun` are the batches of the first table."""
     load_ahead(*LIBRARIES)
-    to, resend, not_proved = options.to, options.resend, options.not_proved
-    people = Suppression.read(options.suppress)
-    book, preview = CheckTally(), Preview()
+    people, book, preview = Suppression.read(options.suppress), CheckTally(), Preview()
     with ExitStack() as stack:
-        known = known_before(
-            to, options.store, resend, mapping, stack, not_proved=not_proved, sure=options.sure
-        )
-        corrections = Corrections(mapping, known.ledger, known.destination) if known else None
+        known, history, corrections = _earlier(mapping, options, stack)
         spool = Spool() if options.keep or mapping.on_duplicate == "merge" else None
         plan = Planner(
             mapping,
-            known.history if known else no_history(resend, mapping),
+            history,
             book,
             spool,
             stack.enter_context(Index(digests=known is not None)),
@@ -79,10 +74,10 @@ def checked(
             observer=options.on_event,
             look=preview.add,
             today=today(SystemClock()),
-            payloads=spool is not None or not_proved,
+            payloads=spool is not None or options.not_proved,
         ).make(tables, begun)
-        old = None if options.new_identity else known
-        missed = old.unrecognised(book.names, tables) if old else ()
+        names = None if options.new_identity else book.names
+        missed = known.unrecognised(names, tables) if known else ()
     to_send = plan.at_most(options.limit)
     return CheckResult(
         book=book,
@@ -95,3 +90,21 @@ def checked(
         unrecognised=missed,
         notes=(*people.notes, *(corrections.notes if corrections else ())),
     )
+
+
+def _earlier(
+    mapping: Mapping, options: CheckOptions, stack: ExitStack
+) -> tuple[Before | None, SendHistory, Corrections | None]:
+    """What earlier runs know, how it decides about rows, and the corrections of their reports."""
+    known = known_before(
+        options.to,
+        options.store,
+        options.resend,
+        mapping,
+        stack,
+        not_proved=options.not_proved,
+        sure=options.sure,
+    )
+    if known is None:
+        return None, no_history(options.resend, mapping), None
+    return known, known.history, Corrections(mapping, known.ledger, known.destination)

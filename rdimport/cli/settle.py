@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rdimport.cli import resolve
 from rdimport.cli.arguments import SettleArguments
@@ -27,6 +28,9 @@ from rdimport.settle.evidence import Evidence, Unread, calls_of, webhook_lines
 from rdimport.settle.export import exported
 from rdimport.settle.weigh import Declared, Settlement, settle
 from rdimport.settle.whose_files import own_name
+
+if TYPE_CHECKING:
+    from rdimport.settle.listener import Inbox
 
 
 def execute(args: SettleArguments) -> int:
@@ -222,13 +226,18 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
         settle=settle_received,
         failed=print_error,
     )
+    _show_received(args, inbox, total)
+    return ExitCode.DONE
+
+
+def _show_received(args: SettleArguments, inbox: Inbox, total: Settlement) -> None:
+    """Print what a listener has received, and the command that looks it up again."""
     if args.json:
         say_json({"received": inbox.received, "settled": total.settled, "file": str(inbox.path)})
     elif not args.quiet:
         again = joined(["rdimport", "settle", str(inbox.path.absolute()), *_row_options(args)])
         text = ngettext("{number} call received.", "{number} calls received.", inbox.received)
         say([text, _("This looks up again what is still uncertain: {command}", command=again)])
-    return ExitCode.DONE
 
 
 def _row_options(args: SettleArguments) -> Iterator[str]:

@@ -43,33 +43,11 @@ def _execute(args: WorkerArguments) -> int:
     plans = _plans(settings)
     store = fleet_needs.store(url)
     store.open().__exit__()  # checks its key, its tables, and the database's durability
-    printing = Lock()
-
-    def run_job(job: str, stop: StopRequest, place: Place) -> JobEnd:
-        seen = partial(_sends, place)
-        try:
-            ended = one_job.run_and_notify(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
-        except RdimportError as error:  # its arguments are invalid
-            print_error(f"{job}: {error}")
-            return _as_end_of(error)
-        except BaseException as error:  # a bug: show its traceback, and go on with other jobs
-            if not is_unexpected(error):
-                raise
-            print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
-            return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
-        with printing:
-            try:
-                one_job.show(ended, quiet=args.quiet)
-                flush_output()
-            except OutputError as error:  # it does not change what follows
-                print_error(f"{job}: {error}")
-        return _as_end(ended)
-
     worker = fleet.Worker(
         url,
         args.slots,
         plans,
-        run_job,
+        partial(_run_job, settings, Lock(), quiet=args.quiet),
         on_end=_tell,
         on_stranger=_tell_left,
         on_trouble=print_error,
@@ -82,6 +60,30 @@ def _execute(args: WorkerArguments) -> int:
     if not args.quiet:
         say([_("Worker {name} has ended.", name=worker.name)])
     return ExitCode.DONE
+
+
+def _run_job(
+    settings: Settings, printing: Lock, job: str, stop: StopRequest, place: Place, *, quiet: bool
+) -> JobEnd:
+    """Run a job and print how it ended, while no other thread is `printing`."""
+    seen = partial(_sends, place)
+    try:
+        ended = one_job.run_and_notify(settings, job, stop, wait=_LEASES_LAST, on_event=seen)
+    except RdimportError as error:  # its arguments are invalid
+        print_error(f"{job}: {error}")
+        return _as_end_of(error)
+    except BaseException as error:  # a bug: show its traceback, and go on with other jobs
+        if not is_unexpected(error):
+            raise
+        print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
+        return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
+    with printing:
+        try:
+            one_job.show(ended, quiet=quiet)
+            flush_output()
+        except OutputError as error:  # it does not change what follows
+            print_error(f"{job}: {error}")
+    return _as_end(ended)
 
 
 def _sends(place: Place, event: Event) -> None:

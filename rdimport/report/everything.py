@@ -34,17 +34,7 @@ def write(
     advance: Advance,
 ) -> summary.RunSummary:
     """Write the files. `begin` is called for each stage, `advance` for each row written."""
-    forgotten = run.facts().forgotten_at
-    if forgotten:
-        raise UsageError(
-            _(
-                "What run {name} recorded about people was deleted on {forgotten} by "
-                "`rdimport purge`, so its report cannot be written again.",
-                name=run.name,
-                forgotten=forgotten[:10],
-            ),
-            _("Report files written before stay as they are."),
-        )
+    _refuse_forgotten(run)
     _refuse_corrected(folder)
     with run.snapshot():
         begin("counting", 0)
@@ -73,6 +63,21 @@ def _touch_summary(folder: Path) -> None:
     """
     with suppress(OSError):
         os.utime(folder / summary.FILE_NAME)
+
+
+def _refuse_forgotten(run: Run) -> None:
+    """Raise UsageError if `purge` deleted what the run had recorded about people."""
+    forgotten = run.facts().forgotten_at
+    if forgotten:
+        raise UsageError(
+            _(
+                "What run {name} recorded about people was deleted on {forgotten} by "
+                "`rdimport purge`, so its report cannot be written again.",
+                name=run.name,
+                forgotten=forgotten[:10],
+            ),
+            _("Report files written before stay as they are."),
+        )
 
 
 def _refuse_corrected(folder: Path) -> None:

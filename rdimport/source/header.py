@@ -113,19 +113,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
         )
         return Header(0, ("",) * width, rows[0].number, (note,))
     width = max(rows[at].width, width)
-    if width > MOST_COLUMNS:
-        raise SourceError(
-            _(
-                "{name} has {width} columns; a spreadsheet has at most {most_columns}.",
-                name=name,
-                width=width,
-                most_columns=MOST_COLUMNS,
-            ),
-            _(
-                "Check that it is the right file; --delimiter sets the character between its "
-                "columns."
-            ),
-        )
+    _refuse_wide(width, name)
     names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
     return Header(rows[at].number, names, last + 1, notes)
@@ -168,6 +156,23 @@ def _refuse_people(rows: Sequence[FirstRow], at: int, hints: Hints, name: str) -
                 number=rows[at].number,
             ),
             _(NAME_THE_ROW),
+        )
+
+
+def _refuse_wide(width: int, name: str) -> None:
+    """Raise if a table has more columns than any spreadsheet program can show."""
+    if width > MOST_COLUMNS:
+        raise SourceError(
+            _(
+                "{name} has {width} columns; a spreadsheet has at most {most_columns}.",
+                name=name,
+                width=width,
+                most_columns=MOST_COLUMNS,
+            ),
+            _(
+                "Check that it is the right file; --delimiter sets the character between its "
+                "columns."
+            ),
         )
 
 

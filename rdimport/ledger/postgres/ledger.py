@@ -113,20 +113,8 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
             forget_what_was_to_come(asking(db), where, started_at)
             books = AccountBooks(asking(db))
             settle(books, books.claims(where))
-            made = db.execute(
-                "WITH made AS (INSERT INTO rdimport.run (name, destination, process, started_at,"
-                " facts, epoch) VALUES (%s, %s, %s, %s, %s, %s) RETURNING id)"
-                " INSERT INTO rdimport.written SELECT id, 0, NULL, '' FROM made RETURNING run",
-                (
-                    name,
-                    where,
-                    os.getpid(),
-                    started_at.isoformat(),
-                    recorded.text(),
-                    turn.epoch,
-                ),
-            ).fetchall()
-            number = int(made[0][0])
+            values = (name, where, os.getpid(), started_at.isoformat(), recorded.text(), turn.epoch)
+            ((number,),) = db.execute(statements.NEW_RUN, values).fetchall()
             if key_claim is not None and alone:
                 claim(books, where, number, started_at, key_claim)
             elif key_claim is not None:

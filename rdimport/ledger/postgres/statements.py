@@ -252,6 +252,15 @@ ORDER BY identity FOR UPDATE
 """
 """The rows are locked, so that a late answer waits, and then corrects what was listed meanwhile."""
 
+NEW_RUN: Final = """
+WITH made AS (
+    INSERT INTO rdimport.run (name, destination, process, started_at, facts, epoch)
+    VALUES (%s, %s, %s, %s, %s, %s) RETURNING id
+)
+INSERT INTO rdimport.written SELECT id, 0, NULL, '' FROM made RETURNING run
+"""
+"""A run, and that nothing was written for it so far."""
+
 EPOCH: Final = "SELECT epoch FROM rdimport.lease WHERE quota = %s"
 
 LOST: Final = "INSERT INTO rdimport.setting VALUES ('lost', %s) ON CONFLICT DO NOTHING"

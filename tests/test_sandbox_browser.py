@@ -161,6 +161,20 @@ def barriers(page: Any) -> list[str]:
     return found
 
 
+@pytest.mark.parametrize("locale", ["en-US", "pt-BR"])
+def test_the_names_of_all_pages_fit_on_a_phone(
+    browser: Any, sandbox: RunningSandbox, locale: str
+) -> None:
+    with Opened(browser, sandbox, viewport={"width": 390, "height": 850}, locale=locale) as page:
+        page.locator(".sections a").last.click()
+        page.locator(".sections li").last.locator("[aria-current]").wait_for()
+        assert page.locator("html").get_attribute("lang") == locale.removesuffix("-US")
+        is_cut = page.locator(".sections ul").evaluate(
+            "list => list.scrollWidth > list.clientWidth"
+        )
+        assert not is_cut
+
+
 def test_everything_can_be_reached_and_used_by_keyboard(
     browser: Any, sandbox: RunningSandbox
 ) -> None:

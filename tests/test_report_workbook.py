@@ -144,6 +144,9 @@ def test_the_first_sheet_has_room_for_its_texts_and_no_more(workspace: ApiWorksp
     )
     assert (round(short / 15), round(long / 15)) == (1, 2)
     assert cells["How to import them again"].border.bottom.style is None
+    (next_step,) = (cell for text, cell in cells.items() if text.startswith("RD's webhook"))
+    assert sheet.row_dimensions[next_step.row].height > 2 * 15
+    assert any(next_step.coordinate in merged for merged in sheet.merged_cells.ranges)
 
 
 def test_header_first_column_and_reason_are_frozen_and_all_can_be_filtered(

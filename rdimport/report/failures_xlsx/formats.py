@@ -57,6 +57,7 @@ class CellFormats:
         self.total = book.add_format({"num_format": "#,##0", "bold": True, "top": 1})
         self.bold_top = book.add_format({"bold": True, "top": 1, "indent": 1})
         self.wrapped = book.add_format({**_INDENTED, "text_wrap": True})
+        self.sentence = book.add_format({"text_wrap": True, "valign": "top"})
         self.plain = book.add_format(_INDENTED)
         self.command = book.add_format(
             {"font_name": "Consolas", "bg_color": "#F2F2F2", "text_wrap": True, "valign": "top"}

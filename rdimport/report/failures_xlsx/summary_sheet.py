@@ -17,6 +17,7 @@ from rdimport.report.words import Words
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from xlsxwriter.format import Format
     from xlsxwriter.worksheet import Worksheet
 
 COMMENTED: Final = 5_000
@@ -152,16 +153,16 @@ class _Page:
                 self._row, i, f"internal:'{quoted}'!{cell}", self._formats.link, cell
             )
 
-    def _wide(self, command: str) -> None:
-        """A command across all columns, on as many lines as needed."""
-        if not command:
+    def _wide(self, text: str, style: Format) -> None:
+        """A text across all columns, on as many lines as needed."""
+        if not text:
             self._row += 1
             return
-        lines = -(-len(command) // (sum(_WIDTHS) - 10))
+        lines = -(-len(text) // (sum(_WIDTHS) - 10))
         self._sheet.set_row(self._row, _LINE * lines + 1)
         last = len(_WIDTHS) - 1
-        self._sheet.merge_range(self._row, 0, self._row, last, "", self._formats.command)
-        self._sheet.write_string(self._row, 0, command, self._formats.command)
+        self._sheet.merge_range(self._row, 0, self._row, last, "", style)
+        self._sheet.write_string(self._row, 0, text, style)
         self._row += 1
 
     def way_back(self, summary: RunSummary, names: list[str]) -> None:
@@ -173,8 +174,8 @@ class _Page:
                 self.line((words(text, sheet="”, “".join(names)), None))
         self.blank()
         for step in steps(summary, words):
-            self.line((step.sentence, None))
-            self._wide(step.command)
+            self._wide(step.sentence, formats.sentence)
+            self._wide(step.command, formats.command)
 
 
 def _lines(text: str, width: int) -> int:

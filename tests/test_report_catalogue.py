@@ -98,7 +98,7 @@ def test_what_happened_to_a_request_is_told_in_the_readers_language(key: str) ->
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
     assert english.startswith("the row was sent and no response came")
-    assert portuguese.startswith("a linha foi enviada e não veio resposta")
+    assert portuguese.startswith("a linha foi enviada, mas não veio resposta")
     assert placeholders(detail_text(key)) == placeholders(detail_text(key, "pt-BR")) <= {"said"}
     assert (
         ("[Errno 5] odd" in english)

@@ -6,6 +6,8 @@ import asyncio
 import inspect
 import json
 import math
+import pickle
+import pydoc
 import re
 import subprocess
 import sys
@@ -373,6 +375,26 @@ def test_run_tells_its_arguments_and_takes_those_of_run_async() -> None:
         assert re.search(rf"^(\w+, )*{name}\b", text, re.MULTILINE), name
 
 
+def test_run_is_known_by_its_own_name() -> None:
+    """To help(), and to pickle, with which schedulers hand a function to other processes."""
+    assert "function run in" in pydoc.render_doc(rdimport.run)
+    for function in (rdimport.run, rdimport.run_async, rdimport.check, rdimport.propose):
+        assert pickle.loads(pickle.dumps(function)) is function  # noqa: S301  our own
+
+
+def test_results_are_short_in_a_notebook_and_show_nobody(folder: Path, box: RunningSandbox) -> None:
+    checked = rdimport.check(folder / "leads.csv", folder / "leads.yaml")
+    where = {"state_dir": folder / "state", "report_dir": folder / "reports"}
+    done = rdimport.run(
+        folder / "leads.csv", folder / "leads.yaml", to=station(box, "repr"), quota=None, **where
+    )
+    assert checked.rows == done.rows == sum(done.counts.values()) == 3
+    for shown in (repr(checked), repr(done)):
+        assert "example.com" not in shown
+        assert "sem arroba" not in shown
+        assert " object at 0x" not in shown
+
+
 TYPES = """
 [mypy]
 strict = true
@@ -411,4 +433,5 @@ def test_the_examples_of_the_docs_run_as_they_stand(
     monkeypatch.setenv("RDIMPORT_API_KEY", box.api_key)
     monkeypatch.setenv("RDIMPORT_BASE_URL", box.base_url)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder / "home"))
+    monkeypatch.setenv("RDIMPORT_STATE_DIR", str(folder / "state"))
     exec(compile(code, page, "exec"), {"__name__": "docs"})  # noqa: S102  our own docs

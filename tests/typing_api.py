@@ -33,7 +33,7 @@ async def main() -> int:
     problems: pl.DataFrame = done.problems
     summary: rdimport.RunSummary = done.summary
     problem = rdimport.Problem("email.no_at", field="email")
-    rows: int = done.counts[rdimport.State.ACCEPTED] + checked.rows + problems.height
+    rows: int = done.counts[rdimport.State.ACCEPTED] + done.rows + checked.rows + problems.height
     text: str = rdimport.propose("leads.csv").text + problem.code
     names: tuple[str, ...] = tuple(table.name for table in rdimport.open_tables(["leads.csv"]))
     return rows + summary.requests + len(text) + len(names)

@@ -340,6 +340,7 @@ def _blocking(
                 )
         return asyncio.run(work(*args, **kwargs))
 
+    blocking.__name__ = blocking.__qualname__ = "run"  # what help() shows and pickle looks up
     return blocking
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -159,12 +159,12 @@ class CheckResult:
     consequences of the mapping, `notes` describe the suppression lists.
     """
 
-    book: CheckTally
-    tables: tuple[Table, ...]
+    book: CheckTally = field(repr=False)
+    tables: tuple[Table, ...] = field(repr=False)
     to_send: int
     seconds: float | None
-    plan: Plan
-    preview: Preview
+    plan: Plan = field(repr=False)
+    preview: Preview = field(repr=False)
     advice: tuple[str, ...]
     unrecognised: tuple[Unrecognised, ...] = ()
     notes: tuple[str, ...] = ()
@@ -235,9 +235,9 @@ class RunResult:
     """
 
     summary: RunSummary
-    examples: dict[str, list[Example]]
+    examples: dict[str, list[Example]] = field(repr=False)
     report_dir: Path
-    store: Store
+    store: Store = field(repr=False)
     notes: tuple[str, ...]
     fields: tuple[str, ...]
     advice: tuple[str, ...]
@@ -246,6 +246,11 @@ class RunResult:
     def counts(self) -> dict[State, int]:
         """Rows in each state."""
         return dict(self.summary.counts)
+
+    @property
+    def rows(self) -> int:
+        """Number of data rows read, without those excluded by the mapping."""
+        return sum(self.summary.counts.values())
 
     @property
     def exit_code(self) -> ExitCode:

@@ -17,6 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
+import polars as pl
 import pytest
 from support.command import without_coverage
 from support.waiting import TIMEOUT
@@ -393,6 +394,13 @@ def test_results_are_short_in_a_notebook_and_show_nobody(folder: Path, box: Runn
         assert "example.com" not in shown
         assert "sem arroba" not in shown
         assert " object at 0x" not in shown
+
+
+def test_a_frame_in_place_of_a_file_is_told_to_be_saved(folder: Path, box: RunningSandbox) -> None:
+    frame = pl.DataFrame({"E-mail": ["ana@example.com"]})
+    with pytest.raises(rdimport.UsageError, match=r"files: expected .*, not DataFrame") as error:
+        rdimport.run(frame, folder / "leads.yaml", to=station(box, "frame"))
+    assert "write_parquet" in error.value.remedy
 
 
 TYPES = """

@@ -60,6 +60,15 @@ def see_utf8(words: Iterable[str], error: type[RdimportError] = UsageError) -> N
             )
 
 
+def _explained() -> str:
+    return _("help(rdimport.run) explains each argument.")
+
+
+def _saved_first() -> str:
+    """What to do with a frame: a run that is resumed reads the same rows again, by their file."""
+    return _("Save the frame first, as with `frame.write_parquet(FILE)`, and name that file.")
+
+
 def see(
     declared: Mapping[str, str], given: Mapping[str, object], kinds: Mapping[str, Test] = KINDS
 ) -> None:
@@ -78,7 +87,7 @@ def see(
                     wanted=wanted,
                     kind=type(value).__name__,
                 ),
-                _("help(rdimport.run) explains each argument."),
+                _saved_first() if hasattr(value, "columns") else _explained(),
             )
         if "Path" in wanted and "\0" in str(value):
             error = _("a path cannot contain a NUL")
@@ -89,5 +98,5 @@ def see(
         if not 0 <= value <= most or (value == 0 and name in _ABOVE_ZERO):
             raise UsageError(
                 _("{name}: {value} is too small or too large.", name=name, value=value),
-                _("help(rdimport.run) explains each argument."),
+                _explained(),
             )

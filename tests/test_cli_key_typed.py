@@ -143,6 +143,37 @@ def test_the_key_of_the_environment_is_masked_as_a_part_of_any_word(
     assert KEY not in done.err + done.out
 
 
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--state-dir", "{}"),
+        ("--report-dir", "reports/{}"),
+        ("--log-file", "{}.log"),
+        ("--metrics-file", "{}.prom"),
+        ("--suppress", "{}.csv"),
+        ("--member", "{}"),
+        ("{}.csv",),
+        ("--mapping", "{}.yaml"),
+    ],
+)
+def test_a_key_in_an_option_or_a_file_name_sends_and_writes_nothing(
+    keyless: Workspace, words: tuple[str, ...], lang: str
+) -> None:
+    """Reports, the ledger and the log would name it."""
+    keyless.key = KEY
+    keyless.write(f"{KEY}.csv", people(2))
+    keyless.write(f"{KEY}.yaml", MAPPING)
+    before = sorted(keyless.home.rglob("*"))
+    down = ("--base-url", "http://127.0.0.1:9", "--patience", "0.1s", "--lang", lang)
+    typed = (*down, "-m", "list.yaml", "list.csv", *(word.format(KEY) for word in words))
+    for command in ("run", "check"):
+        done = keyless.here(command, *typed)
+        assert done.code == 2
+        assert {"en": "contains the API key", "pt-BR": "contém a chave de API"}[lang] in done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
 @pytest.mark.parametrize("line", ["api_key: {}", "version: {}", "fields: {}", "on_duplicate: {}"])
 def test_a_key_in_a_mapping_is_not_repeated(keyless: Workspace, line: str) -> None:
     keyless.write("list.yaml", MAPPING + line.format(KEY) + "\n")

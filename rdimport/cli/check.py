@@ -26,13 +26,13 @@ def execute(args: CheckArguments) -> int:
 def _check(args: CheckArguments, mapping: Path) -> int:
     if args.payloads is not None:
         payloads.refuse_to_overwrite(args.payloads)
+    to = None
+    if not args.sandbox:
+        to = resolve.station(args, keys.at_hand(args.api_key_file, os.environ))
     with ExitStack() as stack:
         log = resolve.log_file(args, stack)
         terminal = Terminal(args, stack, log)
         quota = resolve.quota(args)
-        to = None
-        if not args.sandbox:
-            to = resolve.station(args, keys.at_hand(args.api_key_file, os.environ))
         keep = args.payloads is not None
         done = one_run.check(args, mapping, to, on_event=terminal.observer, keep=keep)
         terminal.close()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.cli import keys
 from rdimport.cli.arguments import (
     AddressArguments,
+    Arguments,
     CheckArguments,
     FileArguments,
     RunArguments,
@@ -23,6 +24,7 @@ from rdimport.cli.arguments import (
 from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.looking import exists
+from rdimport.core.masking import SHORTEST
 from rdimport.core.messages import _, prefer
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
@@ -70,6 +72,7 @@ def station(
     """The given endpoint, otherwise RD's, with its owner's declarations. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
+    _refuse_key_in_words(args, key)
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(
         key,
@@ -79,6 +82,25 @@ def station(
         unclear=unclear,
         idempotent=idempotent,
     )
+
+
+class KeyInWordsError(UsageError):
+    """An option or a file's name contains the key, so this is recorded nowhere."""
+
+
+def _refuse_key_in_words(args: Arguments, key: str | None) -> None:
+    """Raise KeyInWordsError if an option or a file's name contains the key: reports, the ledger and
+    the log name them.
+    """
+    if not key or len(key) < SHORTEST:
+        return
+    for value in vars(args).values():
+        words = value if isinstance(value, tuple) else (value,)
+        if any(key in str(word) for word in words):
+            raise KeyInWordsError(
+                _("An option or the name of a file contains the API key."),
+                _("Remove it: it would be shown and stored."),
+            )
 
 
 def quota(args: CheckArguments) -> Quota | None:

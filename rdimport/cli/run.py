@@ -34,6 +34,8 @@ def execute(args: RunArguments) -> int:
             log = resolve.log_file(args, stack)
             _check_inputs(args, to)
             return _import(args, to, stack, log)
+        except resolve.KeyInWordsError:
+            raise
         except RdimportError as error:
             note_attempt(args, error, started)
             _write_metrics(args)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import Mask
+from rdimport.mapping import Mapping
 
 RIGHT = """\
 [defaults]
@@ -268,6 +270,15 @@ def test_the_reference_is_current_and_its_example_is_right(tmp_path: Path) -> No
         "jobs",
         "notify",
     }
+
+
+@pytest.mark.parametrize("key", [None, "k3y-of-acme" * 3])
+def test_schemas_are_printed_as_they_are(workspace: Workspace, key: str | None) -> None:
+    """Whatever masks keys in what is printed leaves a schema that an editor can read."""
+    workspace.key = key
+    for what, schema in (("config", Settings.model_json_schema()), ("mapping", Mapping.schema())):
+        done = workspace.here("schema", what)
+        assert json.loads(done.out) == json.loads(json.dumps(schema))
 
 
 @pytest.mark.parametrize(

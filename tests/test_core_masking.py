@@ -145,6 +145,14 @@ def test_a_short_key_is_masked_only_where_it_stands_as_the_key(key: str) -> None
     assert mask('{"api_key": "abc", "b": 1}') == '{"api_key": "***", "b": 1}'
 
 
+@pytest.mark.parametrize(
+    "text",
+    ['{"api_key": {"a": 1}}', '{"api_key": null, "b": []}', '{"api_key":null}', "api_key: [\n"],
+)
+def test_the_structure_of_json_is_no_key(text: str) -> None:
+    assert Mask([KEY, "abc"])(text) == text
+
+
 def test_a_value_that_stands_as_a_key_is_masked_whoever_it_belongs_to() -> None:
     assert Mask()("GET /x?api_key=somebody-elses&y=1 HTTP/1.1") == "GET /x?api_key=***&y=1 HTTP/1.1"
     assert Mask()("POST /platform/conversions?api_key=***") == (

@@ -51,7 +51,9 @@ _UNSEEN: Final = re.compile(
 _NAME: Final = r"api[-_]?key[\"']?\s*[=:]\s*[\"']?"
 _OURS: Final = "expected|esperava|must|não|unknown|chave"
 """How our own sentences about a wrong `api_key` of the settings begin."""
-_ASSIGNED: Final = re.compile(_NAME + rf"(?!(?:{_OURS}) )(?P<key>[^\s&\"'<>\\]+)")
+_STRUCTURE: Final = r"[{[]+(?:[\s\"']|$)|(?:null|true|false)(?:[\s,\]}]|$)"
+"""What follows `api_key` in a schema or other JSON and is no key."""
+_ASSIGNED: Final = re.compile(_NAME + rf"(?!(?:{_OURS}) |{_STRUCTURE})(?P<key>[^\s&\"'<>\\]+)")
 """A value of `api_key`."""
 _CLOSING: Final = " .…,;:\"'`)]}>“”’"
 _LOWER: Final = {upper: upper + 32 for upper in range(ord("A"), ord("Z") + 1)}

@@ -14,9 +14,11 @@ from support.fleet import CLIENTS, FleetWorkspace
 from support.lists import MAPPING, people
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
+from support.waiting import until
 
 from rdimport.core.errors import LedgerError
 from rdimport.ledger import fleet_of
+from rdimport.ledger.postgres import fleet
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import Session
 from rdimport.sandbox.embedded import RunningSandbox
@@ -307,3 +309,27 @@ def test_who_may_not_overwrite_what_is_deleted_erases_nobody(
         assert (told.code, "may not overwrite what is deleted" in told.err) == (2, True)
     postgres.do(f"GRANT MAINTAIN ON ALL TABLES IN SCHEMA rdimport TO {guest}", database=name)
     assert "Erased: 1 row" in workspace.here("forget", "ana@exemplo.com.br").out
+
+
+def test_who_may_not_see_locks_and_connections_takes_over_what_a_dead_process_held(
+    workspace: Workspace, guest: str, postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = owned_by_another(workspace, guest, postgres)
+    url = workspace.environment["RDIMPORT_LEDGER"]
+    hidden = "REVOKE SELECT ON pg_locks, pg_stat_activity FROM PUBLIC"
+    postgres.do(hidden, database=name)
+    monkeypatch.setattr(fleet, "_SURE", 0.0)
+    monkeypatch.setattr(fleet, "_GONE", 0.0)
+    with fleet_of(url) as other:
+        with fleet_of(url) as one:
+            for number, each in enumerate((one, other)):
+                each.beat(f"worker {number}", 1, [], number)
+            for each in (one, other):
+                each.take_for_dead()
+            assert [state.gone for state in other.workers()] == [False, False]
+        until(lambda: other.take_for_dead() or any(state.gone for state in other.workers()))
+        assert [state.gone for state in other.workers()] == [True, False]
+    assert workspace.here(*RUN).code == 0
+    frozen = "UPDATE rdimport.lease SET holder = 'another', until = '-infinity'"
+    postgres.do(frozen, database=name)
+    assert workspace.here(*RUN).code == 0

@@ -42,12 +42,11 @@ ON CONFLICT (name) DO UPDATE SET seen = excluded.seen, jobs = excluded.jobs,
 # once, and the lock with it; when its machine is cut off, it ends when the server notices.
 _TAKE_LOCK: Final = "SELECT pg_try_advisory_lock(hashtextextended('rdimport worker ' || %s, 0))"
 _WITHOUT_LOCK: Final = """
-SELECT w.name FROM rdimport.worker w WHERE w.queue IS NOT NULL AND NOT w.gone AND NOT EXISTS (
-    SELECT FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-    WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.objsubid = 1
-    AND l.granted AND (l.classid::bigint << 32 | l.objid::bigint) =
-        hashtextextended('rdimport worker ' || w.name, 0))
+SELECT name FROM rdimport.worker WHERE queue IS NOT NULL AND NOT gone AND name <> %s
+    AND pg_try_advisory_xact_lock_shared(hashtextextended('rdimport worker ' || name, 0))
 """
+"""The other workers whose lock is free. It is tried, as not everyone may read `pg_locks`."""
+
 _IS_GONE: Final = "SELECT pg_try_advisory_xact_lock(hashtextextended('rdimport worker ' || %s, 0))"
 _EXPIRE: Final = """
 UPDATE rdimport.lease SET until = '-infinity' WHERE quota IN (SELECT quota FROM rdimport.lease
@@ -74,7 +73,7 @@ class PostgresFleet:
         self._open = ExitStack()
         self._line: Connection | None = None
         """The connection that holds this worker's lock; None if none does."""
-        self._had = 0.0
+        self._name, self._had = "", 0.0
         self._missed: dict[str, float] = {}
         """By the name of a worker without its lock: the `time.monotonic()` of the discovery."""
 
@@ -145,6 +144,7 @@ class PostgresFleet:
         if db is not self._line and not self._session.pooled:
             ((taken,),) = self._session.query(_TAKE_LOCK, (name,))
             self._line, self._had = db if taken else None, time.monotonic()
+            self._name = name
         return db is self._line
 
     def take_for_dead(self) -> None:
@@ -155,7 +155,7 @@ class PostgresFleet:
         now = time.monotonic()
         if self._line is None or self._line.closed or now < self._had + _SURE:
             return
-        names = [name for (name,) in self._session.query(_WITHOUT_LOCK)]
+        names = [name for (name,) in self._session.query(_WITHOUT_LOCK, (self._name,))]
         self._missed = {name: self._missed.get(name, now) for name in names}
         for name, since in self._missed.items():
             if now >= since + _GONE:

@@ -36,6 +36,11 @@ ON CONFLICT (quota) DO UPDATE SET epoch = excluded.epoch, holder = excluded.hold
 WHERE l.until < clock_timestamp() OR l.epoch = ANY(%(dead)s::bigint[])
 RETURNING epoch
 """
+_MAY_SEE: Final = "SELECT has_table_privilege('pg_stat_activity', 'SELECT')"
+_END_SESSIONS: Final = """
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()
+    AND usename = current_user AND application_name = %s AND pid <> pg_backend_pid()
+"""
 WHOSE: Final = 8
 """Length in bytes of the part of a stored pace that identifies its destination."""
 
@@ -140,15 +145,11 @@ def lost_lately(session: Session, destination: str) -> Lost | None:
 
 def _end_sessions(session: Session, holder: Holder) -> None:
     """Terminate the connections of a holder that did not release its lease: frozen within a
-    transaction, it would keep its rows locked. If it comes back, it connects again.
+    transaction, it would keep its rows locked. If it comes back, it connects again. Does nothing
+    where this user may not see the connections.
     """
-    if holder.host and holder != myself():
-        session.query(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-            " WHERE datname = current_database() AND usename = current_user"
-            " AND application_name = %s AND pid <> pg_backend_pid()",
-            (holder.name,),
-        )
+    if holder.host and holder != myself() and session.query(_MAY_SEE)[0][0]:
+        session.query(_END_SESSIONS, (holder.name,))
 
 
 def what_is_left(session: Session, quota: bytes, destination: str) -> LeftPace | None:

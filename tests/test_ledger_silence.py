@@ -15,10 +15,13 @@ from support.claims import KEY, hurried, new_ledger
 from support.command import Workspace
 from support.lists import MAPPING, people
 from support.postgres import Server, serving
+from support.waiting import until
 
 from rdimport.core.errors import LedgerError
+from rdimport.ledger.postgres import connection
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import Session
+from rdimport.ledger.postgres.settings import ENDS_ALONE
 from rdimport.sandbox.embedded import RunningSandbox
 
 pytestmark = pytest.mark.waits
@@ -118,6 +121,41 @@ def test_a_database_that_is_at_work_for_long_is_waited_for(session: Session) -> 
     with session.transaction() as db:
         db.execute("SELECT pg_sleep(2)")
     assert session.query("SELECT 1") == [(1,)]
+
+
+def test_a_database_with_no_connection_left_is_waited_for_though_not_for_ever(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody can ask then whether it is at work, only whether it responds."""
+    url = postgres.new_database()
+    postgres.do("CREATE ROLE lone LOGIN CONNECTION LIMIT 1")
+    try:
+        with Session(parsed(url.replace("postgres@", "lone@"))) as session:
+            ((process,),) = session.query("SELECT pg_backend_pid()")
+            hurried(monkeypatch, 0.5)
+            assert session.ask("SELECT pg_sleep(2)") == [("",)]
+            monkeypatch.setattr(connection, "_MOST_REFUSALS", 2)
+            os.kill(process, signal.SIGSTOP)
+            try:
+                with pytest.raises(LedgerError, match=SAYS_NOTHING):
+                    session.ask("SELECT 1")
+            finally:
+                os.kill(process, signal.SIGCONT)
+    finally:
+        postgres.do("DROP ROLE lone")
+
+
+def test_a_query_that_nobody_waits_for_any_more_ends_on_the_server(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ENDS_ALONE, "client_connection_check_interval", "100ms")
+    with Session(parsed(postgres.new_database())) as session:
+        ((process,),) = session.query("SELECT pg_backend_pid()")
+        hurried(monkeypatch, 0.5)
+        with pytest.raises(LedgerError, match=SAYS_NOTHING):
+            session.query("SELECT pg_sleep(1000)")
+    there = "SELECT count(*) FROM pg_stat_activity WHERE pid = %s"
+    until(lambda: postgres.ask(there, process) == 0)
 
 
 @pytest.mark.parametrize("all_of_it", [True, False])

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
-from psycopg import capabilities
+from psycopg import capabilities, pq
+from psycopg.conninfo import make_conninfo
 
 from rdimport.core.messages import _
 from rdimport.ledger.postgres import watchdog
@@ -19,6 +20,9 @@ SILENCE: Final = 30.0
 """Seconds within which the database must complete a small transaction. A query of a large ledger
 may take longer, if another connection shows after that time that it is still active.
 """
+
+_MOST_REFUSALS: Final = 120
+"""How often a query is waited for although no other connection is left to ask: for an hour."""
 
 BLOCKS: Final = capabilities.has_stream_chunked()
 """Whether this libpq can receive the rows of a stream in blocks; before release 17 one by one."""
@@ -50,11 +54,14 @@ this process has. A process that waits for its client or for a standby is not ac
 
 class Connection(psycopg.Connection[tuple[Any, ...]]):
     """A connection that is shut down when the database does not respond for `SILENCE` seconds,
-    unless another connection shows that it is still active.
+    unless another connection shows that it is still active, or the server has none left.
     """
 
     url = ""
     """The address for that other connection; without it, the database must respond in time."""
+
+    _refusals = 0
+    """How often the other connection was refused during the present query."""
 
     pooled = False
     """Whether it leads to a pooler, which does not give the number of the server process."""
@@ -70,6 +77,7 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def wait(self, gen: PQGen[RV], interval: float = 0.1, timeout: float | None = None) -> RV:
         """Wait for the server. Everything in psycopg goes through here, except connecting."""
+        self._refusals = 0
         watchdog.watch(self, self, SILENCE, self._is_active)
         try:
             return super().wait(gen, interval, timeout)
@@ -83,12 +91,19 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
     def _is_active(self) -> bool:
         if not self.url:
             return False
+        process, info = None if self.pooled else self.info.backend_pid, self.info
+        same = {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port)}
         try:
-            process = None if self.pooled else self.info.backend_pid
-            info = self.info
-            same = {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port)}
-            with closing(Connection.to(self.url, **same)) as db:
-                active = db.execute(_IS_ACTIVE, (myself().name, process, SILENCE / 2)).fetchone()
-                return active == (True,)
-        except psycopg.Error:
-            return False
+            other = Connection.to(self.url, **same)
+        except psycopg.OperationalError:
+            self._refusals += 1
+            return self._refusals <= _MOST_REFUSALS and _responds(make_conninfo(self.url, **same))
+        with closing(other) as db, suppress(psycopg.Error):
+            active = db.execute(_IS_ACTIVE, (myself().name, process, SILENCE / 2)).fetchone()
+            return active == (True,)
+        return False
+
+
+def _responds(address: str) -> bool:
+    """Whether a server responds, even if only to refuse a connection."""
+    return pq.PGconn.ping(make_conninfo(address, **WAY).encode()) == pq.Ping.OK

@@ -18,7 +18,7 @@ from psycopg import errors, pq
 from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.connection import SILENCE, WRITABLE, Connection
-from rdimport.ledger.postgres.settings import OF_ITS_OWN, settings
+from rdimport.ledger.postgres.settings import ENDS_ALONE, OF_ITS_OWN, settings
 from rdimport.ledger.postgres.trouble import explained, not_replicated, why_read_only
 from rdimport.ledger.sql import Ask
 
@@ -34,9 +34,13 @@ LONGEST: Final = 60 * 60.0
 """Timeout in seconds of a query whose duration depends on the size of the ledger."""
 
 _WHAT_IT_IS: Final = """
-SELECT pg_catalog.pg_backend_pid(), pg_catalog.pg_is_in_recovery(), (SELECT source
-    FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only' AND setting = 'on')
+SELECT pg_catalog.pg_backend_pid(), pg_catalog.version() LIKE '%linux%'
+    AND pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL,
+    pg_catalog.pg_is_in_recovery(), CASE pg_catalog.current_setting('default_transaction_read_only')
+    WHEN 'on' THEN (SELECT source FROM pg_catalog.pg_settings
+        WHERE name = 'default_transaction_read_only') END
 """
+"""Its process; whether it has the setting ENDS_ALONE; whether and why it cannot be written to."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -126,7 +130,7 @@ class Session:
         return Connection.to(url)
 
     def _set_up(self, db: Connection) -> None:
-        ((process, *read_only),) = db.execute(_WHAT_IT_IS).fetchall()
+        ((process, ends_alone, *read_only),) = db.execute(_WHAT_IT_IS).fetchall()
         # a pooler tells a number of its own, by which a statement can be cancelled
         self.pooled = process != db.info.backend_pid
         self._read_only = why_read_only(self.address, *read_only)
@@ -136,6 +140,8 @@ class Session:
             db.prepare_threshold = None
             return
         more = {**OF_ITS_OWN, **self._more}
+        if ends_alone:
+            more |= ENDS_ALONE
         if self._read_only is not None:
             more["default_transaction_read_only"] = "on"
         db.execute(*settings(db.info.server_version, more, local=False))

@@ -349,6 +349,23 @@ def test_a_sheet_that_is_shared_is_imported_through_a_proxy_and_a_private_one_is
     assert "private" in workspace.here("check", f"{SHEET}/edit#gid=7").err
 
 
+@pytest.mark.parametrize("entry", ["[::1]", "fe80::/10", "a:b:c", "%zz"])
+def test_an_entry_of_no_proxy_that_names_no_host_is_passed_over(
+    behind_proxy: Site, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, entry: str
+) -> None:
+    monkeypatch.setenv("NO_PROXY", f"{entry},outro.com.br")
+    assert workspace.here("check", f"{SHEET}/edit?gid=7#gid=7", "-m", "list.yaml").code == 0
+
+
+def test_a_proxy_that_cannot_be_used_is_named_by_its_variable(
+    behind_proxy: Site, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("HTTPS_PROXY")
+    monkeypatch.setenv("ALL_PROXY", "http://a:bc")
+    done = workspace.here("check", f"{SHEET}/edit?gid=7#gid=7", "-m", "list.yaml")
+    assert (done.code, "proxy that ALL_PROXY names" in done.err) == (2, True)
+
+
 SHOWN = {
     "https://ana:x@h.com:8443/a/b.csv?token=y#z": (
         "https://h.com:8443/a/b.csv",

@@ -35,9 +35,8 @@ from rdimport.core.names import run_name
 from rdimport.core.row import State
 from rdimport.core.shell import whole
 from rdimport.core.stop import StopReason
-from rdimport.delivery.named_proxy import refuse_unusable_proxy
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
-from rdimport.delivery.sender_choice import libraries
+from rdimport.delivery.sender_choice import libraries, refuse_unusable_proxy
 from rdimport.delivery.settings import Settings
 from rdimport.delivery.stopping import StopRequest, stop_on_signals, stop_with
 from rdimport.destination.rdstation.endpoint import BASE_URL

@@ -11,7 +11,7 @@ import httpx
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.delivery.named_proxy import named_proxy
+from rdimport.destination.named_proxy import named_proxy
 
 _SOCKS: Final = "socks"
 _HOST: Final = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
@@ -29,7 +29,7 @@ def proxy_for(base_url: str) -> httpx.Proxy | None:
         return None
     variable, named = found
     host = urlsplit(base_url).hostname or ""
-    proxy, trouble = _read(named if "://" in named else f"http://{named}")
+    proxy, trouble = _read(named)
     if proxy is None:
         raise UsageError(
             _(

@@ -11,6 +11,7 @@ import httpx
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.destination.address import is_loopback
+from rdimport.destination.named_proxy import named_proxy
 from rdimport.source.refusals import too_large
 from rdimport.source.remote.google import export_of, refuse_login
 
@@ -52,30 +53,30 @@ def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) ->
             _("Name its https:// address, or download the list."),
         )
     named = export.name if export else name
-    with _client(url, named) as client:
-        return _Download(client, named, into, most, is_google=export is not None).copied(url)
+    return _Download(named, into, most, is_google=export is not None).copied(url)
 
 
-def _client(url: httpx.URL, name: str) -> httpx.Client:
-    """An httpx client that uses the proxy of the environment, except for this machine."""
-    own = is_loopback(url.host)
-    tls = ssl.create_default_context()
+def _client(url: httpx.URL, name: str, tls: ssl.SSLContext) -> httpx.Client:
+    """An httpx client that uses the proxy of the environment for this address."""
+    variable, proxy = named_proxy(str(url)) or ("", None)
     try:
-        return httpx.Client(verify=tls, timeout=_TIMES, trust_env=not own)
+        return httpx.Client(verify=tls, timeout=_TIMES, trust_env=False, proxy=proxy)
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise SourceError(
-            _("{name} cannot be reached through the proxy of the environment.", name=name),
-            _("Name an HTTP proxy in HTTPS_PROXY, or download the list."),
+            _(
+                "{name} cannot be reached through the proxy that {variable} names.",
+                name=name,
+                variable=variable,
+            ),
+            _("Name an HTTP proxy in {variable}, or download the list.", variable=variable),
         ) from error
 
 
 class _Download:
     """A download that is resumed after an interruption if the file has not changed."""
 
-    def __init__(
-        self, client: httpx.Client, name: str, into: BinaryIO, most: int, *, is_google: bool
-    ) -> None:
-        self._client = client
+    def __init__(self, name: str, into: BinaryIO, most: int, *, is_google: bool) -> None:
+        self._tls = ssl.create_default_context()
         self._name = name
         self._into = into
         self._most = most
@@ -99,7 +100,10 @@ class _Download:
     def _once(self, url: httpx.URL) -> None:
         try:
             for _hop in range(_MOST_REDIRECTS + 1):
-                with self._client.stream("GET", url, headers=self._headers()) as answer:
+                with (
+                    _client(url, self._name, self._tls) as client,
+                    client.stream("GET", url, headers=self._headers()) as answer,
+                ):
                     if not answer.has_redirect_location:
                         self._take(answer)
                         return

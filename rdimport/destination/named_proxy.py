@@ -1,5 +1,7 @@
-"""Finds the proxy that the environment names for an endpoint; `transport` decides whether it can be
-used.
+"""Finds the proxy that the environment names for an address.
+
+With the standard library, which passes over an entry of NO_PROXY that it does not understand; httpx
+raises an error, also for usual ones such as `[::1]` and `fe80::/10`.
 """
 
 from __future__ import annotations
@@ -11,9 +13,9 @@ from urllib.parse import urlsplit
 from rdimport.destination.address import is_loopback
 
 
-def named_proxy(base_url: str) -> tuple[str, str] | None:
-    """The environment variable that applies to the endpoint, and the proxy it names, if any."""
-    address = urlsplit(base_url)
+def named_proxy(url: str) -> tuple[str, str] | None:
+    """The environment variable that applies to the address, and the proxy it names, if any."""
+    address = urlsplit(url)
     host = address.hostname or ""
     if is_loopback(host) or not _may_name_one():
         return None
@@ -23,18 +25,11 @@ def named_proxy(base_url: str) -> tuple[str, str] | None:
     named = proxies.get(address.scheme) or proxies.get("all")
     if not named or proxy_bypass(address.netloc) or proxy_bypass(host):
         return None
-    return f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY", named
+    variable = f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY"
+    return variable, named if "://" in named else f"http://{named}"
 
 
 def _may_name_one() -> bool:
     """Whether there may be a proxy: macOS and Windows also have system settings."""
     is_told = sys.platform in ("darwin", "win32")
     return is_told or any(name.lower().endswith("_proxy") for name in os.environ)
-
-
-def refuse_unusable_proxy(base_url: str) -> None:
-    """Raise UsageError if the environment names a proxy that cannot be used."""
-    if named_proxy(base_url) is not None:
-        from rdimport.delivery.transport.proxies import proxy_for  # noqa: PLC0415  imports httpx
-
-        proxy_for(base_url)

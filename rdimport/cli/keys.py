@@ -413,7 +413,7 @@ def _asked(question: Callable[[KeyringBackend], _T]) -> _T:
     except NoKeyringError:
         raise _NoKeyringError(_("This machine has no keyring that can be used."), instead) from None
     except TimeoutError as error:
-        late = _("it did not answer within {seconds} s", seconds=_PROGRAM_TAKES)
+        late = _("there was no answer within {seconds} s", seconds=_PROGRAM_TAKES)
         why = said_by(error) if str(error) else late
     except Exception as error:  # noqa: BLE001  each kind of keyring raises errors of its own
         why = said_by(error)

@@ -155,7 +155,8 @@ def sending_options(to: argparse.ArgumentParser) -> None:
 
 def ending_options(to: Options) -> None:
     """Options that limit a run."""
-    value(to, "--max-duration", "TIME", _("stop after 2h, 45m or 30s"), seconds)
+    long = _("stop after 1d, 2h, 45m or 30s (a number alone means seconds)")
+    value(to, "--max-duration", "TIME", long, seconds)
     down = _("how long an endpoint may be down before the run stops (2m)")
     value(to, "--patience", "TIME", down, seconds, default=120.0)
     busy = _("how long to wait for an account that another run is using (0s)")

@@ -46,9 +46,10 @@ def some_seconds(text: str) -> float:
 
 def age(text: str) -> float:
     """A duration with a unit, in seconds."""
-    if not text.strip()[-1:].isalpha():  # 90 would mean seconds, and deletion is final
+    found = seconds(text)
+    if not text.strip()[-1].isalpha():  # 90 would mean seconds, and deletion is final
         raise ArgumentTypeError(_("has no unit: write 90d or 12h"))
-    return seconds(text)
+    return found
 
 
 def time_of_day(text: str) -> tuple[int, int]:

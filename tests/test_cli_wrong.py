@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import sys
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -12,6 +13,10 @@ from support.lists import MAPPING, people
 from support.samples import mapping, sample
 from support.waiting import TIMEOUT
 
+from rdimport import api
+from rdimport.core.errors import ExitCode, LedgerError
+from rdimport.core.events import Event, RowFinished
+from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
@@ -493,9 +498,11 @@ def small_files(size: int) -> Iterator[None]:
     resource = pytest.importorskip("resource", reason="no file can be kept small")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a cut .pyc would stay
     try:
         yield
     finally:
+        sys.dont_write_bytecode = writes
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
@@ -508,6 +515,49 @@ def test_a_workbook_that_finds_no_room_is_told_in_the_words_of_any_other_file(
     with small_files(8_000):
         done = workspace.here("report", "--report-dir", "other")
     assert (done.code, "failures.xlsx cannot be written: File too large." in done.err) == (3, True)
+
+
+def test_a_run_whose_ledger_and_report_find_no_room_names_no_report(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.csv", people(40))
+    workspace.write("list.yaml", MAPPING)
+    with ExitStack() as stack:
+
+        def fill_the_disk(event: Event) -> None:
+            if isinstance(event, RowFinished) and box.counts()["accepted"] == 20:
+                stack.enter_context(small_files(100))
+
+        with pytest.raises(LedgerError) as ended:
+            api.run(
+                [workspace.home / "list.csv"],
+                workspace.home / "list.yaml",
+                to=RDStation(box.api_key, base_url=box.base_url),
+                state_dir=workspace.state,
+                report_dir=workspace.reports,
+                quota=None,
+                share_quota=False,
+                concurrency=1,
+                on_event=fill_the_disk,
+            )
+    assert ended.value.exit_code == ExitCode.STOPPED
+    assert "failures.csv cannot be written: File too large" in ended.value.remedy
+    assert "The report of this run" not in ended.value.remedy
+    again = workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    assert again.summary["already_imported"] + again.summary["uncertain"] == 20
+
+
+def test_a_report_that_finds_no_room_for_all_rows_ends_with_its_message_alone(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.csv", people(1) + "ninguem,Fulano\n" * 300)
+    workspace.write("list.yaml", MAPPING)
+    assert workspace.here("run", "list.csv", "-m", "list.yaml", "--quota", "none").code == 1
+    with small_files(8_000):
+        done = workspace.here("report", "--report-dir", "other")
+    assert done.code == 3
+    assert done.err.splitlines()[0].endswith("failures.csv cannot be written: File too large.")
+    assert len(done.err.splitlines()) == 2, done.err
 
 
 def test_a_mapping_that_finds_no_room_is_not_in_the_way_of_the_next_attempt(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import tracemalloc
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 from support.reports import COLUMNS, MAPPING, ApiWorkspace, csv_rows, xlsx_rows
 from support.samples import mapping, sample
 
+from rdimport.core.errors import LedgerError
 from rdimport.core.names import fold
 from rdimport.core.row import REPORTED, Problem, State
 from rdimport.destination.rdstation.custom_fields import CustomField, CustomFields
@@ -313,6 +315,24 @@ def test_what_is_in_a_row_is_not_kept_in_memory(
         most(ledger, "first", 100)  # loads the libraries
         few = most(ledger, "few", 200)
         assert most(ledger, "many", 1000) - few < 800 * len(text) // 4
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are listed nowhere")
+def test_a_ledger_that_fails_meanwhile_leaves_no_file_open(workspace: ApiWorkspace) -> None:
+    workspace.run(workspace.write(*((f"errado {i}", f"P{i}") for i in range(25))))
+
+    def fail(_: int) -> None:
+        raise LedgerError("no answer", "")
+
+    with workspace.ledger() as ledger:
+        run = ledger.run()
+        story = load_report_data(run, workspace.home)
+        with pytest.raises(LedgerError) as held:  # and with it the frames that it passed
+            sheets.write(run, workspace.home / "failures.xlsx", story, advance=fail)
+        opened = [os.path.realpath(number) for number in Path("/proc/self/fd").iterdir()]
+    assert held.value.message == "no answer"
+    assert [path for path in opened if "failures.xlsx" in path] == []
+    assert not list(workspace.home.glob("*failures.xlsx*"))
 
 
 @pytest.mark.parametrize("name", ["[a]:b", "rdimport resumo", "x" * 40, "'Leads'", "History"])

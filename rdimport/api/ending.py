@@ -104,6 +104,8 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
     if sent:
         with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
             # the result is known here even if the ledger did not record it
-            known = {**_report(run, options).as_json(), **known}
-            remedy = _("The report of this run: {folder}", folder=options.report_dir / run.name)
+            summary = _report(run, options)
+            known = {**summary.as_json(), **known}
+            where = _("The report of this run: {folder}", folder=options.report_dir / run.name)
+            remedy = summary.report_failed or where
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -91,7 +92,8 @@ class LedgerFile(Ledger):
     def stream(self, sql: str, *values: object) -> Iterator[tuple[Any, ...]]:
         """The rows of a query, a few at a time."""
         with explained(self.path, reading=self._reading):
-            yield from self._db.execute(sql, values)
+            # `chain` keeps the cursor from being closed after the ledger, which is an error
+            yield from chain(self._db.execute(sql, values))
 
     def damaged(self, what: str) -> LedgerError:
         """See `StoredLedger`."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -79,7 +80,17 @@ def write(
         except XlsxWriterException as error:
             cause = next(iter(error.args), None)
             raise cause if isinstance(cause, OSError) else OSError(str(error)) from error
+        finally:
+            _close_rows(book)
     return rows
+
+
+def _close_rows(book: Workbook) -> None:
+    """Close what an error left open: Windows deletes no open file, and these have people's data."""
+    for sheet in book.worksheets():
+        if sheet.row_data_fh is not None:
+            with suppress(OSError):  # the disk is full
+                sheet.row_data_fh.close()
 
 
 def _is_bare(run: Run, data: ReportData) -> bool:

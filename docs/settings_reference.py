@@ -26,6 +26,7 @@ _WORDS: Final = {
     "en": {
         "heading": "## All keys\n",
         "of": "of an account",
+        "name": "NAME",
         "and": "and",
         "keys": "| key | what it says |",
         "required": "required",
@@ -34,6 +35,7 @@ _WORDS: Final = {
     "pt-BR": {
         "heading": "## Todas as chaves\n",
         "of": "de uma conta",
+        "name": "NOME",
         "and": "e",
         "keys": "| chave | o que diz |",
         "required": "obrigatória",
@@ -42,10 +44,10 @@ _WORDS: Final = {
 }
 _TABLES: Final = (
     (Defaults, "`[defaults]`"),
-    (Account, "`[accounts.NAME]`"),
+    (Account, "`[accounts.{name}]`"),
     (ApiKey, "`api_key` {of}"),
-    (Job, "`[jobs.NAME]`"),
-    (Notify, "`[notify.NAME]`"),
+    (Job, "`[jobs.{name}]`"),
+    (Notify, "`[notify.{name}]`"),
     (Address, "`url` {and} `ping`"),
 )
 

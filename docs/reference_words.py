@@ -120,9 +120,9 @@ makes of a row has at most 32,767 characters. The examples are about this row:
 ## Expressões
 
 `expr` e `where` contêm SQL sobre as células de uma linha: os operadores e as funções abaixo e
-nada mais, para que um mapeamento não leia arquivos, não chame ninguém e não olhe outras linhas.
+nada mais, para que um mapeamento não leia arquivos, não acesse a rede e não veja outras linhas.
 As células são texto: escreva `CAST(coluna AS INT)` para fazer contas. Uma célula vazia é NULL.
-Textos ficam entre `''`; colunas com algo além de letras, algarismos e `_` no nome, entre `""`.
+Textos ficam entre `''`; colunas com algo além de letras, dígitos e `_` no nome, entre `""`.
 O resultado de uma expressão tem no máximo 32.767 caracteres. Os exemplos são sobre esta linha:
 """,
 }

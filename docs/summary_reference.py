@@ -29,7 +29,7 @@ MEANINGS: Final = {
     ),
     "stopped_by": Meaning(
         "the last trouble that it met, with what the other side said; else `null`",
-        "o último problema encontrado, com o que o outro lado disse; senão, `null`",
+        "o último problema encontrado, com a resposta do outro lado; senão, `null`",
     ),
     "resume_at": Meaning(
         "from when on the same command can go on, in UTC, where RD has said so; else `null`",
@@ -105,7 +105,7 @@ MEANINGS: Final = {
     ),
     "rules": Meaning(
         "answers of your own endpoint that its rules decided, by rule",
-        "respostas do seu próprio endereço decididas por regras dele, por regra",
+        "respostas do seu próprio endpoint interpretadas por regras dele, por regra",
     ),
     "mapping": Meaning("the mapping file", "o arquivo de mapeamento"),
     "base_url": Meaning("where rows were sent", "para onde as linhas foram enviadas"),

@@ -139,6 +139,14 @@ def test_status_is_narrowed_to_an_account_a_job_and_a_time(three_clients: Worksp
     assert three_clients.here("status", "--check", "--account", "nobody").code == 3
 
 
+def test_a_job_that_never_ran_is_not_counted_as_one_that_worked(three_clients: Workspace) -> None:
+    three_clients.here("jobs", "run", "acme-*", "--config", "rdimport.toml")
+    done = three_clients.here("status", "--config", "rdimport.toml")
+    assert done.out.startswith(
+        "3 jobs: 1 worked, 0 with rows that need attention, 0 failed, 2 never ran."
+    )
+
+
 def test_check_counts_a_job_that_did_not_run(three_clients: Workspace) -> None:
     there = ("status", "--check", "--config", "rdimport.toml", "--max-age")
     assert three_clients.here(*there, "26h").code == 2

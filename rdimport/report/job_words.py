@@ -62,12 +62,14 @@ def _is_past(status: JobStatus) -> bool:
 
 
 def count(found: Sequence[JobStatus]) -> str:
-    """How many worked and how many did not."""
+    """How many worked and how many did not, or never ran."""
     failed = sum(status.verdict == FAILED for status in found)
-    fine = sum(status.verdict == FINE for status in found)
-    rows = len(found) - fine - failed
+    idle = sum(status.verdict == FINE and status.run is None for status in found)
+    fine = sum(status.verdict == FINE for status in found) - idle
+    rows = len(found) - fine - failed - idle
     jobs = ngettext("{number} job", "{number} jobs", len(found))
-    return f"{jobs}: {', '.join(endings(fine, rows, failed))}."
+    never = [ngettext("{number} never ran", "{number} never ran", idle)] if idle else []
+    return f"{jobs}: {', '.join([*endings(fine, rows, failed), *never])}."
 
 
 def endings(worked: int, rows: int, failed: int) -> tuple[str, str, str]:

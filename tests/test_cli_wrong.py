@@ -91,6 +91,10 @@ CASES = {
     "file: not there, as cron names it": Case(
         ("/nowhere/absent.csv does not exist", "spelling.\n"), ("/nowhere/absent.csv",)
     ),
+    "file: another suffix": Case(("Did you mean list.csv?", "looked for"), ("list.xlsx",)),
+    "file: no suffix, other case": Case(("Did you mean list.csv?",), ("List",)),
+    "file: a slip": Case(("Did you mean list.csv?",), ("./lsit.csv",)),
+    "mapping: another suffix": Case(("Did you mean list.yaml?", "init"), ("-m", "list.yml")),
     "file: empty name": Case(("FILE: is empty", "variable"), ("",), usage=True),
     "state: an unset variable": Case(("--state-dir: is empty",), ("--state-dir", ""), usage=True),
     "address: an unset variable": Case(("--base-url: is empty",), ("--base-url=",), usage=True),

@@ -6,9 +6,12 @@ patterns of pathlib and glob silently find nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
+
+from rdimport.core.names import fold, is_slip
 
 
 def exists(path: Path) -> bool:
@@ -49,6 +52,18 @@ def listed(folder: Path, pattern: str = "*") -> list[Path]:
     except (FileNotFoundError, NotADirectoryError):
         return []
     return [path for path in found if fnmatchcase(path.name, pattern)]
+
+
+def nearest(path: Path, is_kind: Callable[[str], bool]) -> Path | None:
+    """The file of a kind, by its suffix, that a missing one probably is: of the same name but for
+    its suffix, accents or case, or with a slip.
+    """
+    found: list[Path] = []
+    with suppress(OSError):  # it is only a hint
+        found = [one for one in listed(path.parent) if is_kind(one.suffix.lower()) and is_file(one)]
+    same = [one for one in found if fold(one.stem) == fold(path.stem)]
+    near = same or [one for one in found if is_slip(path.name, one.name)]
+    return path.with_name(near[0].name) if len(near) == 1 else None
 
 
 def files_within(folder: Path, pattern: str = "*") -> Iterator[Path]:

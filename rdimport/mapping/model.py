@@ -25,10 +25,11 @@ from pydantic_core import PydanticCustomError
 from rdimport.core import document_errors
 from rdimport.core.arguments import see
 from rdimport.core.errors import MappingError
-from rdimport.core.looking import exists
+from rdimport.core.looking import exists, nearest
 from rdimport.core.messages import _, language
 from rdimport.core.shell import joined
 from rdimport.core.small_file import decoded, read_small
+from rdimport.core.visible import shown_lines
 from rdimport.core.yaml_document import Document, DocumentError, Place, is_spreadsheet
 from rdimport.core.yaml_document import Path as DocumentPath
 from rdimport.core.yaml_document import parse as parse_yaml
@@ -67,6 +68,9 @@ def _text_of(path: Path) -> str:
         data = read_small(path)
     except OSError as error:
         remedy = _("Check the path, or let `rdimport init FILE -o MAPPING` write a mapping.")
+        is_missing = isinstance(error, FileNotFoundError)
+        if is_missing and (meant := nearest(path, (".yaml", ".yml").__contains__)):
+            remedy = shown_lines([_("Did you mean {name}?", name=meant), remedy])
         if isinstance(error, PermissionError):
             remedy = _(
                 "Check its permissions, and close it if another program (Excel) has it open."

@@ -22,9 +22,10 @@ from typing import IO, TYPE_CHECKING, Any, BinaryIO, Final, cast
 from rdimport.core.address import is_address, shown
 from rdimport.core.arguments import see_utf8
 from rdimport.core.errors import SourceError
-from rdimport.core.looking import exists, is_file, is_folder, listed
+from rdimport.core.looking import exists, is_file, is_folder, listed, nearest
 from rdimport.core.messages import _, untranslated
 from rdimport.core.shell import at_home
+from rdimport.core.visible import shown_lines
 from rdimport.source import remote
 from rdimport.source.limits import MOST_RATIO, MOST_WHOLE, UNPACKED_FREE
 from rdimport.source.refusals import harmful
@@ -169,6 +170,8 @@ class InputFile:
     def _unreadable(self, error: OSError) -> SourceError:
         if isinstance(error, FileNotFoundError):
             remedy = _("Check the path and the spelling.") + _looked_in(self.path)
+            if meant := nearest(self.path, _may_be_list):
+                remedy = shown_lines([_("Did you mean {name}?", name=meant), remedy])
             if _PAGE.match(self.name):
                 remedy = _("If it is the address of a page, write https:// in front of it.")
             return SourceError(_("{name} does not exist.", name=self.name), remedy)
@@ -275,6 +278,10 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
         if stat.S_ISFIFO(plain.path.stat().st_mode):
             return [_spooled(path, stream)]
     return [plain]
+
+
+def _may_be_list(suffix: str) -> bool:
+    return suffix not in (".yaml", ".yml", ".toml", ".json", ".log")
 
 
 def _looked_in(path: Path) -> str:

@@ -99,6 +99,25 @@ def test_who_was_sent_from_a_state_directory_is_not_sent_from_the_copy(
     assert len(box.conversions()) == 30
 
 
+def test_a_backup_is_tried_with_check_and_a_run_with_it_keeps_the_original_away(
+    machine: Machine, box: RunningSandbox
+) -> None:
+    copied = ("--state-dir", "backup")
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", "backup").code == 0
+    assert machine.here("ledger", "check", *copied).code == 0
+    checked = machine.here("check", *RUN[1:], *copied)
+    assert (checked.code, checked.summary["already_imported"]) == (0, 30)
+    assert machine.here(*RUN).code == 0
+    assert machine.here("ledger", "copy", "state", "later").code == 0
+    assert machine.here(*RUN, "--state-dir", "later").summary["requests"] == 0
+    refused = machine.here(*RUN)
+    assert (refused.code, "ledger accept" in refused.err) == (2, True)
+    assert machine.here("ledger", "accept", "--yes").code == 0
+    assert machine.here(*RUN).summary["already_imported"] == 30
+    assert len(box.conversions()) == 30
+
+
 @pytest.mark.parametrize("again", AGAIN[::3])
 def test_a_list_that_an_earlier_release_imported_is_not_sent_from_the_copy(
     machine: Machine, box: RunningSandbox, postgres: Server, again: tuple[str, str, list[str]]

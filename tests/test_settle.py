@@ -12,9 +12,11 @@ import socket
 import sqlite3
 import subprocess
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing, contextmanager
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import httpx
@@ -25,10 +27,13 @@ from support.reports import csv_rows
 from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
 
+from rdimport.cli import settle
+from rdimport.core.errors import RdimportError
 from rdimport.core.events import Event, RowFinished
 from rdimport.core.row import State
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
+from rdimport.settle import listener
 
 ROWS = 40
 MAPPING = (
@@ -688,23 +693,45 @@ def replace(path: Path, content: bytes) -> None:
     other.replace(path)
 
 
-@pytest.mark.waits
-def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(doubtful: Workspace) -> None:
+def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(
+    doubtful: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
     before, accepted = counts(doubtful)
     ledger = doubtful.state / "ledger.sqlite3"
     content = ledger.read_bytes()
-    with listening(doubtful) as (url, process):
-        replace(ledger, b"x" * len(content))
-        assert posted(url, json.dumps(call(0)).encode()) == 200
-        assert process.stderr is not None
-        assert "damaged" in process.stderr.readline()
-        replace(ledger, content)
-        for number in range(ROWS):
-            assert posted(url, json.dumps(call(number)).encode()) == 200
-        process.send_signal(signal.SIGTERM)
-        done = doubtful.wait(process)
+    urls: Queue[str] = Queue()
+    failed: list[Exception] = []
+
+    def settled_or_not(*args: Any) -> Any:
+        try:
+            return really_settled(*args)
+        except RdimportError as error:
+            failed.append(error)
+            raise
+
+    def clients() -> None:
+        try:
+            url = urls.get(timeout=TIMEOUT)
+            replace(ledger, b"x" * len(content))
+            assert posted(url, json.dumps(call(0)).encode()) == 200
+            until(lambda: len(failed) > 2)
+            replace(ledger, content)
+            for number in range(ROWS):
+                assert posted(url, json.dumps(call(number)).encode()) == 200
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    really_settled = settle._settled
+    monkeypatch.setattr(settle, "_settled", settled_or_not)
+    monkeypatch.setattr(settle, "_greet", urls.put)
+    monkeypatch.setattr(listener, "_SETTLE_EVERY", 0.05)
+    with ThreadPoolExecutor(1) as pool:
+        client = pool.submit(clients)
+        done = doubtful.here("settle", "--listen", "127.0.0.1:0", "--json")
+        client.result()
     assert (done.code, done.summary["received"]) == (0, ROWS + 1), done.err
-    assert "damaged" not in done.err
+    assert len(failed) > 2
+    assert done.err.count("damaged") == 1
     assert counts(doubtful) == (0, accepted + before)
 
 

@@ -333,3 +333,24 @@ def test_who_may_not_see_locks_and_connections_takes_over_what_a_dead_process_he
     frozen = "UPDATE rdimport.lease SET holder = 'another', until = '-infinity'"
     postgres.do(frozen, database=name)
     assert workspace.here(*RUN).code == 0
+
+
+def test_a_run_whose_end_cannot_be_recorded_is_not_said_to_have_been_killed(
+    workspace: Workspace, guest: str, postgres: Server, box: RunningSandbox
+) -> None:
+    name = owned_by_another(workspace, guest, postgres)
+    postgres.do(
+        f"REVOKE UPDATE ON rdimport.run FROM {guest}",
+        "GRANT UPDATE (stopped_because, exit_code, row_count, left_out) ON rdimport.run"
+        f" TO {guest}",
+        database=name,
+    )
+    told = workspace.here(*RUN)
+    assert (told.code, len(box.conversions())) == (3, 3), told.err
+    told = workspace.here("status")
+    assert "no end recorded" in told.out
+    why = "Its end is not recorded: its process was killed, or it could not write to the ledger."
+    assert why in " ".join(told.out.split())
+    assert "did not finish" not in told.out
+    (seen,) = workspace.here("status", "--json").summary["runs"]
+    assert (seen["where"], seen["counts"]["accepted"]) == ("killed", 3)

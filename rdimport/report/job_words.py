@@ -16,7 +16,7 @@ _ANSWERS: Final = {
     "finished": untranslated("worked"),
     "failed": untranslated("nothing sent"),
     "busy": untranslated("account in use"),
-    "killed": untranslated("killed"),
+    "killed": untranslated("no end recorded"),
     "stopped": untranslated("stopped"),
 }
 

@@ -26,10 +26,11 @@ from rdimport.report.words import Words
 class RunStatus:
     """The status of one run.
 
-    `where` is `running`, `finished`, `stopped`, `failed` or `killed`. `seconds` is its duration,
-    None if it did not end in an orderly way. `quota_used` is a share from 0 to 1. `sandbox`: it
-    went to a sandbox of its own; `local`: its rows stayed on this machine. `report` is the path of
-    its failure report, None if there is none. `later` is the run that continued the same list.
+    `where` is `running`, `finished`, `stopped`, `failed` or `killed`, which means that its end is
+    not recorded. `seconds` is its duration, None without an end. `quota_used` is a share from 0 to
+    1. `sandbox`: it went to a sandbox of its own; `local`: its rows stayed on this machine.
+    `report` is the path of its failure report, None if there is none. `later` is the run that
+    continued the same list.
     `next` says what to do, and `command` does it; both may be empty, and further steps are in
     `then`. If the input was not `read_to_end`, it has more rows than `counts` says.
     """
@@ -164,7 +165,17 @@ def _advised(
         return run
     record = noted.facts().record
     first, *then = _steps(run, record, path, location_options) or [Step("", "")]
-    return replace(run, next=first.sentence, command=first.command, then=tuple(then))
+    sentence = first.sentence
+    if run.where == "killed":
+        sentence = f"{_no_end()} {sentence}".strip()
+    return replace(run, next=sentence, command=first.command, then=tuple(then))
+
+
+def _no_end() -> str:
+    """What is known of a run without an end."""
+    return _(
+        "Its end is not recorded: its process was killed, or it could not write to the ledger."
+    )
 
 
 def _steps(

@@ -115,7 +115,13 @@ def _answer(run: RunStatus) -> str:
     if run.stopped_because in AS_ASKED:
         return _("It sent as many rows as asked.")
     if run.counts[State.PENDING] or run.where != "finished":
-        return _("It did not finish.")
+        return _unfinished(run)
     if any(run.counts[state] for state in FAILED):
         return _("It worked, except for some rows.")
     return _("It worked: every row has arrived.")
+
+
+def _unfinished(run: RunStatus) -> str:
+    if run.where == "killed" and run.read_to_end and not run.counts[State.PENDING]:
+        return _("Its end is not recorded.")
+    return _("It did not finish.")

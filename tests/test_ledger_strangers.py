@@ -133,6 +133,43 @@ def test_a_ledger_with_a_program_in_it_is_refused(
     assert len(box.conversions()) == 1
 
 
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_a_ledger_that_is_a_link_sends_nothing_and_its_own_name_is_told(
+    used: Workspace, box: RunningSandbox, lang: str
+) -> None:
+    """Runs by both names would hold different locks, and send the same rows."""
+    used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
+    other = used.home / "other"
+    other.mkdir(mode=0o700)
+    (other / "ledger.sqlite3").symlink_to(used.state / "ledger.sqlite3")
+    done = run(used, "--state-dir", other, "--lang", lang)
+    assert (done.code, "link" in done.err) == (2, True)
+    assert len(box.conversions()) == 1
+    assert used.here("status", "--state-dir", other).code == 0
+    (options,) = re.findall(r": (--state-dir .*)", done.err)
+    again = run(used, *shlex.split(options), "--json").summary
+    assert (again["already_imported"], again["accepted"]) == (1, 1)
+    assert len(box.conversions()) == 2
+
+
+def test_a_link_to_a_ledger_of_another_name_is_undone_and_one_to_nothing_makes_none(
+    used: Workspace, box: RunningSandbox
+) -> None:
+    ledger, elsewhere = used.state / "ledger.sqlite3", used.home / "data.db"
+    ledger.rename(elsewhere)
+    ledger.symlink_to(elsewhere)
+    done = run(used)
+    assert done.code == 2
+    mended_by(done.err)
+    assert run(used).code == 1
+    empty = used.home / "empty"
+    empty.mkdir(mode=0o700)
+    (empty / "ledger.sqlite3").symlink_to(used.home / "nothing.db")
+    assert run(used, "--state-dir", empty).code == 2
+    assert not (used.home / "nothing.db").exists()
+    assert len(box.conversions()) == 1
+
+
 def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Workspace) -> None:
     log, victim = used.home / "a.log", used.home / "victim"
     log.write_text("before\n")

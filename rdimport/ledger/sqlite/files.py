@@ -15,7 +15,7 @@ from rdimport.core.errors import LedgerLostError, UsageError
 from rdimport.core.looking import exists, files_within, is_file, is_folder, listed
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.sqlite import witness
-from rdimport.ledger.sqlite.safety import see_that_it_is_ours
+from rdimport.ledger.sqlite.safety import see_that_it_is_no_link, see_that_it_is_ours
 from rdimport.ledger.sqlite.schema import (
     WRITER_WAITS,
     damaged,
@@ -49,6 +49,7 @@ def connect(path: Path, apart: Callable[[], str] = str) -> sqlite3.Connection:
     """Open for writing; a missing file is created with its tables. `apart` returns the id of the
     key that a new ledger does not store (see `schema.make`).
     """
+    see_that_it_is_no_link(path)
     see_that_it_is_ours(path)
     if not exists(path):
         _make(path, apart())

@@ -45,6 +45,27 @@ def see_that_it_is_ours(path: Path) -> None:
         _close(path.parent)
 
 
+def see_that_it_is_no_link(path: Path) -> None:
+    """Raise LedgerError for a ledger that is a link: the locks of runs are in its folder, so that a
+    run through the link and one without it would send the same rows.
+    """
+    if not path.is_symlink():
+        return
+    file = path.resolve()
+    way = _("Name its folder: {options}", options=joined(["--state-dir", str(file.parent)]))
+    if file.name != path.name:
+        way = _("Type: {command}", command=joined(["mv", str(file), str(path.absolute())]))
+    raise LedgerError(
+        _(
+            "The ledger {path} is a link to {file}: a run that uses it by its own name would not "
+            "notice this one, and rows would be sent twice.",
+            path=path,
+            file=file,
+        ),
+        way,
+    )
+
+
 def _rights(path: Path) -> os.stat_result | None:
     try:
         return path.stat()

@@ -71,6 +71,21 @@ def test_the_sheet_that_has_the_mappings_columns_is_taken(tmp_path: Path) -> Non
     assert len(read(table)) == 1
 
 
+def test_a_sheet_that_is_a_chart_is_passed_over_and_the_library_says_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with xlsxwriter.Workbook(tmp_path / "leads.xlsx") as book:
+        chart = book.add_chart({"type": "bar"})
+        chart.add_series({"values": "=Dados!$B$2:$B$3"})
+        book.add_chartsheet("Gráfico").set_chart(chart)
+        sheet = book.add_worksheet("Dados")
+        sheet.write_row(0, 0, ("E-mail", "Valor"))
+        sheet.write_row(1, 0, ("ana@exemplo.com.br", 1))
+    (table,) = open_tables([str(tmp_path / "leads.xlsx")], Hints())
+    assert table.facts.sheet == "Dados"
+    assert caplog.records == []
+
+
 def test_a_sheet_that_is_not_there_is_named_with_those_that_are(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.title = "Contatos"

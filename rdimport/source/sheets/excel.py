@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rdimport.source.files import InputFile
+
+for _library in ("calamine", "fastexcel"):  # they warn on standard error, and may quote a cell
+    logging.getLogger(_library).setLevel(logging.CRITICAL)
 
 _TIME: Final = r" \d\d:\d\d:\d\d"
 """Part of every date as the library writes it."""

@@ -166,3 +166,22 @@ def test_merged_cells_of_excel_2003_are_told_and_leave_the_others_in_their_colum
         (None, "bia@exemplo.com.br"),
     ]
     assert any("1 cell is empty because it is merged" in note for note in table.notes)
+
+
+def test_cells_below_no_heading_make_a_column_where_all_rows_end_with_it(tmp_path: Path) -> None:
+    people = ["ana@exemplo.com.br;Ana;", "bia@exemplo.com.br;Bia;vip", "caio@exemplo.com.br;Caio;x"]
+    table = opened(tmp_path / "leads.csv", "\n".join(["E-mail;Nome;", *people]) + "\n")
+    assert table.columns == ("E-mail", "Nome", "Coluna 3")
+    assert defects(table) == dict.fromkeys(range(2, 5))
+    longer = [*people, "duda@exemplo.com.br;Duda;;x", "eva@exemplo.com.br;Eva;"]
+    table = opened(tmp_path / "longer.csv", "\n".join(["E-mail;Nome;", *longer]) + "\n")
+    assert [row for row, defect in defects(table).items() if defect] == [5]
+
+
+def test_a_longer_row_is_an_accident_where_only_the_header_ends_with_a_delimiter(
+    tmp_path: Path,
+) -> None:
+    people = ["ana@exemplo.com.br;Ana", "bia@exemplo.com.br;Bia; vip", "caio@exemplo.com.br;Caio"]
+    table = opened(tmp_path / "leads.csv", "\n".join(["E-mail;Nome;", *people]) + "\n")
+    assert table.columns == ("E-mail", "Nome")
+    assert [row for row, defect in defects(table).items() if defect] == [3]

@@ -112,7 +112,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
             name=name,
         )
         return Header(0, ("",) * width, rows[0].number, (note,))
-    width = max(rows[at].width, width)
+    width = max(rows[at].width, width, _width_without_headings(rows[at], rows[at + 1 :]))
     _refuse_wide(width, name)
     names, last = _two_rows(rows, at, width)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
@@ -180,6 +180,14 @@ def _usual_width(rows: Sequence[FirstRow]) -> int:
     """The largest width that at least half of the rows have."""
     widths = sorted((row.width for row in rows), reverse=True)
     return widths[len(widths) // 2] or 1
+
+
+def _width_without_headings(header: FirstRow, below: Sequence[FirstRow]) -> int:
+    """The width with columns that have cells but no heading; 0 unless most rows end, with their
+    empty cells, where the header does. A single longer row is an accident.
+    """
+    alike = sorted(row.width for row in below if len(row.cells) == len(header.cells))
+    return alike[-2] if len(alike) * 2 > max(len(below), 2) else 0
 
 
 class _Score(NamedTuple):

@@ -24,6 +24,7 @@ MOST_NODES: Final = 20_000
 
 MOST_DEPTH: Final = 20
 
+_QUOTE: Final = untranslated("put text that starts with a special character into quotes")
 _HINTS: Final = (
     ("'\\t'", untranslated("indent with spaces, not with tabs")),
     (
@@ -32,10 +33,13 @@ _HINTS: Final = (
             "align the keys in one column, and put text that contains a colon into quotes"
         ),
     ),
-    (
-        "cannot start any token",
-        untranslated("put text that starts with a special character into quotes"),
-    ),
+    ("cannot start any token", _QUOTE),
+    ("scanning an alias", _QUOTE),
+    ("scanning an anchor", _QUOTE),
+    ("scanning a block scalar", _QUOTE),
+    ("tag", _QUOTE),
+    ("entries are not allowed", _QUOTE),
+    ("keys are not allowed", _QUOTE),
     ("quoted scalar", untranslated("a quotation mark is opened and never closed")),
     ("undefined alias", untranslated("put text that starts with * into quotes")),
     (

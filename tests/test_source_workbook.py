@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+import zipfile
 from typing import TYPE_CHECKING
 
 import openpyxl
@@ -256,3 +258,28 @@ def test_a_link_of_a_cell_is_seen_however_much_follows_it(tmp_path: Path) -> Non
     )
     (table,) = open_tables([str(path)], Hints())
     assert "1 cell, in row 2 (“Ana”), is a link" in " ".join(table.notes)
+
+
+def test_what_is_noted_of_a_sheet_does_not_depend_on_the_prefix_of_its_tags(
+    tmp_path: Path,
+) -> None:
+    """Some programs, such as those based on .NET, write `<x:row>` for `<row>`."""
+    book = openpyxl.Workbook()
+    for row in (("E-mail", "Empresa"), ("ana@exemplo.com.br", "Acme"), ("bia@exemplo.com.br",)):
+        book.active.append(row)
+    book.active.append(("caio@exemplo.com.br", "#N/A"))
+    book.active["B4"].data_type = "e"
+    book.active.merge_cells("B2:B3")
+    book.active.row_dimensions[3].hidden = True
+    book.active.auto_filter.ref = "A1:B4"
+    plain = opened(tmp_path / "plain.xlsx", book)
+    with zipfile.ZipFile(tmp_path / "x.xlsx", "w") as new, zipfile.ZipFile(plain.name) as old:
+        for part in old.namelist():
+            data = old.read(part)
+            if part.startswith("xl/worksheets/sheet"):
+                data = re.sub(rb"<(/?)(?=\w)", rb"<\1x:", data).replace(b" xmlns=", b" xmlns:x=")
+            new.writestr(part, data)
+    (prefixed,) = open_tables([str(tmp_path / "x.xlsx")], Hints())
+    assert read(prefixed) == read(plain)
+    assert prefixed.notes == plain.notes
+    assert len(plain.notes) == 3

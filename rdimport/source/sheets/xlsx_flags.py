@@ -30,22 +30,23 @@ if TYPE_CHECKING:
 _MAIN: Final = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _REL: Final = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
 _MARKS: Final = {
-    "hidden": ((b' hidden="',), re.compile(rb'<row\b[^<>]*\bhidden="(?:1|true)"')),
-    "error": ((b' t="e"',), re.compile(rb'<c\b[^<>]*\bt="e"')),
+    "hidden": ((b' hidden="',), re.compile(rb'<(?:\w+:)?row\b[^<>]*\bhidden="(?:1|true)"')),
+    "error": ((b' t="e"',), re.compile(rb'<(?:\w+:)?c\b[^<>]*\bt="e"')),
     "formula": (
         (b"</f>", b"<f"),
         re.compile(rb"(?:</f>|<f\b[^<>]*/>)(?:<v>\s*</v>|<v\s*/>)?</c>"),
     ),
-    "filter": ((b"<autoFilter",), re.compile(rb"<autoFilter\b")),
-    "merged": ((b"<mergeCell ",), re.compile(rb"<mergeCell ")),
+    "filter": ((b"autoFilter",), re.compile(rb"<(?:\w+:)?autoFilter\b")),
+    "merged": ((b"mergeCell ",), re.compile(rb"<(?:\w+:)?mergeCell ")),
 }
 """The pattern of each flag, and a faster pre-check for each: text that its matches may begin with
 or contain, as the rest of a formula may be in the window before.
 """
-_SIGNS: Final = ' (?:hidden="|t="e")|<(?:/?f|autoFilter|mergeCell )|:c'
+_SIGNS: Final = ' (?:hidden="|t="e")|</?f|autoFilter|mergeCell |:c'
 """One pre-check for all of these, and for a cell with a prefix."""
 _PLACE: Final = re.compile(rb'\bref="([A-Z]{1,3})(\d{1,7})(?::([A-Z]{1,3})(\d{1,7}))?"')
-_NAME: Final = re.compile(rb'<c\b[^<>]*\br="([A-Z]{1,3})(\d{1,7})"')
+_NAME: Final = re.compile(rb'<(?:\w+:)?c\b[^<>]*\br="([A-Z]{1,3})(\d{1,7})"')
+_LINKED: Final = re.compile(rb"<(?:\w+:)?hyperlink ")
 _LINK: Final = re.compile(rb'\br?:?id="([^"]+)"')
 _CHUNK: Final = 1 << 20
 _OVERLAP: Final = 4096
@@ -97,7 +98,7 @@ def _is_mail(target: str) -> bool:
 def _linked(package: zipfile.ZipFile, part: str, name: str, ids: set[str]) -> Iterator[Linked]:
     """The cells with one of these links; links follow the rows, each in its own element."""
     for window in _windows(package, part, name):
-        for link in window.split(b"<hyperlink ")[1:]:
+        for link in _LINKED.split(window)[1:]:
             yield from _cells_of(link, ids)
 
 

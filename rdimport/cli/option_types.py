@@ -11,7 +11,7 @@ from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
 from typing import Final
 
-from rdimport.core.messages import Language, _
+from rdimport.core.messages import LANGUAGES, Language, _
 
 _LONGEST: Final = 365_250 * 86_400.0
 """A thousand years in seconds: longer durations cannot be subtracted from a date."""
@@ -62,10 +62,11 @@ def time_of_day(text: str) -> tuple[int, int]:
 
 def spoken(text: str) -> Language:
     """A language, in any common spelling."""
-    found: dict[str, Language] = {"en": "en", "pt": "pt-BR", "pt-br": "pt-BR", "pt_br": "pt-BR"}
-    if text.lower() not in found:
-        raise ArgumentTypeError(_("is not one of en, pt-BR"))
-    return found[text.lower()]
+    typed = text.lower().replace("_", "-")
+    for lang in LANGUAGES:
+        if typed in (lang.lower(), lang[:2]):
+            return lang
+    raise ArgumentTypeError(_("is not one of {languages}", languages=", ".join(LANGUAGES)))
 
 
 def point_in_time(text: str) -> datetime:

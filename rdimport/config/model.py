@@ -21,7 +21,7 @@ from pydantic import (
 
 from rdimport.core.address import is_address, masked
 from rdimport.core.document_errors import FAILURE, NAME
-from rdimport.core.messages import _, untranslated
+from rdimport.core.messages import Language, _, untranslated
 from rdimport.core.names import fold
 from rdimport.core.quota import Quota
 from rdimport.core.shell import at_home
@@ -171,7 +171,7 @@ class Notify(_Table):
 class Common(_Table):
     """Settings of an account or a job; those of the job take precedence."""
 
-    lang: Literal["en", "pt-BR"] | None = _option(
+    lang: Language | None = _option(
         "language of reports; in the defaults, also of what `jobs`, `status` and `worker` say"
     )
     report_dir: Text | None = _option("gets a folder for each run")

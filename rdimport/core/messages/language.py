@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, get_args
 
 Language: TypeAlias = Literal["en", "pt-BR"]
 
-LANGUAGES: Final[tuple[Language, ...]] = ("en", "pt-BR")
+LANGUAGES: Final[tuple[Language, ...]] = get_args(Language)
 """The available languages. Codes and JSON keys are never translated."""
 
 _chosen: ContextVar[Language | None] = ContextVar("language", default=None)
@@ -62,4 +62,4 @@ def prefer(lang: Language) -> None:
 
 def language_of(name: str) -> Language:
     """The language for a locale such as `pt_BR.UTF-8`; English if it is not available."""
-    return "pt-BR" if name.lower().startswith("pt") else "en"
+    return next((lang for lang in LANGUAGES if name.lower().startswith(lang[:2])), "en")

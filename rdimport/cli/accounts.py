@@ -12,6 +12,7 @@ from rdimport.cli.screen.layout import printable, table
 from rdimport.cli.streams import say, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.key_file import VARIABLE
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
@@ -75,7 +76,7 @@ def _add_key(args: AccountsArguments) -> None:
             _(
                 "Put the new one into the environment variable {variable}, or into a file that "
                 "only you can read and that --api-key-file names.",
-                variable=keys.VARIABLE,
+                variable=VARIABLE,
             ),
         )
     to = resolve.station(args, key)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from getpass import getpass
 
-from rdimport.cli import keys, resolve
+from rdimport.cli import keys, resolve, system_keyring
 from rdimport.cli.arguments import AddressArguments, KeyArguments
 from rdimport.cli.streams import say
 from rdimport.core.errors import ExitCode, UsageError
@@ -16,13 +16,13 @@ from rdimport.core.messages import _
 def execute(args: KeyArguments) -> int:
     """List, remove or store a key. It is prompted for, never an argument."""
     if args.action == "list":
-        say(keys.accounts() or [_("The keyring contains no keys of rdimport.")])
+        say(system_keyring.accounts() or [_("The keyring contains no keys of rdimport.")])
     elif args.name is None:
         raise UsageError(
             _("Which account?"), _("Type: rdimport key {action} NAME", action=args.action)
         )
     elif args.action == "remove":
-        keys.remove(args.name)
+        system_keyring.remove(args.name)
         say([_("The key of account “{name}” is no longer in the keyring.", name=args.name)])
     elif may_be_key(args.name):
         raise UsageError(
@@ -39,7 +39,7 @@ def execute(args: KeyArguments) -> int:
         key = _asked_for_key()
         keys.MASK.learn(key)
         resolve.station(AddressArguments(lang=args.lang), key)  # an invalid key is not stored
-        keys.store(args.name, key)
+        system_keyring.store(args.name, key)
         say([_("Stored. Use it with: rdimport run … --account {name}", name=args.name)])
     return ExitCode.DONE
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import logging
 import os
 import re
 import subprocess
@@ -11,28 +9,22 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, urlsplit
 
+from rdimport.cli import system_keyring
 from rdimport.core.address import WITH_HOST
 from rdimport.core.child import output_of
 from rdimport.core.errors import UsageError
-from rdimport.core.key_file import read_key
+from rdimport.core.key_file import VARIABLE, read_key
 from rdimport.core.masking import Mask
 from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
-from rdimport.core.within import said_by, within
 
 if TYPE_CHECKING:
-    from keyring.backend import KeyringBackend
-
     from rdimport.config import Address, ApiKey
-
-_T = TypeVar("_T")
-
-VARIABLE: Final = "RDIMPORT_API_KEY"
 
 MASK: Final = Mask()
 """Masks every key that this command has read in all of its output."""
@@ -46,11 +38,8 @@ _used: Final[dict[tuple[str, str], str]] = {}
 
 _comparing: Final = Lock()
 
-_SERVICE: Final = "rdimport"
 _PROGRAM_TAKES: Final = 60
 _KEY_TAKES: Final = 10_000
-_NAMES: Final = "rdimport account names"
-"""A keyring cannot list its entries, so their names are stored in an entry of their own."""
 
 
 @contextmanager
@@ -78,8 +67,8 @@ def find(file: Path | None, environment: Mapping[str, str], account: str) -> str
     """
     key = _read(file) if file is not None else _of(environment) or None
     if key is None:
-        with suppress(_NoKeyringError):
-            key = _from_keyring(account)
+        with suppress(system_keyring.NoKeyringError):
+            key = system_keyring.key_of(account)
     MASK.learn(key or "")
     return key
 
@@ -163,7 +152,7 @@ def _found(name: str, where: ApiKey, path: Callable[[str], Path]) -> str:
     elif where.command is not None:
         key = _printed_by(where.command, name)
     else:
-        key = _from_keyring(name) or ""
+        key = system_keyring.key_of(name) or ""
         if not key:
             raise UsageError(
                 _("The keyring contains no key for account “{account}”.", account=name),
@@ -278,40 +267,6 @@ def _of(environment: Mapping[str, str]) -> str:
     return (environment.get(VARIABLE) or _withheld.get(VARIABLE, "")).strip()
 
 
-def store(account: str, key: str) -> None:
-    """Store a key in the system's keyring. Raises UsageError if there is no keyring."""
-
-    def stored(keyring: KeyringBackend) -> None:
-        keyring.set_password(_SERVICE, account, key)
-        _list(keyring, {*_names(keyring), account})
-
-    _asked(stored)
-
-
-def accounts() -> list[str]:
-    """The accounts with keys in the keyring. Raises UsageError if there is no keyring."""
-    return _asked(_names)
-
-
-def remove(account: str) -> None:
-    """Remove a key from the keyring. Raises UsageError if it is not there."""
-
-    def removed(keyring: KeyringBackend) -> bool:
-        names = _names(keyring)
-        if account not in names:
-            return False
-        if keyring.get_password(_SERVICE, account) is not None:  # else it was removed elsewhere
-            keyring.delete_password(_SERVICE, account)
-        _list(keyring, set(names) - {account})
-        return True
-
-    if not _asked(removed):
-        raise UsageError(
-            _("The keyring contains no key for account “{account}”.", account=account),
-            _("Type: rdimport key list"),
-        )
-
-
 def _read(file: Path, remedy: str = "") -> str:
     """The key in a file; `remedy` is for a file that no option names. Raises UsageError."""
     try:
@@ -362,62 +317,3 @@ def _whom_to_ask(remedy: str) -> str:
         "de API): with another profile, ask one of them."
     )
     return shown_lines([remedy, profiles])
-
-
-def _from_keyring(account: str) -> str | None:
-    """The key in the keyring, if it has one. Raises UsageError."""
-
-    def found(keyring: KeyringBackend) -> str | None:
-        key = keyring.get_password(_SERVICE, account)
-        if key is None:  # the keyring is case-sensitive; account names are not
-            names = _names(keyring)
-            same = next((name for name in names if fold(name) == fold(account)), account)
-            key = keyring.get_password(_SERVICE, same)
-        return key
-
-    return _asked(found)
-
-
-def _names(keyring: KeyringBackend) -> list[str]:
-    """The names of the accounts. Raises ValueError if something else is stored in their place."""
-    stored = keyring.get_password(_NAMES, "all") or "[]"
-    with suppress(ValueError):
-        names = json.loads(stored)
-        if isinstance(names, list) and all(isinstance(name, str) for name in names):
-            return names
-    raise ValueError(_("its entry “{entry}” is not a list of names", entry=_NAMES))
-
-
-def _list(keyring: KeyringBackend, names: set[str]) -> None:
-    keyring.set_password(_NAMES, "all", json.dumps(sorted(names)))
-
-
-class _NoKeyringError(UsageError):
-    """There is no keyring on this machine. Not an error if a key may be elsewhere."""
-
-
-def _asked(question: Callable[[KeyringBackend], _T]) -> _T:
-    """Query the system's keyring. Raises UsageError if there is none."""
-    import keyring  # noqa: PLC0415  slow to import, and rarely needed
-    from keyring.errors import NoKeyringError  # noqa: PLC0415
-
-    logging.getLogger("keyring").setLevel(logging.CRITICAL)  # it would log tracebacks
-    instead = _(
-        "Put the key into the environment variable {variable}, or into a file that only you can "
-        "read and that --api-key-file names; for an account in rdimport.toml, its api_key names "
-        "the variable or file.",
-        variable=VARIABLE,
-    )
-    try:
-        return within(_PROGRAM_TAKES, lambda: question(keyring.get_keyring()))
-    except NoKeyringError:
-        raise _NoKeyringError(_("This machine has no keyring that can be used."), instead) from None
-    except TimeoutError as error:
-        late = _("there was no answer within {seconds} s", seconds=_PROGRAM_TAKES)
-        why = said_by(error) if str(error) else late
-    except Exception as error:  # noqa: BLE001  each kind of keyring raises errors of its own
-        why = said_by(error)
-    unlock = _("Unlock it, or repair it: rdimport key list shows whether it answers.")
-    raise UsageError(
-        _("This system's keyring cannot be used: {why}.", why=why), shown_lines([unlock, instead])
-    )

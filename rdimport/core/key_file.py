@@ -14,6 +14,9 @@ from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.small_file import decoded, read_small
 
+VARIABLE: Final = "RDIMPORT_API_KEY"
+"""The environment variable with the API key."""
+
 _MOST: Final = 10_000
 """Bytes; a key has about a hundred."""
 

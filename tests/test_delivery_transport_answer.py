@@ -63,7 +63,7 @@ def test_what_two_readers_could_understand_differently_is_no_answer(answer: byte
 def test_a_sized_and_a_chunked_answer_are_whole_and_leave_the_connection_reusable() -> None:
     for answer in (SIZED, CHUNKED + b"1;x=y\r\n{\r\n1\r\n}\r\n0\r\nTrailer: z\r\n\r\n"):
         reader = read(answer)
-        assert reader.whole
+        assert reader.complete
         assert reader.reusable
         assert reader.reply()[::2] == (200, b"{}")
         assert "trailer" not in reader.reply().headers
@@ -72,7 +72,7 @@ def test_a_sized_and_a_chunked_answer_are_whole_and_leave_the_connection_reusabl
 @pytest.mark.parametrize("rest", [b"HTTP/1.1 200 OK\r\n", b"x", SIZED])
 def test_bytes_after_an_answer_leave_it_whole_and_end_its_connection(rest: bytes) -> None:
     reader = read(SIZED + rest)
-    assert reader.whole
+    assert reader.complete
     assert not reader.reusable
     assert reader.reply().body == b"{}"
 
@@ -87,13 +87,13 @@ def test_bytes_after_an_answer_leave_it_whole_and_end_its_connection(rest: bytes
 )
 def test_a_server_that_closes_is_not_asked_again(head: bytes) -> None:
     reader = read(head + b"Content-Length: 2\r\n\r\n{}")
-    assert reader.whole
+    assert reader.complete
     assert not reader.reusable
 
 
 def test_interim_answers_are_not_the_answer() -> None:
     early = b"HTTP/1.1 103 Early\r\nLink: x\r\nContent-Length: 9\r\n\r\n"
-    assert not read(b"HTTP/1.1 100 Continue\r\n\r\n").whole
+    assert not read(b"HTTP/1.1 100 Continue\r\n\r\n").complete
     reader = read(b"HTTP/1.1 100 Continue\r\n\r\n", early + SIZED)
     assert reader.reusable
     assert reader.reply().status == 200
@@ -102,19 +102,19 @@ def test_interim_answers_are_not_the_answer() -> None:
 
 def test_without_a_length_the_close_is_the_end_but_it_does_not_complete_a_cut_answer() -> None:
     free = read(OK + b"\r\n{}")
-    assert not free.whole
+    assert not free.complete
     free.end()
-    assert free.whole
+    assert free.complete
     assert not free.reusable
     for cut in (OK, OK + b"Content-Length: 3\r\n\r\n{}", CHUNKED + b"2\r\n{}\r\n", b""):
         reader = read(cut) if cut else AnswerReader()
         reader.end()
-        assert not reader.whole
+        assert not reader.complete
 
 
 def test_a_long_body_is_cut_and_an_endless_head_is_given_up() -> None:
     reader = read(OK + b"Content-Length: 10000000\r\n\r\n", b"x" * 40_000, b"x" * 40_000)
-    assert reader.whole
+    assert reader.complete
     assert not reader.reusable
     assert len(reader.reply().body) == MAX_ANSWER
     with pytest.raises(MalformedAnswer, match="does not come to an end"):
@@ -143,9 +143,9 @@ def test_it_does_not_matter_how_an_answer_is_cut_into_pieces(
     for size in [*sizes, len(answer)]:
         piece, answer = answer[:size], answer[size:]
         if piece:
-            assert not reader.whole
+            assert not reader.complete
             reader.feed(piece)
-    assert reader.whole
+    assert reader.complete
     assert reader.reusable
     assert reader.reply()[::2] == (200, body)
 
@@ -187,9 +187,9 @@ def seen_by(reader: AnswerReader, pieces: list[bytes]) -> object:
             reader.feed(piece)
     except MalformedAnswer as error:
         return str(error)
-    if not reader.whole:
+    if not reader.complete:
         reader.end()
-    return reader.whole, reader.reusable, reader.idle, reader.reply()
+    return reader.complete, reader.reusable, reader.idle, reader.reply()
 
 
 @given(st.lists(st.binary(max_size=200), max_size=5), st.sampled_from([b"", OK, CHUNKED, SIZED]))
@@ -199,12 +199,12 @@ def test_any_bytes_are_an_answer_or_garbled_and_nothing_else(
     reader = AnswerReader()
     try:
         for piece in [start, *pieces]:
-            if not reader.whole:
+            if not reader.complete:
                 reader.feed(piece)
         reader.end()
     except MalformedAnswer:
         return
-    if reader.whole:
+    if reader.complete:
         reply = reader.reply()
         assert isinstance(reply, Reply)
         json.dumps([reply.status, dict(reply.headers)])

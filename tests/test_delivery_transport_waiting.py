@@ -116,7 +116,7 @@ def test_an_idle_connection_is_not_used_beyond_its_time_or_the_servers_word() ->
 
 
 @both
-@pytest.mark.parametrize("timeouts", [Timeouts(read=0.1), Timeouts(whole=0.1)])
+@pytest.mark.parametrize("timeouts", [Timeouts(read=0.1), Timeouts(total=0.1)])
 def test_silence_ends_with_doubt(kind: Kind, timeouts: Timeouts) -> None:
     async def script(peer: Peer) -> None:
         await peer.request()
@@ -140,7 +140,7 @@ def test_bytes_that_come_one_by_one_do_not_outlast_the_whole_time(kind: Kind) ->
             await asyncio.sleep(0.01)
 
     async def main() -> None:
-        timeouts = Timeouts(whole=0.2)
+        timeouts = Timeouts(total=0.2)
         async with serving(script) as server, sending(server, kind, timeouts=timeouts) as send:
             with pytest.raises(NotAnswered, match=r"net\.read_timeout"):
                 await send()

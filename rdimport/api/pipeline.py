@@ -320,7 +320,7 @@ async def _deliver(
     from rdimport.delivery.dispatcher import Delivery  # noqa: PLC0415
     from rdimport.delivery.transport import Timeouts, connected  # noqa: PLC0415
 
-    patience = Timeouts.within(options.settings.timeout)
+    timeouts = Timeouts.within(options.settings.timeout)
     notes: list[str] = []
     last_trouble = LastTrouble(options.on_event)
     run.ledger.rest()
@@ -330,7 +330,7 @@ async def _deliver(
             options.to.base_url,
             options.to.credentials(),
             settings.concurrency,
-            patience,
+            timeouts,
             options.transport,
             per_second=options.quota.per_second if options.quota else None,
             may_send=run.may_send,

@@ -75,7 +75,7 @@ class QuotaState:
 
     `next` is the time of the next free slot, `held_until` the end of a pause. From the quota
     headers: `interval` between slots while other clients use the quota; the length of the `window`,
-    when it `ends`, how many of its requests are `used`, and how many of those are ours (`mine`),
+    when it `ends`, how many of its requests are `used`, and how many of those are ours (`own`),
     observed from `since` to `last`; and the `others`' use of a window (negative: unknown). From
     429s alone: the start of the next window (`turn`), requests `taken` in the current one, our
     `share` of a window, and the number of windows without a 429 (`quiet`).
@@ -87,7 +87,7 @@ class QuotaState:
     ends: float = NEVER
     window: float = 0.0
     used: float = 0.0
-    mine: float = 0.0
+    own: float = 0.0
     since: float = NEVER
     last: float = NEVER
     others: float = -1.0
@@ -183,25 +183,25 @@ class EvenPacer:
         if quota is None or limits.reset > _LONGEST or self._is_old(now, limits):
             return  # implausible or outdated headers are worse than none
         self._follow_window(now, limits)
-        state.mine += counted
+        state.own += counted
         state.last = now
         length = state.window or quota.seconds
-        whole = max(1, limits.limit)
-        even = max(quota.interval, length / whole / (1 - quota.reserve))
+        limit = max(1, limits.limit)
+        even = max(quota.interval, length / limit / (1 - quota.reserve))
         self._base = min(even, quota.seconds) * _AIR
         tick = min(1.0, quota.seconds / 60)  # resolution of headers that count whole seconds
-        theirs = self._others(whole, in_flight)
+        by_others = self._others(limit, in_flight)
         over = state.ends - now
         air = _RESERVE * max(0.0, over) / length
-        left = limits.remaining - (in_flight + air if theirs else 0)
+        left = limits.remaining - (in_flight + air if by_others else 0)
         if not counted or left <= 0:
             held = over if limits.reset >= tick else max(over, tick)
             self.hold(now, min(held, 2 * quota.seconds))  # a longer pause needs another response
             state.interval = 0.0
-        elif theirs:
-            least = _FLOOR * whole * over / length
-            theirs = max(theirs, quota.reserve * whole) * over / length
-            state.interval = min(over / max(left - theirs, least, 1e-9), quota.seconds)
+        elif by_others:
+            least = _FLOOR * limit * over / length
+            by_others = max(by_others, quota.reserve * limit) * over / length
+            state.interval = min(over / max(left - by_others, least, 1e-9), quota.seconds)
         else:
             state.interval = 0.0
 
@@ -222,14 +222,14 @@ class EvenPacer:
             state.turn, state.taken, state.quiet = now + seconds, 0, 0
         self.hold(now, seconds)
 
-    def _take_for_share(self, quota: Quota, gone: float) -> None:
-        """Estimate our share from a quota that was exhausted `gone` seconds into its window."""
+    def _take_for_share(self, quota: Quota, elapsed: float) -> None:
+        """Estimate our share from a quota that was exhausted `elapsed` seconds into its window."""
         state = self.state
-        past = gone / quota.seconds
+        past = elapsed / quota.seconds
         if past < 0.1:  # a burst of another client says little about the rest of the window
             return
         reached = quota.seconds * _AIR / self.interval
-        ours = gone / self.interval
+        ours = elapsed / self.interval
         at_it = state.taken - 1 >= _AT_IT * ours
         if state.share != float("inf"):
             found = ours
@@ -280,10 +280,10 @@ class EvenPacer:
         ends = now + limits.reset
         fallen = used < state.used
         if state.ends == NEVER:  # the earlier use cannot be attributed
-            state.mine, state.since, state.ends = used - 1, now, ends
+            state.own, state.since, state.ends = used - 1, now, ends
         elif fallen and (now >= state.ends or ends > state.ends + state.window / 2):
             self._window_over(max(1, limits.limit))
-            state.mine, state.since, state.ends = 0, state.ends, ends
+            state.own, state.since, state.ends = 0, state.ends, ends
         elif now >= state.ends:
             state.ends = ends
         else:
@@ -291,26 +291,26 @@ class EvenPacer:
         state.used = used
         state.window = max(state.window, limits.reset)
 
-    def _window_over(self, whole: int) -> None:
+    def _window_over(self, limit: int) -> None:
         """Update the other clients' use from the window that ended, scaled up to a whole window."""
         state = self.state
         seen = min(1.0, (state.last - state.since) / max(state.window, 1e-9))
         if seen < _SEEN:
             return
-        theirs = min(max(0.0, state.used - state.mine) / seen, whole)
+        by_others = min(max(0.0, state.used - state.own) / seen, limit)
         if state.others < 0:
-            state.others = theirs
+            state.others = by_others
         else:
-            state.others += (theirs - state.others) * _RECENT
+            state.others += (by_others - state.others) * _RECENT
 
-    def _others(self, whole: int, in_flight: int) -> float:
+    def _others(self, limit: int, in_flight: int) -> float:
         """Expected use of a window by other clients; 0 if they appear to use nothing."""
         state = self.state
-        theirs, slack = state.others, 1 + whole / 100 + in_flight / 2
-        if theirs < 0:  # in the first window, extrapolate from the part observed
+        by_others, slack = state.others, 1 + limit / 100 + in_flight / 2
+        if by_others < 0:  # in the first window, extrapolate from the part observed
             seen = (state.last - state.since) / max(state.window, 1e-9)
-            found = state.used - state.mine
-            if seen < _SEEN or found < _RESERVE + in_flight + whole / 50:
+            found = state.used - state.own
+            if seen < _SEEN or found < _RESERVE + in_flight + limit / 50:
                 return 0.0
-            theirs = found / seen
-        return min(theirs, whole) if theirs > slack else 0.0
+            by_others = found / seen
+        return min(by_others, limit) if by_others > slack else 0.0

@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._rest_before = 0.0
         self.took = 0.0
         self.closed_after: float | None = None
-        self.gone = self._loop.create_future()
+        self.closed = self._loop.create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by the event loop."""
@@ -122,7 +122,7 @@ class Connection(asyncio.Protocol):
         except MalformedAnswer as error:
             self._fail(TransportError("RemoteProtocolError", str(error)), error)
             return
-        self._look_whether_whole()
+        self._see_if_complete()
 
     def eof_received(self) -> None:
         """Called by the event loop, which closes the connection afterwards."""
@@ -130,7 +130,7 @@ class Connection(asyncio.Protocol):
         self._usable = False
         if self.carries is not None:
             self._reader.end()
-            self._look_whether_whole()
+            self._see_if_complete()
             self._fail(TransportError("RemoteProtocolError", CUT_SHORT), IncompleteAnswer())
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -143,7 +143,7 @@ class Connection(asyncio.Protocol):
         if self._timer is not None:
             self._timer.cancel()
         self._lost(self)
-        self.gone.set_result(None)
+        self.closed.set_result(None)
 
     def pause_writing(self) -> None:
         """Called by the event loop when the write buffer is full."""
@@ -165,9 +165,9 @@ class Connection(asyncio.Protocol):
             rest = self.rest(self._loop.time())
             self.closed_after = rest if self.carries is None else self._rest_before
 
-    def _look_whether_whole(self) -> None:
+    def _see_if_complete(self) -> None:
         reader = self._reader
-        if reader.whole:
+        if reader.complete:
             if reader.idle is not None:
                 self._idle = min(self._idle, reader.idle - _MARGIN)
             self._answered(reader.reply(), reusable=reader.reusable)
@@ -194,11 +194,11 @@ class Connection(asyncio.Protocol):
     def _due(self) -> tuple[float, TransportError]:
         """The time at which the current timeout expires, and its exception."""
         timeouts = self._timeouts
-        whole = self._began + timeouts.whole
+        end = self._began + timeouts.total
         step = self._moved + (timeouts.write if self._full else timeouts.read)
-        if whole < step:
-            message = f"no whole answer within {timeouts.whole:g} seconds"
-            return whole, TransportError("ReadTimeout", message)
+        if end < step:
+            message = f"no whole answer within {timeouts.total:g} seconds"
+            return end, TransportError("ReadTimeout", message)
         if self._full:
             message = f"nothing was taken for {timeouts.write:g} seconds"
             return step, TransportError("WriteTimeout", message)

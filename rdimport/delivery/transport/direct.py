@@ -67,11 +67,11 @@ class DirectSender:
         """Close all connections."""
         for task in self._connecting.values():
             task.cancel()
-        gone = [connection.gone for connection in self._connections]
+        closed = [connection.closed for connection in self._connections]
         for connection in list(self._connections):
             connection.drop()
-        if gone:
-            await asyncio.wait(gone, timeout=1)
+        if closed:
+            await asyncio.wait(closed, timeout=1)
 
     def start(self, request: Request, done: Done) -> None:
         """Send a request, and call `done` with its outcome. The caller enforces the limit."""

@@ -111,13 +111,13 @@ class CheckedStream(httpcore.AsyncNetworkStream):
         reader = self._reader
         if reader is None:
             return await self._stream.read(max_bytes, timeout)
-        while not reader.whole:
+        while not reader.complete:
             data = await self._stream.read(max_bytes, timeout)
             try:
                 reader.feed(data) if data else reader.end()
             except MalformedAnswer as error:
                 raise httpcore.RemoteProtocolError(str(error)) from error
-            if not data and not reader.whole:
+            if not data and not reader.complete:
                 raise _CutShort(CUT_SHORT)
         if self._handed_on:
             return b""

@@ -90,11 +90,11 @@ class HttpxSender:
         self,
         client: httpx.AsyncClient,
         parameters: Mapping[str, str],
-        whole: float,
+        total: float,
         mask: Callable[[str], str] = str,
     ) -> None:
         self._client = client
-        self._whole = whole
+        self._total = total
         self._mask = mask
         self._parameters = dict(parameters)
         self._urls: dict[str, httpx.URL] = {}
@@ -134,10 +134,10 @@ class HttpxSender:
             extensions={"trace": sent.trace},
         )
         try:
-            async with asyncio.timeout(self._whole):
+            async with asyncio.timeout(self._total):
                 return await self._answer(ready)
         except TimeoutError:
-            raise sent.late(self._whole) from None
+            raise sent.late(self._total) from None
         except httpx.TransportError as error:
             raise error_of(sent.classify(error), self._mask(str(error))) from error
 
@@ -183,7 +183,7 @@ async def httpx_sender(
             connect=timeouts.connect,
             write=timeouts.write,
             read=timeouts.read,
-            pool=timeouts.whole,
+            pool=timeouts.total,
         ),
         follow_redirects=False,
         trust_env=False,
@@ -191,7 +191,7 @@ async def httpx_sender(
     try:
         async with client:
             mask = Mask(hidden) if hidden else str
-            yield HttpxSender(client, parameters, timeouts.whole, mask)
+            yield HttpxSender(client, parameters, timeouts.total, mask)
     finally:
         for logger in loggers:
             logger.removeFilter(masked)

@@ -13,7 +13,7 @@ class Timeouts(NamedTuple):
     """Timeouts in seconds.
 
     `connect`: to open a connection. `write`: for the endpoint to accept more bytes. `read`: for
-    more bytes to arrive. `whole`: for the complete exchange, including the wait for a free
+    more bytes to arrive. `total`: for the complete exchange, including the wait for a free
     connection, even if single bytes keep arriving. `idle`: how long a connection may be unused and
     still be reused. It is shorter than the keep-alive timeout of common servers, so that no request
     is written to a connection that is just being closed.
@@ -22,7 +22,7 @@ class Timeouts(NamedTuple):
     connect: float = 10.0
     write: float = 20.0
     read: float = 60.0
-    whole: float = 90.0
+    total: float = 90.0
     idle: float = 4.0
 
     @classmethod

@@ -35,8 +35,8 @@ class IncompleteAnswer(Exception):  # noqa: N818
 class AnswerReader:
     """Parses the responses of one connection, one after the other.
 
-    `whole`: the response is complete. `reusable`: the connection may carry another request. `idle`:
-    the keep-alive timeout that the server announced, in seconds.
+    `complete`: the response has arrived. `reusable`: the connection may carry another request.
+    `idle`: the keep-alive timeout that the server announced, in seconds.
 
     The reader and its parser refer to each other, so a reader for each response would leave garbage
     that only the cyclic collector finds.
@@ -48,9 +48,9 @@ class AnswerReader:
         "_headers",
         "_parser",
         "_status",
+        "complete",
         "idle",
         "reusable",
-        "whole",
     )
 
     def __init__(self) -> None:
@@ -65,7 +65,7 @@ class AnswerReader:
         self._status = 0
         self.idle: float | None = None
         self.reusable = False
-        self.whole = False
+        self.complete = False
 
     @property
     def begun(self) -> bool:
@@ -81,22 +81,22 @@ class AnswerReader:
             raise MalformedAnswer("the server wants to speak another protocol") from None
         except httptools.HttpParserError as error:
             self.reusable = False
-            if not self.whole:  # otherwise it concerns bytes after the response
+            if not self.complete:  # otherwise it concerns bytes after the response
                 raise MalformedAnswer(str(error)) from None
-        if self.whole:
+        if self.complete:
             return
         if len(self._body) >= MAX_ANSWER:
-            self.whole = True
+            self.complete = True
         elif self._fed > _MOST:
             raise MalformedAnswer("the answer does not come to an end")
 
     def end(self) -> None:
         """The connection was closed, which ends a response without a declared length."""
         if self._status and self._headers.keys().isdisjoint(_FRAMING):
-            self.whole = True
+            self.complete = True
 
     def reply(self) -> Reply:
-        """The response, once it is `whole`."""
+        """The response, once it is `complete`."""
         return Reply(self._status, self._headers, bytes(self._body[:MAX_ANSWER]))
 
     def on_message_begin(self) -> None:
@@ -115,7 +115,7 @@ class AnswerReader:
 
     def on_headers_complete(self) -> None:
         """Parser callback; an interim response (1xx) precedes the final one."""
-        if self.whole:
+        if self.complete:
             return
         status = self._parser.get_status_code()
         if 100 <= status < 200:
@@ -126,13 +126,13 @@ class AnswerReader:
 
     def on_body(self, piece: bytes) -> None:
         """Parser callback."""
-        if not self.whole and len(self._body) < MAX_ANSWER:
+        if not self.complete and len(self._body) < MAX_ANSWER:
             self._body += piece
 
     def on_message_complete(self) -> None:
         """Parser callback."""
-        if self._status and not self.whole:
-            self.whole = True
+        if self._status and not self.complete:
+            self.complete = True
             self.reusable = self._parser.should_keep_alive()
 
 

@@ -128,7 +128,7 @@ def encoding_judges() -> dict[str, Callable[[bytes], str | None]]:
 
 def delimiter_judges() -> dict[str, Callable[[str], str]]:
     def own(text: str) -> str:
-        return find_dialect(text.encode(), Hints(), "x", whole=True).shape.delimiter
+        return find_dialect(text.encode(), Hints(), "x", whole_file=True).shape.delimiter
 
     def sniffer(text: str) -> str:
         return csv.Sniffer().sniff(text).delimiter

@@ -300,11 +300,11 @@ LINKS = {
 
 @pytest.mark.parametrize("link", LINKS)
 def test_a_link_to_a_google_sheet_becomes_the_address_of_its_cells(link: str) -> None:
-    found = export_of(link, whole=False)
+    found = export_of(link, all_sheets=False)
     assert found is not None
     assert found.address == LINKS[link]
     assert ID in found.name
-    whole = export_of(link, whole=True)
+    whole = export_of(link, all_sheets=True)
     assert whole is not None
     assert "csv" not in whole.address
 
@@ -313,7 +313,7 @@ def test_a_link_to_a_google_sheet_becomes_the_address_of_its_cells(link: str) ->
     "link", ["https://docs.google.com.example.com/spreadsheets/d/" + ID, "https://example.com/a"]
 )
 def test_other_addresses_stay_what_they_are(link: str) -> None:
-    assert export_of(link, whole=False) is None
+    assert export_of(link, all_sheets=False) is None
 
 
 def google(visit: Visit) -> None:

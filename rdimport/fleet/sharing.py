@@ -26,13 +26,13 @@ def free_slots(workers: Sequence[Load]) -> list[str]:
     return [name for _busy, name in sorted(free)]
 
 
-def to_give(mine: Load, others: Sequence[Load]) -> list[str]:
+def to_give(own: Load, others: Sequence[Load]) -> list[str]:
     """The workers to which this one gives a job each: only what exceeds its share, and only to
     those below theirs. All workers that see the same loads agree.
     """
-    slots = mine.slots + sum(other.slots for other in others)
-    jobs = mine.jobs + sum(other.jobs for other in others)
-    left = mine.jobs - ceil(jobs * mine.slots / slots)
+    slots = own.slots + sum(other.slots for other in others)
+    jobs = own.jobs + sum(other.jobs for other in others)
+    left = own.jobs - ceil(jobs * own.slots / slots)
     given: list[str] = []
     for other in sorted(others, key=lambda load: load.jobs / load.slots):
         lacking = min(floor(jobs * other.slots / slots), other.slots) - other.jobs

@@ -222,18 +222,18 @@ def add_key(
 def rename(books: AccountBooks, place: str, old: str, new: str) -> int:
     """See `parts.Accounts`."""
     known = books.everybody()
-    mine = {where: n for n, where, name in known if fold(name) == fold(old)}
+    numbers = {where: n for n, where, name in known if fold(name) == fold(old)}
     taken = {where: n for n, where, name in known if fold(name) == fold(new)}
-    if not mine:
+    if not numbers:
         raise _unknown(place, old, [name for _number, _where, name in known])
-    for where, number in mine.items():
+    for where, number in numbers.items():
         other = taken.get(where, number)
         if other != number:
             if books.has_sent(other) or books.has_keys(other):
                 raise _taken(new, where)
             books.take(other, number)
         books.call(number, address.identity(where, new), new)
-    return len(mine)
+    return len(numbers)
 
 
 def renamed(facts: str, new: str) -> str:

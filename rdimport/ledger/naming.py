@@ -191,15 +191,15 @@ def unrecognised(
             for like in (folded, *folded_earlier(books.key, text))
             for line in books.lines(destination, like, before)
         ]
-        mine = (exact, json.dumps(names.fields))
-        if all((line.exact, line.fields) == mine for line in lines):
+        current = (exact, json.dumps(names.fields))
+        if all((line.exact, line.fields) == current for line in lines):
             continue
         counts = counts or books.conversions(destination)
         namings = _grouped(lines, counts)
         trusted = bool(names.known.get(text)) or (
             names.fields == _USUAL and not _same_file(books, namings, exact, fingerprints)
         )
-        other = _missed(namings, mine, trusted=trusted)
+        other = _missed(namings, current, trusted=trusted)
         if other is not None:
             fields = tuple(json.loads(other.fields)) if other.fields else ()
             was = other.text or text
@@ -225,15 +225,15 @@ def _grouped(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Naming]:
 
 
 def _missed(
-    namings: Sequence[_Naming], mine: tuple[bytes, str], *, trusted: bool
+    namings: Sequence[_Naming], current: tuple[bytes, str], *, trusted: bool
 ) -> _Naming | None:
     """The naming with the most conversions that this run does not recognise; None if there is none.
 
     What is unknown about an older release's runs is assumed to be the same as now if `trusted`.
     """
-    own = [naming for naming in namings if (naming.exact, naming.fields) == mine]
+    own = [naming for naming in namings if (naming.exact, naming.fields) == current]
     unsaid = [
-        naming for naming in namings if naming.exact == mine[0] and naming.fields == _NOT_KNOWN
+        naming for naming in namings if naming.exact == current[0] and naming.fields == _NOT_KNOWN
     ]
     own += unsaid if trusted else []
     others = [

@@ -67,9 +67,9 @@ def descriptions(section: type[BaseModel]) -> dict[str, str]:
             match key, text:
                 case (
                     ast.AnnAssign(target=ast.Name(id=name)),
-                    ast.Expr(value=ast.Constant(value=str(said))),
+                    ast.Expr(value=ast.Constant(value=str(docstring))),
                 ):
-                    found[name] = inspect.cleandoc(said)
+                    found[name] = inspect.cleandoc(docstring)
     return found
 
 

@@ -33,13 +33,13 @@ def send(name: str, address: str, message: Message, patience: float = LONGEST) -
     why = _trouble(partial(_send, address, message), address, patience)
     if not why:
         return ""
-    said = _(
+    error = _(
         "Notification {name} ({place}) was not sent: {why}.",
         name=name,
         place=place(address),
         why=why,
     )
-    return _with_remedy(said)
+    return _with_remedy(error)
 
 
 def ping(address: str, *, fine: bool, patience: float = LONGEST) -> str:
@@ -51,18 +51,18 @@ def ping(address: str, *, fine: bool, patience: float = LONGEST) -> str:
     why = _trouble(partial(_ping, address, fine=fine), address, patience)
     if not why:
         return ""
-    said = _(
+    error = _(
         "The dead man's switch ({place}) was not notified: {why}.", place=place(address), why=why
     )
-    return _with_remedy(said)
+    return _with_remedy(error)
 
 
-def _with_remedy(said: str) -> str:
+def _with_remedy(error: str) -> str:
     remedy = _(
         "The import is not affected. Check this address in the settings, and that this computer "
         "reaches it (network, proxy, certificates)."
     )
-    return f"{said}\n{remedy}"
+    return f"{error}\n{remedy}"
 
 
 def _trouble(work: Callable[[], str], address: str, patience: float) -> str:
@@ -88,11 +88,11 @@ def _send(address: str, message: Message) -> str:
         added = messenger.add(address)
         if added and messenger.notify(title=message.title, body=message.body):
             return ""
-    said = without_secrets("; ".join(dict.fromkeys(lines)), address)
+    reported = without_secrets("; ".join(dict.fromkeys(lines)), address)
     if added:
-        return said or _("the service did not accept it")
+        return reported or _("the service did not accept it")
     why = _("apprise does not know this kind of address, or a part of it is missing")
-    return f"{why} ({said})" if said else why
+    return f"{why} ({reported})" if reported else why
 
 
 _lines: ContextVar[list[str] | None] = ContextVar("_lines", default=None)
@@ -106,10 +106,10 @@ class _Listening(logging.Handler):
         lines = _lines.get()
         if lines is None:
             return
-        said = " ".join(record.getMessage().split())
+        line = " ".join(record.getMessage().split())
         if record.levelno >= logging.WARNING:
-            lines.append(said[:200].rstrip(" ."))
-        elif cause := _CAUSE.search(said):
+            lines.append(line[:200].rstrip(" ."))
+        elif cause := _CAUSE.search(line):
             lines.append(cause[0].rstrip())
 
 

@@ -106,19 +106,19 @@ class SendHistory:
         return pl.Series(IDENTITY, self.digests(texts.to_list(), 16), pl.Binary)
 
     def part(
-        self, rows: pl.DataFrame, cells: pl.DataFrame, *, whole: bool, encode: Encode | None = None
+        self, rows: pl.DataFrame, cells: pl.DataFrame, *, final: bool, encode: Encode | None = None
     ) -> Known:
         """Split the rows of a batch by what is known about them.
 
         `rows` has `FILE`, `ROW`, `IDENTITY`, `EARLIER` and `payload`; `cells` has `ROW` and the
-        source's columns. Payloads are compared only if they are `whole`, i.e. already merged; where
+        source's columns. Payloads are compared only if they are `final`, i.e. already merged; where
         there are none, they are those of `encode`.
         """
         either = pl.concat([rows[IDENTITY], rows[EARLIER].drop_nulls().alias(IDENTITY)])
         known = self.known(either)
         if known.is_empty():
             return _all_new(rows)
-        seen = self._compared(rows, known, whole=whole, encode=encode)
+        seen = self._compared(rows, known, final=final, encode=encode)
         adopted = seen.filter("adopted").select(pl.col(_SENT_AS).alias(IDENTITY), PAYLOAD_HASH)
         recognised = seen.filter(pl.col("state").is_not_null())[ROW]
         by_earlier = seen.filter(pl.col(_SENT_AS).eq(pl.col(EARLIER)))[ROW]
@@ -134,7 +134,7 @@ class SendHistory:
         )
 
     def _compared(
-        self, rows: pl.DataFrame, known: pl.DataFrame, *, whole: bool, encode: Encode | None
+        self, rows: pl.DataFrame, known: pl.DataFrame, *, final: bool, encode: Encode | None
     ) -> pl.DataFrame:
         """The rows with what is known about each (null if nothing), and `PAYLOAD_HASH`.
 
@@ -146,11 +146,11 @@ class SendHistory:
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
         seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen, encode), pl.Binary))
         now = pl.col(PAYLOAD_HASH)
-        adopted = pl.col("was").bin.size().gt(_HASHED) & whole & self.changed
+        adopted = pl.col("was").bin.size().gt(_HASHED) & final & self.changed
         denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
         return seen.with_columns(
-            (denied & (whole and self.changed)).fill_null(value=False).alias("denied"),
-            ((pl.col("was").eq(now) & whole) | adopted).fill_null(value=False).alias("same"),
+            (denied & (final and self.changed)).fill_null(value=False).alias("denied"),
+            ((pl.col("was").eq(now) & final) | adopted).fill_null(value=False).alias("same"),
             adopted.fill_null(value=False).alias("adopted"),
         )
 
@@ -162,8 +162,8 @@ class SendHistory:
         state = pl.col("state")
         asked = state.is_in([str(s) for s in self.resend])
         if self.absent is not None:
-            gone = pl.lit(self.absent(seen))
-            asked &= state.ne(State.UNCERTAIN) | gone
+            absent = pl.lit(self.absent(seen))
+            asked &= state.ne(State.UNCERTAIN) | absent
         kept = ~(asked & ~pl.col("run").is_in(list(self.resend_begun)))
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept

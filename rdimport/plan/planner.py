@@ -87,10 +87,10 @@ class Plan:
             raise Bug("this plan keeps no rows")
         start = 0
         for frame in self.spool.frames():
-            gone = within(self.dropped, start, frame.height)[AT]
+            dropped = within(self.dropped, start, frame.height)[AT]
             start += frame.height
-            kept = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(gone.implode())
-            yield frame.filter(kept) if gone.len() else frame
+            kept = ~pl.int_range(pl.len(), dtype=pl.UInt32).is_in(dropped.implode())
+            yield frame.filter(kept) if dropped.len() else frame
 
     def pending_rows(self) -> Iterator[PendingRow]:
         """The rows to send, one by one."""
@@ -232,9 +232,9 @@ class Planner:
         """
         prepared = prepare(batch, bound, payloads=self._payloads)
         cells = batch.drop(FILE, DEFECT)
-        whole = self._mapping.on_duplicate != "merge"
+        final = self._mapping.on_duplicate != "merge"
         identified = self._identified(prepared)
-        known = self._history.part(identified, cells, whole=whole, encode=prepared.encoded)
+        known = self._history.part(identified, cells, final=final, encode=prepared.encoded)
         prepared, known, kept = self._suppression.keep_back(prepared, known)
         if self._corrections is not None:
             self._note_corrections(self._corrections.made(identified, cells, bound.table))
@@ -359,10 +359,10 @@ class Planner:
         payloads = frame[PAYLOAD].to_list()
         unordered: list[str | None] = [None] * len(payloads)
         for at, wins in groups.iter_rows():
-            whole = merger.feed(frame[IDENTITY][at], payloads[at], last=wins)
-            if whole is not None and whole != payloads[at]:
-                unordered[at], whole = whole, merger.in_order(whole)
-            payloads[at] = whole
+            merged = merger.feed(frame[IDENTITY][at], payloads[at], last=wins)
+            if merged is not None and merged != payloads[at]:
+                unordered[at], merged = merged, merger.in_order(merged)
+            payloads[at] = merged
         frame = frame.with_columns(
             pl.Series(PAYLOAD, payloads, pl.String), pl.Series(UNORDERED, unordered, pl.String)
         )
@@ -372,7 +372,7 @@ class Planner:
         known = self._history.part(
             ids,
             rows.drop(name for name in _OURS if name != ROW),
-            whole=True,
+            final=True,
         )
         sent = known.rows.filter(~pl.col(UNCHANGED))[ROW]
         already = known.already.height + known.rows.height - sent.len()

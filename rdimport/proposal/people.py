@@ -194,15 +194,15 @@ def lead(found: Sequence[Guess], evidence: Mapping[str, ColumnEvidence]) -> Lead
     """Drop the guesses about other people than the lead."""
     people = _people(found)
     chosen = _chosen(found, people, evidence)
-    mine = [
+    leads = [
         one
         for one in found
         if one.holds in _OF_NOBODY
         or people[one.column] == chosen
         or (one.holds not in _KINDS and people[one.column].role is Role.UNSAID)
     ]
-    left = [g.column for g in found if g.holds in _KINDS and g not in mine]
-    return Lead(mine, tuple(left))
+    left = [g.column for g in found if g.holds in _KINDS and g not in leads]
+    return Lead(leads, tuple(left))
 
 
 def _people(found: Sequence[Guess]) -> dict[str, Person]:

@@ -351,10 +351,10 @@ def _scratch(folder: Path | None = None) -> tuple[Any, Path]:
 
 def _downloaded(address: str, hints: Hints) -> InputFile:
     """A downloaded copy of an address, named without its credentials."""
-    whole = bool(hints.sheet or hints.sheets)
+    all_sheets = bool(hints.sheet or hints.sheets)
     copy, path = _scratch(hints.downloads)
     try:
-        version = remote.download(address, copy, whole=whole)
+        version = remote.download(address, copy, all_sheets=all_sheets)
         copy.flush()
     except BaseException:
         copy.close()

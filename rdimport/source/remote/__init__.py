@@ -14,11 +14,13 @@ MOST_BYTES: Final = 2 << 30
 _STORES: Final = frozenset({"s3", "gs", "az"})
 
 
-def download(address: str, into: BinaryIO, *, whole: bool = False, most: int = MOST_BYTES) -> str:
+def download(
+    address: str, into: BinaryIO, *, all_sheets: bool = False, most: int = MOST_BYTES
+) -> str:
     """Download the file at an address.
 
     Returns its ETag and size, which identify this version; empty if the server sends no ETag.
-    `whole`: all sheets of a Google spreadsheet, not only the one in the address. Raises
+    `all_sheets`: all sheets of a Google spreadsheet, not only the one in the address. Raises
     SourceError, whose message contains no credentials.
     """
     scheme, name = address.partition("://")[0].lower(), shown(address)
@@ -38,7 +40,7 @@ def download(address: str, into: BinaryIO, *, whole: bool = False, most: int = M
             )
         from rdimport.source.remote import web  # noqa: PLC0415  costs the import of httpx
 
-        return web.fetch(address, name, into, most, whole=whole)
+        return web.fetch(address, name, into, most, all_sheets=all_sheets)
     except ValueError as error:  # such as a host that no name can be
         raise SourceError(
             _("{name} is not an address.", name=name), _("Copy it from the browser again.")

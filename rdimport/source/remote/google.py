@@ -22,11 +22,11 @@ class Export(NamedTuple):
     name: str
 
 
-def export_of(address: str, *, whole: bool) -> Export | None:
+def export_of(address: str, *, all_sheets: bool) -> Export | None:
     """The export of a spreadsheet; None for any other address.
 
-    The sheet in the address is exported as CSV, which has the cells as displayed. The `whole`
-    workbook, or an address without a sheet, is exported as xlsx.
+    The sheet in the address is exported as CSV, which has the cells as displayed. With
+    `all_sheets`, or for an address without a sheet, the workbook is exported as xlsx.
     """
     parts = urlsplit(address)
     if parts.scheme != "https" or parts.hostname not in ("docs.google.com", "drive.google.com"):
@@ -39,7 +39,7 @@ def export_of(address: str, *, whole: bool) -> Export | None:
     if not sheet:
         return None
     shown = parse_qs(parts.fragment).get("gid") or parse_qs(parts.query).get("gid")
-    gid = shown[0] if shown and shown[0].isdigit() and not whole else None
+    gid = shown[0] if shown and shown[0].isdigit() and not all_sheets else None
     page = f"https://docs.google.com/spreadsheets/d/{sheet['published'] or ''}{sheet['id']}"
     if sheet["published"]:
         end = "/pub?output=" + (f"csv&single=true&gid={gid}" if gid else "xlsx")

@@ -99,7 +99,7 @@ def _refused(name: str, error: BaseException) -> SourceError:
 def _said(error: BaseException) -> str:
     """What the library says, without addresses and the values of variables that may be secret."""
     lines = str(error).splitlines() or [""]
-    said = re.sub(r"\S+://\S+", "***", lines[0])
+    text = re.sub(r"\S+://\S+", "***", lines[0])
     secrets = (value for name, value in os.environ.items() if _SECRET.search(name))
-    said = " ".join(Mask(secrets)(said).split())[:200].rstrip(" .")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    text = " ".join(Mask(secrets)(text).split())[:200].rstrip(" .")
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__

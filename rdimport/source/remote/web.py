@@ -36,9 +36,9 @@ class _CutError(Exception):
         self.refusal = refusal
 
 
-def fetch(address: str, name: str, into: BinaryIO, most: int, *, whole: bool) -> str:
+def fetch(address: str, name: str, into: BinaryIO, most: int, *, all_sheets: bool) -> str:
     """Download a file; returns its ETag and size. Raises SourceError."""
-    export = export_of(address, whole=whole)
+    export = export_of(address, all_sheets=all_sheets)
     try:
         url = httpx.URL(export.address if export else address)
     except httpx.InvalidURL:

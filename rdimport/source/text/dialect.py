@@ -55,14 +55,14 @@ class Dialect:
     notes: tuple[str, ...] = ()
 
 
-def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dialect:
-    """Detect the dialect from the first bytes of a file; `whole`: there are no more bytes.
+def find_dialect(sample: bytes, hints: Hints, name: str, *, whole_file: bool) -> Dialect:
+    """Detect the dialect from the first bytes of a file; `whole_file`: there are no more bytes.
 
     Raises SourceError if they contain no table.
     """
     encoding = _checked_encoding(hints.encoding) or guess_encoding(sample)
-    decoded = Decoder(encoding).feed(sample, final=whole)
-    text = (without_end_mark(decoded) if whole else decoded).decode()
+    decoded = Decoder(encoding).feed(sample, final=whole_file)
+    text = (without_end_mark(decoded) if whole_file else decoded).decode()
     if _is_no_text(text):
         raise SourceError(
             _("{name} is not a text file and not a spreadsheet of a known kind.", name=name),
@@ -72,7 +72,7 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     if not old_mac:
         text = text.replace("\r\n", "\n").removesuffix("\r")
     lines = text.split("\r" if old_mac else "\n")
-    if not whole and len(lines) > 1:
+    if not whole_file and len(lines) > 1:
         lines.pop()
     declared, skip = _declared_delimiter(lines)
     delimiter = (
@@ -81,7 +81,7 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole: bool) -> Dial
     rows = [row for row in sample_records(lines, delimiter, start=skip) if not row.is_blank]
     header = find_header(rows, hints, name)
     data = [row.cells for row in rows if row.number >= header.first_data]
-    if whole and not data:
+    if whole_file and not data:
         raise header_only(name, header)
     columns = header.columns
     short_is_sound = _leaves_out_empty_cells(data, len(columns))

@@ -43,8 +43,8 @@ class TextTable:
         self._repair = hints.repair
         self._print = file.fingerprint()
         sample = file.head(SAMPLE_BYTES)
-        whole = len(sample) < SAMPLE_BYTES
-        self._dialect = found = find_dialect(sample, hints, file.name, whole=whole)
+        whole_file = len(sample) < SAMPLE_BYTES
+        self._dialect = found = find_dialect(sample, hints, file.name, whole_file=whole_file)
         self._read_notes: tuple[str, ...] = ()
         kind = "tsv" if found.shape.delimiter == "\t" else "csv"
         self.name = file.name

@@ -54,7 +54,7 @@ def test_a_key_used_under_another_name_sends_nobody_twice(
     assert accounts(workspace) == {"acme": (1, 3)}
 
 
-def test_another_clients_key_under_the_same_name_is_told_before_anything_is_sent(
+def test_another_clients_key_under_the_same_name_is_reported_before_anything_is_sent(
     workspace: Workspace, box: RunningSandbox
 ) -> None:
     assert run(workspace).code == 0

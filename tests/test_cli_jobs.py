@@ -252,7 +252,7 @@ def test_one_key_of_two_accounts_is_refused(
 
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGTERM is POSIX's")
-def test_sigterm_stops_all_jobs_and_the_same_command_goes_on(
+def test_sigterm_stops_all_jobs_and_the_same_command_continues(
     two_clients: Workspace, box: RunningSandbox
 ) -> None:
     for client in CLIENTS:

@@ -131,7 +131,7 @@ def settings(workspace: Workspace, url: str, web: Web, on: str = "") -> None:
     )
 
 
-def test_a_known_problem_is_told_once_and_its_end_too(
+def test_a_known_problem_is_reported_once_and_its_end_too(
     notifying: Workspace, box: RunningSandbox, web: Web
 ) -> None:
     assert notifying.here(*RUN).code == 0
@@ -154,7 +154,7 @@ def test_a_known_problem_is_told_once_and_its_end_too(
     assert web.got == ["/beat?a=1"] * 4
 
 
-def test_a_job_that_cannot_begin_is_told_once_and_fails_the_switch(
+def test_a_job_that_cannot_begin_is_reported_once_and_fails_the_switch(
     notifying: Workspace, web: Web
 ) -> None:
     (notifying.home / "list.csv").unlink()
@@ -259,7 +259,7 @@ def test_what_cannot_be_told_changes_nothing_and_shows_no_secret(
         ("secret-beat", "(…) was not notified: "),
     ],
 )
-def test_a_switch_that_cannot_be_notified_is_told_without_secrets(
+def test_a_switch_that_cannot_be_notified_is_reported_without_secrets(
     notifying: Workspace, box: RunningSandbox, web: Web, beat: str, said: str
 ) -> None:
     path = notifying.home / "rdimport.toml"
@@ -274,7 +274,7 @@ def test_a_switch_that_cannot_be_notified_is_told_without_secrets(
 
 
 @pytest.mark.parametrize("proxy", ["socks5://127.0.0.1:9", "nonsense://127.0.0.1:9"])
-def test_a_proxy_that_no_library_takes_is_told(
+def test_a_proxy_that_no_library_takes_is_reported(
     notifying: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, proxy: str
 ) -> None:
     path = notifying.home / "rdimport.toml"

@@ -316,7 +316,7 @@ def test_a_run_whose_output_cannot_be_written_ends_as_it_would(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
+def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_reported(
     workspace: Workspace, list_of_six: list[str], full: int, unread: int
 ) -> None:
     workspace.here(*list_of_six, "--quota", "none")
@@ -329,7 +329,7 @@ def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_told(
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
-def test_an_object_that_cannot_be_written_is_told_and_the_run_stays_what_it_was(
+def test_an_object_that_cannot_be_written_is_reported_and_the_run_stays_what_it_was(
     workspace: Workspace, list_of_six: list[str], full: int
 ) -> None:
     words = (*list_of_six, "--quota", "none", "--json")
@@ -364,7 +364,7 @@ def test_a_standard_input_that_is_closed_is_empty(
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs another user")
 @pytest.mark.parametrize(("directory", "writes"), [(0o700, "read"), (0o755, "write to")])
-def test_the_ledger_of_another_user_is_told_in_one_sentence(
+def test_the_ledger_of_another_user_is_reported_in_one_sentence(
     workspace: Workspace,
     list_of_six: list[str],
     directory: int,

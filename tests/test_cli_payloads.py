@@ -54,7 +54,7 @@ def test_a_file_that_is_there_is_not_written_over(workspace: Workspace) -> None:
     assert (workspace.home / "leads.csv").read_text(encoding="utf-8") == LIST
 
 
-def test_a_place_that_takes_no_file_is_told_and_not_as_a_run_that_stopped(
+def test_a_place_that_takes_no_file_is_reported_and_not_as_a_run_that_stopped(
     workspace: Workspace,
 ) -> None:
     workspace.write("leads.csv", LIST)

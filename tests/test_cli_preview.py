@@ -54,7 +54,7 @@ def test_rows_that_are_changed_suspect_or_dropped_are_shown_before_plain_ones(
     assert [line.split()[1].rstrip(",") for line in rows] == ["32", "2"]
 
 
-def test_a_list_that_is_not_there_is_told_before_a_missing_key(workspace: Workspace) -> None:
+def test_a_list_that_is_not_there_is_reported_before_a_missing_key(workspace: Workspace) -> None:
     workspace.key = None
     workspace.write("list.yaml", MAPPING)
     workspace.write("list.csv", "E-mail,Nome\na@x.com,A\n")

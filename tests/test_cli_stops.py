@@ -186,7 +186,7 @@ def test_the_same_refusal_for_every_row_stops_the_run_after_fifty(
     assert adds_up(done, 60)
 
 
-def test_a_limit_sends_so_many_rows_and_the_next_run_goes_on(
+def test_a_limit_sends_so_many_rows_and_the_next_run_continues(
     ready: Workspace, box: RunningSandbox
 ) -> None:
     first = ready.here(*command("--limit", 7))

@@ -211,7 +211,7 @@ def prepared(case: Case, workspace: Workspace) -> list[str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_a_mistake_is_told_in_one_message_and_nothing_is_sent(
+def test_a_mistake_is_reported_in_one_message_and_nothing_is_sent(
     name: str, workspace: Workspace, box: RunningSandbox
 ) -> None:
     case = CASES[name]
@@ -400,7 +400,7 @@ def test_a_reader_that_closes_the_pipe_gets_no_traceback(workspace: Workspace) -
     assert (run.wait(TIMEOUT), error) in ((0, ""), (3, ""))
 
 
-def test_a_key_file_without_a_key_is_told_before_anything_is_read(workspace: Workspace) -> None:
+def test_a_key_file_without_a_key_is_reported_before_anything_is_read(workspace: Workspace) -> None:
     workspace.write("list.yaml", MAPPING)
     workspace.write("empty.key", "\n")
     (workspace.home / "empty.key").chmod(0o600)
@@ -423,7 +423,7 @@ def test_a_key_file_without_a_key_is_told_before_anything_is_read(workspace: Wor
         "“{key}”",
     ],
 )
-def test_a_key_with_its_name_or_quotation_marks_is_told_and_nothing_is_sent(
+def test_a_key_with_its_name_or_quotation_marks_is_reported_and_nothing_is_sent(
     written: str, workspace: Workspace, box: RunningSandbox
 ) -> None:
     """As in a file of variables, or after `set RDIMPORT_API_KEY="…"` in cmd."""
@@ -510,7 +510,7 @@ def small_files(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-def test_a_workbook_that_finds_no_room_is_told_in_the_words_of_any_other_file(
+def test_a_workbook_that_finds_no_room_is_reported_in_the_words_of_any_other_file(
     workspace: Workspace, box: RunningSandbox
 ) -> None:
     workspace.write("list.csv", f"{people(1)}ninguem,Fulano\n")
@@ -574,7 +574,9 @@ def test_a_mapping_that_finds_no_room_is_not_in_the_way_of_the_next_attempt(
     assert workspace.here("init", "list.csv", "-o", "new.yaml").code == 0
 
 
-def test_a_quota_that_is_none_is_told_before_a_key_that_is_missing(workspace: Workspace) -> None:
+def test_a_quota_that_is_none_is_reported_before_a_key_that_is_missing(
+    workspace: Workspace,
+) -> None:
     workspace.write("list.csv", people(1))
     workspace.write("list.yaml", MAPPING)
     workspace.key = None
@@ -599,7 +601,7 @@ def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
     assert workspace.here(*words).code == 2
 
 
-def test_a_file_that_cannot_be_written_is_told_with_another_place_to_name(
+def test_a_file_that_cannot_be_written_is_reported_with_another_place_to_name(
     workspace: Workspace,
 ) -> None:
     workspace.write("list.csv", people(1))

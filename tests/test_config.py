@@ -187,7 +187,7 @@ def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
         ('{file = "keys/acme"}', "3\n[accounts.ACME]\nx = 1", ["6", "7", "7", "8"]),
     ],
 )
-def test_rules_are_told_with_the_mistakes_of_single_keys(
+def test_rules_are_reported_with_the_mistakes_of_single_keys(
     tmp_path: Path, was: str, now: str, lines: list[str]
 ) -> None:
     text = RIGHT.replace(was, now, 1).replace("lists/*", "https://x.com/a")
@@ -195,7 +195,7 @@ def test_rules_are_told_with_the_mistakes_of_single_keys(
     assert [line.partition(":")[0] for line in found] == lines, found
 
 
-def test_a_mistake_at_a_key_is_told_whole(tmp_path: Path) -> None:
+def test_a_mistake_at_a_key_is_reported_in_full(tmp_path: Path) -> None:
     text = RIGHT.replace('{file = "keys/acme"}', '"0123456789abcdef01234567"')
     (line,) = refusal(tmp_path, text)
     assert Mask()(line) == line

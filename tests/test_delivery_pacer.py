@@ -73,9 +73,7 @@ def _take(pace: EvenPacer, now: float) -> bool:
 
 
 @given(QUOTAS | st.none(), st.floats(0, 100), st.floats(0, 3600))
-def test_a_hold_lets_nobody_leave_before_its_end(
-    quota: Quota | None, now: float, seconds: float
-) -> None:
+def test_no_row_is_sent_before_a_hold_ends(quota: Quota | None, now: float, seconds: float) -> None:
     pace = EvenPacer(quota)
     pace.hold(now, seconds)
     assert pace.wait(now) >= seconds - 1e-6
@@ -266,7 +264,7 @@ def test_429s_without_sense_do_not_bring_the_pace_down_to_nothing(wait: float) -
     assert pace.interval <= 20 * RD.interval * 1.01
 
 
-def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
+def test_an_unexplained_429_only_makes_the_run_wait() -> None:
     pace = EvenPacer(RD)
     pace.acquire(0)
     pace.on_quota_exceeded(0, 30, blind=False)
@@ -276,7 +274,7 @@ def test_a_429_that_nobody_explains_only_makes_the_run_wait() -> None:
 
 
 @pytest.mark.parametrize("reset", [86_400.0, 1e9])
-def test_headers_of_a_window_that_nobody_knows_change_nothing(reset: float) -> None:
+def test_headers_of_an_implausible_window_change_nothing(reset: float) -> None:
     pace = EvenPacer(RD)
     pace.learn(0, Limits(10, 0, reset), 0, counted=True)
     assert (pace.wait(0), pace.interval) == (0, EvenPacer(RD).interval)

@@ -208,7 +208,9 @@ def test_a_run_that_ends_removes_itself(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("what", ["a file", "a later table"])
-def test_a_place_that_cannot_be_used_is_told_and_stops_nobody(machine: Machine, what: str) -> None:
+def test_a_place_that_cannot_be_used_is_reported_and_stops_nobody(
+    machine: Machine, what: str
+) -> None:
     if what == "a file":
         machine.place.write_bytes(b"")
     else:

@@ -63,7 +63,7 @@ KILLED = Round({}, Interruption("kill", "", 1, 0.0))
 
 @pytest.mark.long
 @pytest.mark.parametrize("seeds", [IN_FULL, QUICK])
-def test_no_row_is_lost_none_sent_twice_and_nothing_told_untruly(seeds: tuple[int, ...]) -> None:
+def test_no_row_is_lost_or_sent_twice_and_every_statement_is_true(seeds: tuple[int, ...]) -> None:
     verdicts = asyncio.run(play_all(seeds, jobs=2, quick=seeds == QUICK))
     assert [untruth for verdict in verdicts for untruth in verdict.untruths] == []
     assert sum(verdict.counts["runs"] for verdict in verdicts) >= 2 * len(seeds)

@@ -142,7 +142,7 @@ def test_a_connection_that_the_server_closed_while_idle_costs_no_row(kind: Kind)
     assert connections == 5
 
 
-def test_nothing_left_where_nobody_listens(kind: Kind) -> None:
+def test_a_refused_connection_proves_that_nothing_was_sent(kind: Kind) -> None:
     async def scenario() -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -170,7 +170,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("broken", BROKEN)
-def test_whatever_is_no_whole_answer_is_none(broken: str, kind: Kind) -> None:
+def test_an_incomplete_answer_is_no_answer(broken: str, kind: Kind) -> None:
     (reply,), _ = exchange(answering(BROKEN[broken], stay=False), kind)
     assert isinstance(reply, NotAnswered), reply
     assert str(reply)

@@ -247,7 +247,7 @@ def test_while_the_database_is_away_nothing_is_sent(
 
 
 @pytest.mark.waits
-def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_goes_on(
+def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_continues(
     workspace: FleetWorkspace, postgres: Server
 ) -> None:
     """Whatever it was asking the queue for at the time, more than once."""

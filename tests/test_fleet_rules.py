@@ -50,7 +50,7 @@ def test_how_a_job_ended_decides_what_follows(
     assert following(end, NOW) == (next_, at)
 
 
-def test_what_was_taken_from_a_worker_goes_on_at_once_elsewhere() -> None:
+def test_a_job_taken_from_a_worker_continues_at_once_on_another() -> None:
     stopped = JobEnd(STOPPED, StopReason.SIGNAL)
     assert following(stopped, NOW, taken_away=True) == (Next.AGAIN, NOW)
     assert following(JobEnd(ExitCode.DONE), NOW, taken_away=True).next is Next.NOBODY

@@ -110,7 +110,7 @@ def test_a_scheduled_job_comes_before_jobs_enqueued_later(
     play(story)
 
 
-def test_a_job_that_goes_on_counts_among_those_of_its_worker(
+def test_a_job_that_continues_counts_among_those_of_its_worker(
     play: Callable[[Callable[[Schedulers], Awaitable[None]]], None],
 ) -> None:
     """Otherwise the worker would get more jobs than slots, and keep them waiting."""

@@ -199,7 +199,7 @@ def test_two_workers_that_keep_time_run_what_is_due_once(
     at.see_all_accounted_for(most_in_doubt=0)
 
 
-def test_a_moment_that_nobody_saw_is_skipped_after_an_hour(
+def test_a_missed_moment_is_skipped_after_an_hour(
     workspace: Callable[[str, int], FleetWorkspace], box: RunningSandbox
 ) -> None:
     at = workspace("none", 3)

@@ -227,7 +227,7 @@ def test_an_unresponsive_server_is_not_waited_for_without_end(
             one.claim([1])
 
 
-def test_what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_on() -> None:
+def test_what_was_claimed_is_there_after_the_server_was_killed_and_the_run_continues() -> None:
     with serving() as server:
         url = new_ledger(server)
         one = worker(url)

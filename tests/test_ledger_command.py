@@ -97,7 +97,7 @@ def spoil(ledger: Path, page: int) -> None:
         file.write(b"\xa5" * PAGE)
 
 
-def test_a_damaged_page_is_told_and_nothing_is_sent_whatever_it_held(
+def test_a_damaged_page_is_reported_and_nothing_is_sent_whatever_it_held(
     ready: Workspace, box: RunningSandbox
 ) -> None:
     ready.here(*RUN)

@@ -536,7 +536,7 @@ def test_a_change_of_how_conversions_are_told_apart_is_reported(
         assert (found.now, found.now_fields) == ("FEIRA", ("email", "name"))
 
 
-def test_a_wish_to_send_again_that_was_cut_off_goes_on(place: Place, ledger: Ledger) -> None:
+def test_a_resend_request_that_was_interrupted_continues(place: Place, ledger: Ledger) -> None:
     said = {"resend": ("accepted",), "given": ("list.csv",)}
     with begun(place, ledger, **said) as run:
         first = run.number

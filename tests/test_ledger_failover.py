@@ -63,7 +63,7 @@ def at_work(one: Worker, claimed: list[int], ended: list[int]) -> None:
             return
 
 
-def test_a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone(
+def test_a_run_continues_on_a_synchronous_standby_and_nothing_acknowledged_is_lost(
     pair: tuple[Server, Server],
 ) -> None:
     first, second = pair
@@ -118,7 +118,7 @@ def run_seen(url: str) -> str:
         return "".join(ledger.latest(1))
 
 
-def test_without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover(
+def test_after_a_failover_no_run_continues_unless_one_finds_its_last_record(
     pair: tuple[Server, Server],
 ) -> None:
     first, second = pair

@@ -390,7 +390,7 @@ def test_a_copy_made_during_a_run_lacks_what_that_run_sent_afterwards(
     assert set(arrived(box).values()) == {1}
 
 
-def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_went_on_elsewhere(
+def test_a_copy_that_knows_all_of_an_account_sends_though_another_account_continued_elsewhere(
     ready: Workspace, box: RunningSandbox
 ) -> None:
     assert ready.here(*command("--limit", 100)).code == 3
@@ -434,7 +434,7 @@ def test_a_sandbox_of_its_own_leaves_nothing_that_could_be_missed(workspace: Wor
         shutil.rmtree(workspace.state, ignore_errors=True)
 
 
-def test_a_home_that_cannot_be_written_hinders_nobody(
+def test_a_home_that_cannot_be_written_prevents_no_run(
     ready: Workspace, box: RunningSandbox
 ) -> None:
     ready.write(".local", "in the way of a folder")

@@ -39,7 +39,7 @@ def mended_by(text: str) -> None:
     subprocess.run(shlex.split(command), check=True)
 
 
-def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_goes_on(
+def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_continues(
     used: Workspace,
 ) -> None:
     used.state.chmod(0o755)

@@ -170,7 +170,7 @@ def test_text_that_is_no_mapping_gets_one_clear_line(text: str, message: str) ->
         ),
     ],
 )
-def test_a_wrong_value_is_told_with_its_place(more: str, message: str) -> None:
+def test_a_wrong_value_is_reported_with_its_place(more: str, message: str) -> None:
     lines = refused(f"conversion_identifier: x\nfields:\n  email: E-mail\n{more}")
     assert len(lines) == 1
     assert lines[0].startswith(message)

@@ -404,7 +404,7 @@ def test_a_language_is_spoken_for_a_while_and_another_one_is_english() -> None:
     assert LANGUAGES == ("en", "pt-BR")
 
 
-def test_what_the_system_says_of_a_file_is_told_in_the_readers_language() -> None:
+def test_what_the_system_says_of_a_file_is_reported_in_the_readers_language() -> None:
     gone = os.strerror(errno.ENOENT)
     with speaking("pt-BR"):
         said = gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
@@ -412,7 +412,7 @@ def test_what_the_system_says_of_a_file_is_told_in_the_readers_language() -> Non
     assert gone in gettext("{path}: cannot be read: {strerror}", path="a.yaml", strerror=gone)
 
 
-def test_what_sqlite_says_of_a_file_is_told_in_the_readers_language(tmp_path: Path) -> None:
+def test_what_sqlite_says_of_a_file_is_reported_in_the_readers_language(tmp_path: Path) -> None:
     with closing(sqlite3.connect(tmp_path / "full", isolation_level=None)) as full:
         full.execute("PRAGMA max_page_count = 1")
         with pytest.raises(sqlite3.OperationalError) as error:
@@ -440,7 +440,7 @@ DENIED = os.strerror(errno.EACCES)
         ("/run/other", "out.yaml cannot be written: Permission denied: /run/other."),
     ],
 )
-def test_an_error_of_the_system_is_told_without_its_number_and_names_no_file_twice(
+def test_an_error_of_the_system_is_reported_without_its_number_and_names_no_file_twice(
     file: str | None, said: str
 ) -> None:
     error = OSError(errno.EACCES, DENIED, file)

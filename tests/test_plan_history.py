@@ -165,7 +165,7 @@ def test_a_lead_that_had_its_share_is_set_aside_and_the_others_go_on(
         assert timedelta(hours=23) < resume - start <= timedelta(hours=24)
 
 
-def test_sending_again_goes_on_where_it_stopped_and_sends_nobody_a_third_time(
+def test_sending_again_continues_where_it_stopped_and_sends_nobody_a_third_time(
     importer: Importer,
 ) -> None:
     rows = [f"p{i}@exemplo.com.br,P,," for i in range(5)]

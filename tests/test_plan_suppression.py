@@ -136,7 +136,7 @@ def test_a_list_that_keeps_nobody_back_stops_the_run(
     assert "supressão" in run(workspace, "--suppress", name, "--lang", "pt-BR").err
 
 
-def test_rows_of_a_list_that_name_nobody_are_told(workspace: Workspace) -> None:
+def test_rows_of_a_list_that_name_nobody_are_reported(workspace: Workspace) -> None:
     workspace.write("saiu.csv", f"E-mail\n{address(1)}\nana (arroba) exemplo.com.br\n")
     for verb in ("run", "check"):
         done = workspace.here(verb, *COMMAND, "--suppress", "saiu.csv")

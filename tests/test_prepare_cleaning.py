@@ -223,7 +223,7 @@ AMONG_WORDS = {
 }
 
 
-def test_an_address_is_taken_out_of_words_and_told() -> None:
+def test_an_address_is_taken_out_of_words_and_reported() -> None:
     cells = pl.DataFrame({"x": list(AMONG_WORDS)})
     texts = cells.select(email.from_text(pl.col("x"))).to_series().to_list()
     assert texts == [address is not None for address in AMONG_WORDS.values()]

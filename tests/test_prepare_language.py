@@ -281,7 +281,7 @@ def test_an_address_that_stood_among_words_is_suspect() -> None:
         ("ana", "email.no_at"),
     ],
 )
-def test_a_refused_address_is_told_with_its_cause(cell: str, code: str) -> None:
+def test_a_refused_address_is_reported_with_its_cause(cell: str, code: str) -> None:
     result = run("", {"E-mail": cell})
     assert (result.rows.height, result.problems["code"].to_list()) == (0, [code])
 

@@ -154,7 +154,7 @@ def test_a_consent_is_each_persons_own(
         ("Data do opt-in", ["12/03/2024", ""]),
     ],
 )
-def test_where_the_words_leave_a_doubt_nothing_is_granted_and_it_is_told(
+def test_where_the_words_leave_a_doubt_nothing_is_granted_and_it_is_reported(
     heading: str, cells: list[str | None]
 ) -> None:
     proposal, sent = imported({heading: cells})

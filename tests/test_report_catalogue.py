@@ -71,7 +71,7 @@ def test_every_doubt_and_every_stop_has_its_entry() -> None:
     assert doubts | stops | {"uncertain.interrupted"} <= set(Code)
 
 
-def test_an_error_type_that_rd_invents_later_is_told_in_its_own_words() -> None:
+def test_an_error_type_that_rd_invents_later_is_reported_in_its_own_words() -> None:
     new = Problem("rd.moon_phase", field="email", detail="only at full moon")
     for lang in LANGUAGES:
         assert explain(new, lang).endswith("only at full moon")
@@ -94,7 +94,7 @@ def test_values_from_the_file_are_text_and_no_format() -> None:
 
 
 @pytest.mark.parametrize("key", Detail)
-def test_what_happened_to_a_request_is_told_in_the_readers_language(key: str) -> None:
+def test_what_happened_to_a_request_is_reported_in_the_readers_language(key: str) -> None:
     problem = Problem("uncertain.not_answered", detail=f"{key} [Errno 5] odd")
     english, portuguese = (explain(problem, lang) for lang in LANGUAGES)
     assert english.startswith("the row was sent and no response came")

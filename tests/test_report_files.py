@@ -425,7 +425,7 @@ def test_a_time_is_that_of_the_clock_on_the_wall(monkeypatch: pytest.MonkeyPatch
         time.tzset()
 
 
-def test_a_disk_that_is_full_is_told_with_what_to_do(workspace: ApiWorkspace) -> None:
+def test_a_disk_that_is_full_is_reported_with_what_to_do(workspace: ApiWorkspace) -> None:
     workspace.run(workspace.write(*GOOD))
     with workspace.ledger() as ledger:
         run = ledger.run()

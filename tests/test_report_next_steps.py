@@ -152,7 +152,7 @@ def test_what_is_deleted_from_failures_csv_is_not_sent_either(
     assert there.type(command) == PEOPLE[1:3]
 
 
-def test_sending_again_that_was_stopped_goes_on_with_the_rows_that_are_left(
+def test_sending_again_that_was_stopped_continues_with_the_remaining_rows(
     oddly_named: Workspace, there: OtherFolder, box: RunningSandbox
 ) -> None:
     oddly_named.write("lista.csv", HEAD + "".join(ROWS[:4]))

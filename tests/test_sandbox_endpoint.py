@@ -165,7 +165,7 @@ def test_no_window_ever_lets_more_requests_pass_than_the_quota(pauses: list[floa
     query=st.text(st.characters(max_codepoint=255)),
     value=st.binary(),
 )
-def test_no_request_whatever_makes_it_fail_and_each_is_counted(
+def test_no_request_makes_it_fail_and_each_is_counted(
     body: bytes, query: str, value: bytes
 ) -> None:
     workspace = EndpointInMemory(SandboxOptions(plan="none"))

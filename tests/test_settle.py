@@ -168,7 +168,7 @@ def test_later_runs_that_list_the_same_row_know_it_too(
     assert (again["requests"], again["already_imported"]) == (0, ROWS + 1)
 
 
-def test_a_report_that_was_deleted_stays_so_and_the_command_for_it_is_told(
+def test_a_deleted_report_stays_deleted_and_the_command_that_rewrites_it_is_shown(
     doubtful: Workspace,
 ) -> None:
     (folder,) = doubtful.reports.iterdir()
@@ -693,7 +693,7 @@ def replace(path: Path, content: bytes) -> None:
     other.replace(path)
 
 
-def test_a_ledger_that_fails_ends_no_listener_and_is_told_once(
+def test_a_ledger_that_fails_ends_no_listener_and_is_reported_once(
     doubtful: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     before, accepted = counts(doubtful)

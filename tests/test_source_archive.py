@@ -130,7 +130,7 @@ def test_a_list_is_chosen_by_name_or_pattern(tmp_path: Path, member: str, first:
     assert people(table)[0].startswith(first)
 
 
-def test_a_pattern_that_fits_several_lists_or_none_is_told(tmp_path: Path) -> None:
+def test_a_pattern_that_fits_several_lists_or_none_is_reported(tmp_path: Path) -> None:
     path = packed(tmp_path / "export.zip", {**TWO, "README.txt": README})
     with pytest.raises(SourceError, match="contains 2 lists"):
         opened(path, "*subscribed*")
@@ -174,7 +174,7 @@ def test_two_files_of_one_name_are_no_choice_unless_they_are_the_same(tmp_path: 
                 opened(path, "leads.csv")
 
 
-def test_what_cannot_be_unpacked_is_told_and_not_taken_for_a_note(tmp_path: Path) -> None:
+def test_what_cannot_be_unpacked_is_reported_and_not_taken_for_a_note(tmp_path: Path) -> None:
     inner = io.BytesIO()
     with zipfile.ZipFile(inner, "w") as archive:
         archive.writestr("leads.csv", LEADS)

@@ -119,7 +119,7 @@ def test_the_content_decides_what_a_file_is_and_not_its_name(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["leads.xlsx", "leads.xls", "leads.ods"])
-def test_hidden_rows_and_error_cells_are_told(name: str) -> None:
+def test_hidden_rows_and_error_cells_are_reported(name: str) -> None:
     notes = " ".join(opened(name).notes)
     assert "1 row is hidden" in notes
     assert "1 cell contains an error such as #REF! or #N/D, in row 8, column “H”" in notes
@@ -138,7 +138,7 @@ def patched(path: Path, *changes: tuple[bytes, bytes]) -> str:
     return str(path)
 
 
-def test_hidden_rows_and_error_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
+def test_hidden_rows_and_error_cells_of_an_xlsb_are_reported(tmp_path: Path) -> None:
     """leads.xlsb with row 3 hidden and its last cell an error, as [MS-XLSB] writes them."""
     row = bytes.fromhex("00190200000000000000 2c01 00 00 00")
     value = bytes.fromhex("0510 0500000000000000 9a9999999999b93f")
@@ -169,7 +169,7 @@ def test_durations_of_a_day_and_more_are_hours_and_old_dates_stay_dates(name: st
 
 
 @pytest.mark.parametrize("name", ["odd.xlsx", "odd.xls", "odd.ods"])
-def test_a_cell_that_hides_the_address_it_links_to_is_told(name: str) -> None:
+def test_a_cell_that_hides_the_address_it_links_to_is_reported(name: str) -> None:
     table = opened(name)
     shown = [row[3] for row in read(table)]
     assert shown == ["e-mail", "bia@exemplo.com.br", "página", "Duda Sá"]
@@ -177,7 +177,7 @@ def test_a_cell_that_hides_the_address_it_links_to_is_told(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["merged.xlsx", "merged.xls", "merged.ods"])
-def test_links_are_told_of_the_cells_that_have_them_wherever_the_table_begins(name: str) -> None:
+def test_links_are_reported_for_their_own_cells_wherever_the_table_begins(name: str) -> None:
     notes = opened(name).notes
     assert any("5 cells, the first in row 5 (“Ana”), are links" in note for note in notes)
 
@@ -187,7 +187,7 @@ def test_links_are_told_of_the_cells_that_have_them_wherever_the_table_begins(na
     [("merged.xlsx", "5 to 7"), ("merged.xls", "5 to 7"), ("merged.ods", "5 to 7"),
      ("merged.html", "2 to 4")],
 )  # fmt: skip
-def test_cells_that_are_empty_because_they_are_merged_are_told(name: str, rows: str) -> None:
+def test_cells_that_are_empty_because_they_are_merged_are_reported(name: str, rows: str) -> None:
     table = opened(name)
     shown = [row[2] for row in read(table)]
     assert shown == ["Acme", None, None, "B", None, "Sul"]
@@ -196,7 +196,7 @@ def test_cells_that_are_empty_because_they_are_merged_are_told(name: str, rows: 
     assert f"column “Empresa”, rows {rows}, where only row {rows[0]} has “Acme”" in note
 
 
-def test_merged_cells_of_an_xlsb_are_told(tmp_path: Path) -> None:
+def test_merged_cells_of_an_xlsb_are_reported(tmp_path: Path) -> None:
     """leads.xlsb with a BrtMergeCell of [MS-XLSB] for E2:E3 after its rows."""
     end = bytes.fromhex("9201 00")
     merged = bytes.fromhex("b001 10 01000000 02000000 04000000 04000000")

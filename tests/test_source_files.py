@@ -135,7 +135,7 @@ def test_a_file_that_is_damaged_far_behind_its_beginning_stops_the_run(tmp_path:
         list(table.batches())
 
 
-def test_folders_and_names_that_are_not_there_are_told(tmp_path: Path) -> None:
+def test_folders_and_names_that_are_not_there_are_reported(tmp_path: Path) -> None:
     for path, says in ((tmp_path, "is a folder"), (tmp_path / "x.csv", "does not exist")):
         with pytest.raises(SourceError, match=says):
             read(path)
@@ -146,7 +146,7 @@ def test_folders_and_names_that_are_not_there_are_told(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_bytes(LEADS)
     path.chmod(0)
@@ -162,7 +162,7 @@ def test_a_file_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         (Hints(delimiter=";;"), "cannot be a delimiter"),
     ],
 )
-def test_hints_that_cannot_be_are_told(tmp_path: Path, hints: Hints, says: str) -> None:
+def test_impossible_hints_are_reported(tmp_path: Path, hints: Hints, says: str) -> None:
     path = tmp_path / "leads.csv"
     path.write_bytes(LEADS)
     with pytest.raises(SourceError, match=says):

@@ -152,7 +152,7 @@ def test_a_heading_above_some_rows_is_no_person_without_an_address(tmp_path: Pat
     assert any("rows 2, 4, 8" in note for note in table.notes)
 
 
-def test_merged_cells_of_excel_2003_are_told_and_leave_the_others_in_their_columns(
+def test_merged_cells_of_excel_2003_are_reported_and_leave_the_others_in_their_columns(
     tmp_path: Path,
 ) -> None:
     rows = [

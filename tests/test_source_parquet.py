@@ -102,7 +102,7 @@ def damaged(whole: bytes) -> dict[str, bytes]:
 
 
 @pytest.mark.parametrize("kind", damaged(b""))
-def test_damage_is_told_in_one_message(tmp_path: Path, kind: str) -> None:
+def test_damage_is_reported_in_one_message(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "leads.parquet"
     whole = Path(written(path)).read_bytes()
     path.write_bytes(damaged(whole)[kind])

@@ -122,7 +122,7 @@ def test_its_etag_and_size_tell_it_from_a_later_one() -> None:
         assert copied(server.at("/a"))[1] == ""
 
 
-def test_a_cut_connection_goes_on_where_it_stopped() -> None:
+def test_a_download_resumes_after_a_cut_connection() -> None:
     def answer(visit: Visit) -> None:
         wanted = visit.headers["range"]
         if not wanted:

@@ -51,7 +51,7 @@ def test_each_sheet_that_fits_is_read(
     assert sorted(sent) == people.split()
 
 
-def test_what_is_read_and_what_is_not_is_told_and_a_row_names_its_sheet(
+def test_what_is_read_and_what_is_not_is_reported_and_a_row_names_its_sheet(
     workspace: Workspace, box: RunningSandbox
 ) -> None:
     book(workspace.home / "leads.xlsx", SHEETS, hidden="Velha")

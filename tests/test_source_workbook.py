@@ -138,7 +138,7 @@ def test_dates_that_count_from_1904_are_right(tmp_path: Path) -> None:
     assert read(table) == [(2, None, "Ana", "2026-03-04", "08:30:00")]
 
 
-def test_error_cells_and_formulas_without_a_value_are_empty_and_told(tmp_path: Path) -> None:
+def test_error_cells_and_formulas_without_a_value_are_empty_and_reported(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     book.active.append(["Nome", "Soma", "Erro"])
     book.active.append(["Ana", "=1+1", "#N/A"])
@@ -177,7 +177,7 @@ def test_error_values_and_texts_are_counted_together_and_the_first_is_named(
     assert (f"{ERRORS}{column}”;" in said, said.count("#REF!")) == (True, 1), said
 
 
-def test_filtered_rows_are_imported_and_told(tmp_path: Path) -> None:
+def test_filtered_rows_are_imported_and_reported(tmp_path: Path) -> None:
     book = openpyxl.Workbook()
     for row in (["Nome", "UF"], ["Ana", "SP"], ["Bia", "RJ"]):
         book.active.append(row)
@@ -211,7 +211,7 @@ def test_a_lost_cell_far_to_the_right_does_not_eat_the_memory(tmp_path: Path) ->
         opened(tmp_path / "leads.xlsx", book)
 
 
-def test_a_workbook_without_any_cell_is_told(tmp_path: Path) -> None:
+def test_a_workbook_without_any_cell_is_reported(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="is empty"):
         opened(tmp_path / "leads.xlsx", openpyxl.Workbook())
 
@@ -231,7 +231,7 @@ EDGE = (1 << 20) - 4096
         ('</row><row r="4" hidden="1"><c r="B4"><v>1</v></c>', "1 row is hidden in the sheet"),
     ],
 )
-def test_what_is_odd_in_a_sheet_is_told_wherever_the_scan_of_it_is_cut(
+def test_what_is_odd_in_a_sheet_is_reported_wherever_the_scan_of_it_is_cut(
     odd: str, said: str, tmp_path: Path
 ) -> None:
     """No tag begins for a while after it, so that the cut falls on each position in it once."""

@@ -257,7 +257,7 @@ class Delivery:
             return
         self._open.discard(flight)
         try:
-            self._settle(flight, end)
+            self._apply_outcome(flight, end)
         except Exception as error:  # noqa: BLE001  raised again by `deliver`
             # a bug: the ledger still has the row as in flight, and nothing more may be sent
             self._broken = error
@@ -271,7 +271,7 @@ class Delivery:
             self._transport.abandon(flight)
             self._on_done(flight, NotAnswered(Detail.STOPPED))
 
-    def _settle(self, flight: InFlightRequest, end: Reply | Exception) -> None:
+    def _apply_outcome(self, flight: InFlightRequest, end: Reply | Exception) -> None:
         """Apply the outcome of a request to its row and to the run."""
         now = self._clock.monotonic()
         if isinstance(end, Reply):

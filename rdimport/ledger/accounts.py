@@ -186,7 +186,7 @@ def see_claim(
     return owner
 
 
-def settle(books: AccountBooks, runs: Sequence[int]) -> None:
+def resolve_claims(books: AccountBooks, runs: Sequence[int]) -> None:
     """Bind or release the keys of runs that ended or were killed."""
     for run in runs:
         destination = books.claimed_by(run)

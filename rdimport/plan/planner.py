@@ -190,7 +190,7 @@ class Planner:
                         return self._plan
         finally:
             self._record_recalled()
-        self._settle_duplicates()
+        self._choose_duplicates()
         if self._plan.spool is not None:
             self._plan.spool.written()
         self._book.keep_adopted()
@@ -211,12 +211,12 @@ class Planner:
 
     def _read(self, batch: pl.DataFrame, bound: Bound) -> None:
         if self._known_rows is None:
-            self._settle(batch, bound, NO_SOURCES)
+            self._plan_batch(batch, bound, NO_SOURCES)
             return
         fresh = self._known_rows.part(batch, bound)
         self._recalled += batch.height - fresh.batch.height
         if fresh.batch.height:
-            imported = self._settle(fresh.batch, bound, fresh.sources)
+            imported = self._plan_batch(fresh.batch, bound, fresh.sources)
             self._known_rows.learn(imported, fresh.sources)
 
     def _record_recalled(self) -> None:
@@ -226,7 +226,7 @@ class Planner:
             fields = (*chain(*self._plan.fields), GRANTED, DECLINED)
             self._book.count_filled(dict.fromkeys(fields, 0))
 
-    def _settle(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
+    def _plan_batch(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
         """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known
         rows.
         """
@@ -320,7 +320,7 @@ class Planner:
         if rows.height:
             spool.put(rows)
 
-    def _settle_duplicates(self) -> None:
+    def _choose_duplicates(self) -> None:
         """Choose the row to send among those of the same conversion."""
         keep = self._mapping.on_duplicate
         dropped, groups = [], []

@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rdimport.ledger import twins
-from rdimport.ledger.accounts import KeyClaim, claim, settle
+from rdimport.ledger.accounts import KeyClaim, claim, resolve_claims
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.holds import Held
 from rdimport.ledger.postgres import lease, renewing, statements
@@ -112,7 +112,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
             recover(db, where, turn.epoch)
             forget_what_was_to_come(asking(db), where, started_at)
             books = AccountBooks(asking(db))
-            settle(books, books.claims(where))
+            resolve_claims(books, books.claims(where))
             values = (name, where, os.getpid(), started_at.isoformat(), recorded.text(), turn.epoch)
             ((number,),) = db.execute(statements.NEW_RUN, values).fetchall()
             if key_claim is not None and alone:

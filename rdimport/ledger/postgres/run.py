@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
-from rdimport.ledger.accounts import settle
+from rdimport.ledger.accounts import resolve_claims
 from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.connection import SILENCE, Connection
@@ -195,7 +195,7 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         """See `port.Run`."""
         with self.ledger.transaction(SILENCE) as db:
             self._write_plan(db)
-            settle(AccountBooks(asking(db)), [self.number])
+            resolve_claims(AccountBooks(asking(db)), [self.number])
             ((text,),) = db.execute(
                 "SELECT facts FROM rdimport.run WHERE id = %s FOR UPDATE", (self.number,)
             ).fetchall()

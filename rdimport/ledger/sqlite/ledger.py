@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from rdimport.core.errors import Bug
 from rdimport.core.names import fold
 from rdimport.ledger import twins
-from rdimport.ledger.accounts import KeyClaim, claim, settle
+from rdimport.ledger.accounts import KeyClaim, claim, resolve_claims
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
@@ -105,7 +105,7 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
             recover(db, where)
             forget_what_was_to_come(asking(db), where, started_at)
             books = AccountBooks(asking(db))
-            settle(books, books.claims(where))
+            resolve_claims(books, books.claims(where))
             number = db.execute(
                 "INSERT INTO run (name, destination, process, started_at, facts)"
                 " VALUES (?, ?, ?, ?, ?)",

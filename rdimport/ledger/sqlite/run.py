@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
 
 from rdimport.core.row import State
-from rdimport.ledger.accounts import settle
+from rdimport.ledger.accounts import resolve_claims
 from rdimport.ledger.evidence import ClockRange
 from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
@@ -168,7 +168,7 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
         """See `port.Run`."""
         with self.ledger.transaction() as db:
             post(db, "run", self.number)
-            settle(AccountBooks(asking(db)), [self.number])
+            resolve_claims(AccountBooks(asking(db)), [self.number])
             db.execute(
                 "UPDATE run SET finished_at = ?, exit_code = ?, stopped_because = ?, resume_at = ?,"
                 " facts = json_patch(facts, ?) WHERE id = ?",

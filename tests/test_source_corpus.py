@@ -193,7 +193,8 @@ def test_cells_that_are_empty_because_they_are_merged_are_reported(name: str, ro
     assert shown == ["Acme", None, None, "B", None, "Sul"]
     (note,) = [note for note in table.notes if "merged" in note]
     assert note.startswith("3 cells are empty because they are merged with one above them: ")
-    assert f"column “Empresa”, rows {rows}, where only row {rows[0]} has “Acme”" in note
+    assert "Acme" not in note, "a cell may be a person's name"
+    assert f"column “Empresa”, rows {rows}, where only row {rows[0]} has the text" in note
 
 
 def test_merged_cells_of_an_xlsb_are_reported(tmp_path: Path) -> None:
@@ -207,7 +208,7 @@ def test_merged_cells_of_an_xlsb_are_reported(tmp_path: Path) -> None:
     assert note.startswith(
         f"1 cell is empty because it is merged with one above it: column “{column}"
     )
-    assert "rows 2 to 3, where only row 2 has “1990-03-04”" in note
+    assert "rows 2 to 3, where only row 2 has the text" in note
 
 
 def test_an_excel_2003_file_with_text_in_a_merged_cell_is_refused() -> None:

@@ -49,19 +49,18 @@ def merged_notes(
         if column not in empty:
             empty[column] = rows[column].is_null().cum_sum()
         number += (covered := empty[column][end - 1] - empty[column][top])
-        found = found or ((first, last, column, rows[column][top]) if covered else None)
+        found = found or ((first, last, column) if covered else None)
     if found is not None:
-        first, last, column, text = found
+        first, last, column = found
         yield ngettext(
             "{number} cell is empty because it is merged with one above it: column “{column}”, "
-            "rows {first} to {last}, where only row {first} has “{text}”. To import the text in "
-            "every row, unmerge the cells and fill it in.",
+            "rows {first} to {last}, where only row {first} has the text. To import it in every "
+            "row, unmerge the cells and fill it in.",
             "{number} cells are empty because they are merged with one above them: the first in "
-            "column “{column}”, rows {first} to {last}, where only row {first} has “{text}”. To "
-            "import the text in every row, unmerge the cells and fill it in.",
+            "column “{column}”, rows {first} to {last}, where only row {first} has the text. To "
+            "import it in every row, unmerge the cells and fill it in.",
             number,
             column=column,
             first=first,
             last=last,
-            text=text[:40],
         )

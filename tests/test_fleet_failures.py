@@ -46,7 +46,7 @@ TESTS = {
     "two workers put due jobs": "schedule: schedulers_that_see_one_moment_together_put_each_job",
     "a person runs a job": "failures: a_person_who_runs_a_job_that_a_worker_runs_is_told_so",
     "clocks differ": "schedule: workers_with_clocks_apart_that_are_killed_and_begin_again",
-    "no worker is running": "worker: a_moment_that_nobody_saw_is_skipped_after_an_hour",
+    "no worker is running": "worker: a_missed_moment_is_skipped_after_an_hour",
     "`rdimport.toml` changes": "failures: workers_whose_settings_differ_leave_each_other_the_jobs",
     "the list changed": "failures: a_worker_is_killed_and_its_list_changes_before_another_one",
     "one account's key is revoked": "failures: one_accounts_key_is_revoked_and_the_others_go_on",

@@ -39,13 +39,13 @@ TESTS = {
     "the database does not respond": "failures: an_unresponsive_database_ends_the_run",
     "a commit is cancelled": "claims: a_commit_that_a_standby_did_not_confirm_lets_no_row_leave",
     "the database's server is killed": (
-        "claims: what_was_claimed_is_there_after_the_server_was_killed_and_the_run_goes_on"
+        "claims: what_was_claimed_is_there_after_the_server_was_killed_and_the_run_continues"
     ),
     "failover to a synchronous standby": (
-        "failover: a_run_goes_on_at_a_synchronous_standby_and_nothing_acknowledged_is_gone"
+        "failover: a_run_continues_on_a_synchronous_standby_and_nothing_acknowledged_is_lost"
     ),
     "the same, with no run in progress": (
-        "failover: without_a_run_that_finds_its_last_note_nobody_goes_on_after_a_failover"
+        "failover: after_a_failover_no_run_continues_unless_one_finds_its_last_record"
     ),
     "the database is restored": "failover: a_copy_of_the_tables_is_not_taken_for_them",
     "failover to an asynchronous standby": (
@@ -57,6 +57,9 @@ TESTS = {
     "the database's user": "failures: a_user_without_the_right_is_told_so_and_sends_nothing",
     "the database has no connection": "failures: without_a_connection_left_nothing_is_sent",
     "the disk of the database": "failures: while_the_disk_of_the_database_is_full_nothing_is_sent",
+    "the database is read-only": (
+        "settings: where_nothing_may_be_written_what_only_reads_works_and_the_rest_says_so"
+    ),
     "`fsync = off`": "failover: a_ledger_is_not_made_where_nothing_waits_for_the_disk",
     "two schedulers": "shared: two_machines_with_the_same_list_at_the_same_time_send_each_row_once",
     "clocks that differ": "failures: a_machine_whose_clock_is_days_ahead_or_behind_takes_turns",

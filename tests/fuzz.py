@@ -114,7 +114,7 @@ def command(folder: Path, *args: str) -> int:
 
 
 @contextlib.contextmanager
-def desk() -> Iterator[Path]:
+def workspace() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "list.csv").write_bytes(LIST)
@@ -125,7 +125,7 @@ def desk() -> Iterator[Path]:
 
 
 def check(name: str, data: bytes, *args: str) -> None:
-    with desk() as folder:
+    with workspace() as folder:
         (folder / name).write_bytes(data)
         command(folder, "check", name, *args)
 
@@ -170,13 +170,13 @@ def of_archives(data: st.DataObject) -> None:
 
 def of_mappings(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted((ROOT / "mappings").glob("*.yaml"))))
-    with desk() as folder:
+    with workspace() as folder:
         (folder / "bad.yaml").write_bytes(edited(path.read_bytes(), data.draw(EDITS)))
         command(folder, "check", "list.csv", "-m", "bad.yaml")
 
 
 def of_settings(data: st.DataObject) -> None:
-    with desk() as folder:
+    with workspace() as folder:
         (folder / "rdimport.toml").write_bytes(edited(SETTINGS.encode(), data.draw(EDITS)))
         command(folder, "status")
 
@@ -193,7 +193,7 @@ def of_answers(data: st.DataObject) -> None:
 
 def of_ledgers(data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted((HERE / "ledgers").glob("*.sqlite3"))))
-    with desk() as folder:
+    with workspace() as folder:
         state = folder / "state"
         state.mkdir(0o700)
         (state / "ledger.sqlite3").touch(0o600)

@@ -23,7 +23,7 @@ RUN = ("run", "list.csv", "-m", "list.yaml")
 @pytest.fixture
 def keyless(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
     """A workspace without a key: nothing says which word is the key."""
-    workspace = Workspace(tmp_path_factory.mktemp("desk"))
+    workspace = Workspace(tmp_path_factory.mktemp("workspace"))
     workspace.write("list.csv", people(2))
     workspace.write("list.yaml", MAPPING)
     return workspace

@@ -41,8 +41,8 @@ class Machine(Workspace):
 
 @pytest.fixture
 def machine(tmp_path: Path, box: RunningSandbox) -> Machine:
-    (tmp_path / "desk").mkdir()
-    machine = Machine(tmp_path / "desk", box.api_key, box.base_url)
+    (tmp_path / "workspace").mkdir()
+    machine = Machine(tmp_path / "workspace", box.api_key, box.base_url)
     machine.write("m.yaml", MAPPING)
     machine.write("list.csv", people(30))
     return machine

@@ -51,7 +51,7 @@ RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--concurrency", "4
 
 @pytest.fixture
 def doubtful(workspace: Workspace, box: RunningSandbox) -> Workspace:
-    """A desk whose list was imported: all rows arrived, some of them without an answer."""
+    """A workspace whose list was imported: all rows arrived, some of them without an answer."""
     workspace.write("m.yaml", MAPPING)
     workspace.write("list.csv", LIST)
     workspace.write("export.yaml", EXPORT)
@@ -411,7 +411,7 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
 
 @pytest.fixture
 def lossy(workspace: Workspace, box: RunningSandbox) -> Iterator[Workspace]:
-    """A desk with a list, for which three responses will be lost."""
+    """A workspace with a list, for which three responses will be lost."""
     workspace.write("m.yaml", MAPPING)
     workspace.write("list.csv", LIST)
     workspace.write("export.yaml", EXPORT)

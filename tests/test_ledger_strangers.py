@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shlex
+import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
@@ -34,9 +35,9 @@ def run(workspace: Workspace, *more: object):
 
 
 def mended_by(text: str) -> None:
-    """Type the command named in a message."""
+    """Type the command named in a message, in a shell."""
     (command,) = re.findall(r"Type: (.*)", text)
-    subprocess.run(shlex.split(command), check=True)
+    subprocess.run(["/bin/sh", "-c", command], check=True)
 
 
 def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_continues(
@@ -152,16 +153,28 @@ def test_a_ledger_that_is_a_link_sends_nothing_and_its_own_name_is_told(
     assert len(box.conversions()) == 2
 
 
-def test_a_link_to_a_ledger_of_another_name_is_undone_and_one_to_nothing_makes_none(
+def test_a_link_to_a_ledger_of_another_name_is_undone_with_what_is_only_in_its_wal(
     used: Workspace, box: RunningSandbox
 ) -> None:
-    ledger, elsewhere = used.state / "ledger.sqlite3", used.home / "data.db"
-    ledger.rename(elsewhere)
+    used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
+    ledger, elsewhere = used.state / "ledger.sqlite3", used.home / "the data.db"
+    with closing(sqlite3.connect(ledger)) as reader:  # while it reads, the WAL is kept
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM run").fetchone()
+        assert run(used).code == 1
+        for part in ("-wal", ""):
+            shutil.copy(f"{ledger}{part}", f"{elsewhere}{part}")
+    ledger.unlink()
     ledger.symlink_to(elsewhere)
     done = run(used)
     assert done.code == 2
     mended_by(done.err)
-    assert run(used).code == 1
+    again = run(used, "--json").summary
+    assert (again["already_imported"], again["accepted"]) == (2, 0)
+    assert len(box.conversions()) == 2
+
+
+def test_a_link_to_nothing_makes_no_ledger(used: Workspace, box: RunningSandbox) -> None:
     empty = used.home / "empty"
     empty.mkdir(mode=0o700)
     (empty / "ledger.sqlite3").symlink_to(used.home / "nothing.db")

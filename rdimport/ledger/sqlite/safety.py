@@ -53,8 +53,10 @@ def see_that_it_is_no_link(path: Path) -> None:
         return
     file = path.resolve()
     way = _("Name its folder: {options}", options=joined(["--state-dir", str(file.parent)]))
-    if file.name != path.name:
-        way = _("Type: {command}", command=joined(["mv", str(file), str(path.absolute())]))
+    if file.name != path.name:  # its journal has to be renamed with it, or changes are lost
+        journals = [part for part in ("-journal", "-wal") if Path(f"{file}{part}").exists()]
+        moves = (["mv", f"{file}{part}", f"{path.absolute()}{part}"] for part in (*journals, ""))
+        way = _("Type: {command}", command="; ".join(map(joined, moves)))
     raise LedgerError(
         _(
             "The ledger {path} is a link to {file}: a run that uses it by its own name would not "

@@ -228,6 +228,21 @@ def test_a_failure_that_passes_is_waited_for() -> None:
         assert copied(server.at("/a"))[0] == LEADS
 
 
+def test_a_cookie_of_a_redirect_is_returned_to_its_host_only() -> None:
+    """Shared files of some services are given only to a client with the cookie of their link."""
+
+    def answer(visit: Visit) -> None:
+        if "pass=yes" in (visit.headers["cookie"] or ""):
+            visit.say(b"", 302, location=other.at("/list").replace("127.0.0.1", "localhost"))
+        else:
+            visit.say(b"", 302, location="/again", set_cookie="pass=yes; Path=/")
+
+    with site(leads) as other, site(answer) as server:
+        assert copied(server.at("/a"))[0] == LEADS
+    assert len(server.seen) == 2
+    assert other.seen[0].headers["cookie"] is None
+
+
 def test_credentials_go_to_nobody_else() -> None:
     with site(leads) as other, site(to(other.at("/b"))) as server:  # type: ignore[arg-type]
         assert copied(server.at("/a", user="ana:segredo@"))[0] == LEADS

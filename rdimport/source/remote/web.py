@@ -56,11 +56,13 @@ def fetch(address: str, name: str, into: BinaryIO, most: int, *, all_sheets: boo
     return _Download(named, into, most, is_google=export is not None).copied(url)
 
 
-def _client(url: httpx.URL, name: str, tls: ssl.SSLContext) -> httpx.Client:
+def _client(url: httpx.URL, name: str, tls: ssl.SSLContext, cookies: httpx.Cookies) -> httpx.Client:
     """An httpx client that uses the proxy of the environment for this address."""
     variable, proxy = named_proxy(str(url)) or ("", None)
     try:
-        return httpx.Client(verify=tls, timeout=_TIMES, trust_env=False, proxy=proxy)
+        return httpx.Client(
+            verify=tls, timeout=_TIMES, trust_env=False, proxy=proxy, cookies=cookies
+        )
     except (ImportError, ValueError, httpx.InvalidURL) as error:
         raise SourceError(
             _(
@@ -77,6 +79,7 @@ class _Download:
 
     def __init__(self, name: str, into: BinaryIO, most: int, *, is_google: bool) -> None:
         self._tls = ssl.create_default_context()
+        self._cookies = httpx.Cookies()
         self._name = name
         self._into = into
         self._most = most
@@ -101,9 +104,10 @@ class _Download:
         try:
             for _hop in range(_MOST_REDIRECTS + 1):
                 with (
-                    _client(url, self._name, self._tls) as client,
+                    _client(url, self._name, self._tls, self._cookies) as client,
                     client.stream("GET", url, headers=self._headers()) as answer,
                 ):
+                    self._cookies = client.cookies  # a shared file may be redirected with one
                     if not answer.has_redirect_location:
                         self._take(answer)
                         return

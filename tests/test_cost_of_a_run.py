@@ -231,7 +231,7 @@ def test_a_check_reads_ahead_in_a_thread_and_prepares_each_batch_once(tmp_path: 
     with counting() as counted:
         done = check(file, Mapping.parse(MAPPING), keep=False)
     assert done.rows == 2 * BATCH_ROWS + 1
-    assert counted.all["prepare"] == counted.all["_settle"]
+    assert counted.all["prepare"] == counted.all["_plan_batch"]
     assert counted.all["feed"] > counted.loop["feed"]
     assert counted.all.total() / done.rows <= CHECK_CALLS
     assert counted.system["syscr"] <= CHECK_READS

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from rdimport.core.errors import LedgerError
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.users import name_of
@@ -54,7 +55,7 @@ def see_that_it_is_no_link(path: Path) -> None:
     file = path.resolve()
     way = _("Name its folder: {options}", options=joined(["--state-dir", str(file.parent)]))
     if file.name != path.name:  # its journal has to be renamed with it, or changes are lost
-        journals = [part for part in ("-journal", "-wal") if Path(f"{file}{part}").exists()]
+        journals = [part for part in ("-journal", "-wal") if exists(Path(f"{file}{part}"))]
         moves = (["mv", f"{file}{part}", f"{path.absolute()}{part}"] for part in (*journals, ""))
         way = _("Type: {command}", command="; ".join(map(joined, moves)))
     raise LedgerError(

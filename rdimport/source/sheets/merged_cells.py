@@ -6,6 +6,8 @@ in the spreadsheet program every row seems to have it.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.messages import ngettext
@@ -36,19 +38,19 @@ def merged_notes(
     """The sentence about data cells that are empty because of that, if there are any. `columns` has
     the names of the book's columns that are in `rows`.
     """
-    numbers = rows[ROW]
-    empty: dict[str, pl.Series] = {}
+    numbers = rows[ROW].to_list()
+    empty: dict[str, list[int]] = {}
     number, found = 0, None
-    for first, last, at in sorted(merged):
+    for first, last, at in islice(sorted(merged), MOST_MERGED):
         column = columns.get(at)
         if column is None or last <= first:
             continue
-        top, end = numbers.search_sorted(first), numbers.search_sorted(last, "right")
-        if top == rows.height or numbers[top] != first or rows[column][top] is None:
+        if column not in empty:  # the number of empty cells above each row
+            empty[column] = [0, *rows[column].is_null().cum_sum()]
+        above, top, end = empty[column], bisect_left(numbers, first), bisect_right(numbers, last)
+        if top == len(numbers) or numbers[top] != first or above[top] < above[top + 1]:
             continue  # a heading, a row that is no data, or all of it is empty
-        if column not in empty:
-            empty[column] = rows[column].is_null().cum_sum()
-        number += (covered := empty[column][end - 1] - empty[column][top])
+        number += (covered := above[end] - above[top + 1])
         found = found or ((first, last, column) if covered else None)
     if found is not None:
         first, last, column = found

@@ -23,7 +23,7 @@ def named_proxy(url: str) -> tuple[str, str] | None:
 
     proxies = getproxies()
     named = proxies.get(address.scheme) or proxies.get("all")
-    if not named or proxy_bypass(address.netloc) or proxy_bypass(host):
+    if not named or proxy_bypass(address.netloc.rpartition("@")[2]) or proxy_bypass(host):
         return None
     variable = f"{address.scheme.upper()}_PROXY" if proxies.get(address.scheme) else "ALL_PROXY"
     return variable, named if "://" in named else f"http://{named}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import closing, suppress
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import psycopg
-from psycopg import capabilities, pq
+from psycopg import capabilities, errors, pq
 from psycopg.conninfo import make_conninfo
 
 from rdimport.core.messages import _
@@ -89,19 +89,24 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
             watchdog.rest(self)
 
     def _is_active(self) -> bool:
-        if not self.url:
+        try:
+            return bool(self.url) and self._asked_elsewhere()
+        except psycopg.Error:  # also if this connection was closed meanwhile
             return False
+
+    def _asked_elsewhere(self) -> bool:
         process, info = None if self.pooled else self.info.backend_pid, self.info
         same = {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port)}
         try:
             other = Connection.to(self.url, **same)
+        except errors.ConnectionTimeout:
+            return False  # a ping would wait as long, and hold the GIL meanwhile
         except psycopg.OperationalError:
             self._refusals += 1
             return self._refusals <= _MOST_REFUSALS and _responds(make_conninfo(self.url, **same))
-        with closing(other) as db, suppress(psycopg.Error):
+        with closing(other) as db:
             active = db.execute(_IS_ACTIVE, (myself().name, process, SILENCE / 2)).fetchone()
             return active == (True,)
-        return False
 
 
 def _responds(address: str) -> bool:

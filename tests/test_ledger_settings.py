@@ -197,6 +197,7 @@ def test_a_ledger_whose_maker_might_not_ask_which_server_it_is_is_no_copy(
     postgres.do(
         f'GRANT CREATE ON DATABASE "{name}" TO {guest}',
         "REVOKE EXECUTE ON FUNCTION pg_control_system() FROM PUBLIC",
+        "REVOKE SELECT ON pg_settings FROM PUBLIC",
         database=name,
     )
     assert workspace.here("fleet", "init").code == 0

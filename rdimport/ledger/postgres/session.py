@@ -36,11 +36,15 @@ LONGEST: Final = 60 * 60.0
 _WHAT_IT_IS: Final = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.version() LIKE '%linux%'
     AND pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL,
-    pg_catalog.pg_is_in_recovery(), CASE pg_catalog.current_setting('default_transaction_read_only')
-    WHEN 'on' THEN (SELECT source FROM pg_catalog.pg_settings
-        WHERE name = 'default_transaction_read_only') END
+    pg_catalog.pg_is_in_recovery(),
+    pg_catalog.current_setting('default_transaction_read_only') = 'on'
 """
-"""Its process; whether it has the setting ENDS_ALONE; whether and why it cannot be written to."""
+"""Its process; whether it has the setting ENDS_ALONE, is a standby, has read-only transactions."""
+
+_WHOSE_SETTING: Final = """
+SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'
+"""
+"""Not part of the other statement, as not everyone may read `pg_settings`."""
 
 BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 
@@ -130,10 +134,11 @@ class Session:
         return Connection.to(url)
 
     def _set_up(self, db: Connection) -> None:
-        ((process, ends_alone, *read_only),) = db.execute(_WHAT_IT_IS).fetchall()
+        ((process, ends_alone, is_standby, read_only),) = db.execute(_WHAT_IT_IS).fetchall()
         # a pooler tells a number of its own, by which a statement can be cancelled
         self.pooled = process != db.info.backend_pid
-        self._read_only = why_read_only(self.address, *read_only)
+        ((source,),) = db.execute(_WHOSE_SETTING).fetchall() if read_only else ((None,),)
+        self._read_only = why_read_only(self.address, is_standby, source)
         if self._read_only is not None and not self._reading:
             raise self._read_only
         if self.pooled:

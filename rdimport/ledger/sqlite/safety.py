@@ -54,7 +54,9 @@ def see_that_it_is_no_link(path: Path) -> None:
         return
     file = path.resolve()
     way = _("Name its folder: {options}", options=joined(["--state-dir", str(file.parent)]))
-    if file.name != path.name:  # its journal has to be renamed with it, or changes are lost
+    if not exists(file):
+        way = _("Restore {file}, or mount its disk.", file=file)
+    elif file.name != path.name:  # its journal has to be renamed with it, or changes are lost
         journals = [part for part in ("-journal", "-wal") if exists(Path(f"{file}{part}"))]
         moves = (["mv", f"{file}{part}", f"{path.absolute()}{part}"] for part in (*journals, ""))
         way = _("Type: {command}", command="; ".join(map(joined, moves)))

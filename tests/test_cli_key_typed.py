@@ -174,6 +174,30 @@ def test_a_key_in_an_option_or_a_file_name_sends_and_writes_nothing(
     assert sorted(keyless.home.rglob("*")) == before
 
 
+@pytest.mark.parametrize("by_job", [False, True])
+def test_a_key_in_the_name_of_a_file_that_a_pattern_finds_is_recorded_nowhere(
+    keyless: Workspace, *, by_job: bool
+) -> None:
+    keyless.key = KEY
+    keyless.write(f"lista-{KEY}.csv", people(2))
+    settings = """
+[accounts.acme]
+api_key = { env = "RDIMPORT_API_KEY" }
+[jobs.leads]
+account = "acme"
+files = ["lista-*.csv"]
+mapping = "list.yaml"
+"""
+    keyless.write("rdimport.toml", settings)
+    down = ("--base-url", "http://127.0.0.1:9", "--patience", "0.1s")
+    run = ("run", "lista-*.csv", "-m", "list.yaml", *down)
+    done = keyless.here(*(("jobs", "run", "--config", "rdimport.toml") if by_job else run))
+    assert done.code == 2
+    assert "contains the API key" in done.err + done.out
+    assert KEY not in done.err + done.out
+    assert not [name for name, content in keyless.artefacts().items() if KEY.encode() in content]
+
+
 @pytest.mark.parametrize("line", ["api_key: {}", "version: {}", "fields: {}", "on_duplicate: {}"])
 def test_a_key_in_a_mapping_is_not_repeated(keyless: Workspace, line: str) -> None:
     keyless.write("list.yaml", MAPPING + line.format(KEY) + "\n")

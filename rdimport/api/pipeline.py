@@ -30,6 +30,7 @@ from rdimport.core.events import (
     SendingFinished,
     SendingStarted,
 )
+from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import run_name
 from rdimport.core.row import State
@@ -125,7 +126,9 @@ def _check_early(lists: Opened, options: RunOptions) -> None:
         clean(options.report_dir)
     if sum(map(_size, lists.names)) < _SHORT:
         load_ahead(*LIBRARIES)
-    options.to.credentials()  # without a key, nothing can be sent
+    files = [*lists.names, *(table.name for table in lists.tables)]
+    for key in options.to.credentials().values():  # raises without a key: nothing can be sent
+        refuse_key_in(files, key)
 
 
 def _size(file: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Required, TypedDict, Unpack
 from rdimport.cli import keys, resolve
 from rdimport.cli.arguments import CheckArguments, RunArguments
 from rdimport.core.address import masked
-from rdimport.core.errors import ExitCode, LedgerError, RdimportError
+from rdimport.core.errors import ExitCode, KeyInNameError, LedgerError, RdimportError
 from rdimport.core.events import Observer, ignore_events
 from rdimport.core.messages import _
 from rdimport.core.visible import shown
@@ -111,7 +111,7 @@ def note_attempt(
     """
     from rdimport.ledger import Attempt  # noqa: PLC0415
 
-    if error.summary is not None or args.sandbox:
+    if error.summary is not None or args.sandbox or isinstance(error, KeyInNameError):
         return
     with suppress(RdimportError, OSError):
         attempt = Attempt(

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdimport.cli import keys
 from rdimport.cli.arguments import (
     AddressArguments,
-    Arguments,
     CheckArguments,
     FileArguments,
     RunArguments,
@@ -24,7 +24,7 @@ from rdimport.cli.arguments import (
 from rdimport.core.address import is_address
 from rdimport.core.errors import UsageError
 from rdimport.core.looking import exists
-from rdimport.core.masking import SHORTEST
+from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, prefer
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
@@ -72,7 +72,8 @@ def station(
     """The given endpoint, otherwise RD's, with its owner's declarations. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
-    _refuse_key_in_words(args, key)
+    options = vars(args).values()
+    refuse_key_in(chain(*(one if isinstance(one, tuple) else (one,) for one in options)), key)
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(
         key,
@@ -82,25 +83,6 @@ def station(
         unclear=unclear,
         idempotent=idempotent,
     )
-
-
-class KeyInWordsError(UsageError):
-    """An option or a file's name contains the key, so this is recorded nowhere."""
-
-
-def _refuse_key_in_words(args: Arguments, key: str | None) -> None:
-    """Raise KeyInWordsError if an option or a file's name contains the key: reports, the ledger and
-    the log name them.
-    """
-    if not key or len(key) < SHORTEST:
-        return
-    for value in vars(args).values():
-        words = value if isinstance(value, tuple) else (value,)
-        if any(key in str(word) for word in words):
-            raise KeyInWordsError(
-                _("An option or the name of a file contains the API key."),
-                _("Remove it: it would be shown and stored."),
-            )
 
 
 def quota(args: CheckArguments) -> Quota | None:

@@ -11,7 +11,13 @@ from rdimport.cli.arguments import RunArguments
 from rdimport.cli.one_run import carry_out, note_attempt, to_know
 from rdimport.cli.streams import flush_output, print_error, say_json
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, OutputError, RdimportError, UsageError
+from rdimport.core.errors import (
+    ExitCode,
+    KeyInNameError,
+    OutputError,
+    RdimportError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from rdimport import RDStation
@@ -34,7 +40,7 @@ def execute(args: RunArguments) -> int:
             log = resolve.log_file(args, stack)
             _check_inputs(args, to)
             return _import(args, to, stack, log)
-        except resolve.KeyInWordsError:
+        except KeyInNameError:
             raise
         except RdimportError as error:
             note_attempt(args, error, started)

@@ -74,6 +74,10 @@ class UsageError(RdimportError):
     """Options that contradict each other, or a missing key."""
 
 
+class KeyInNameError(UsageError):
+    """An option or the name of a file contains the key, so this error is recorded nowhere."""
+
+
 class MappingError(RdimportError):
     """The mapping file is invalid, or does not fit the spreadsheet."""
 

@@ -14,6 +14,9 @@ from functools import cached_property
 from threading import Lock
 from typing import Final
 
+from rdimport.core.errors import KeyInNameError
+from rdimport.core.messages import _
+
 HIDDEN: Final = "***"
 
 SHORTEST: Final = 8
@@ -71,6 +74,17 @@ def may_be_key(word: str) -> bool:
     names look similar and are excluded.
     """
     return bool(_KEY_SHAPED.fullmatch(word)) and not _RUN.fullmatch(word)
+
+
+def refuse_key_in(names: Iterable[object], key: str | None) -> None:
+    """Raise KeyInNameError if an option or the name of a file contains the key: reports, the ledger
+    and the log name them.
+    """
+    if key and len(key) >= SHORTEST and any(key in str(name) for name in names):
+        raise KeyInNameError(
+            _("An option or the name of a file contains the API key."),
+            _("Remove it: it would be shown and stored."),
+        )
 
 
 class Mask:
@@ -200,7 +214,7 @@ class _Reading:
             start, end = match.span()
             starts += from_starts[last:start]
             ends += from_ends[last:start]
-            for _ in _meant(match):
+            for _unused in _meant(match):
                 starts.append(from_starts[start])
                 ends.append(from_ends[end - 1])
             last = end
@@ -213,7 +227,7 @@ def _readings(text: str) -> Iterator[_Reading]:
     yield plain
     for pattern in _ESCAPES:
         reading = plain
-        for _ in range(_ROUNDS):
+        for _unused in range(_ROUNDS):
             undone = reading.undone(pattern)
             if undone is None:
                 break

@@ -166,11 +166,13 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str, quota: str | None = 
 @pytest.fixture
 def company_comes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Independently of the machine's load: rows and results wait as long as it takes to form a
-    group, and slow answers do not reduce the number of requests in flight.
+    group, and the number of requests in flight neither waits for quick answers to grow nor shrinks
+    because of slow ones.
     """
     monkeypatch.setattr(dispatcher, "BATCH_WAIT", TIMEOUT)
     monkeypatch.setattr(group_commit, "OUTCOMES_WAIT", TIMEOUT)
     monkeypatch.setattr(concurrency_limit, "_SLACK", TIMEOUT)
+    monkeypatch.setattr(concurrency_limit, "_START", PLACES)
 
 
 @pytest.mark.usefixtures("company_comes")

@@ -155,6 +155,11 @@ def test_no_proxy_gives_its_password_away(
         (HTTPS, {"HTTPS_PROXY": "http://p:1", "no_proxy": "*"}, None),
         (HTTPS, {"HTTPS_PROXY": "http://p:1", "NO_PROXY": "ample.com"}, "http://p:1"),
         (HTTPS + ":8443", {"ALL_PROXY": "p:1", "NO_PROXY": "api.example.com:8443"}, None),
+        (
+            "https://ana:p4ss@api.example.com:8443",
+            {"ALL_PROXY": "p:1", "NO_PROXY": "api.example.com:8443"},
+            None,
+        ),
         ("http://127.0.0.1:9", {"HTTP_PROXY": "http://p:1"}, None),
         ("http://localhost:9", {"ALL_PROXY": "socks5://p:1"}, None),
         ("http://[::1]:9", {"ALL_PROXY": "nonsense://"}, None),

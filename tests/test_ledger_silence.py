@@ -21,7 +21,7 @@ from rdimport.core.errors import LedgerError
 from rdimport.ledger.postgres import connection
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.session import Session
-from rdimport.ledger.postgres.settings import ENDS_ALONE
+from rdimport.ledger.postgres.settings import CLIENT_CHECK
 from rdimport.sandbox.embedded import RunningSandbox
 
 pytestmark = pytest.mark.waits
@@ -148,7 +148,7 @@ def test_a_database_with_no_connection_left_is_waited_for_though_not_for_ever(
 def test_a_query_that_nobody_waits_for_any_more_ends_on_the_server(
     postgres: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ENDS_ALONE, "client_connection_check_interval", "100ms")
+    monkeypatch.setitem(CLIENT_CHECK, "client_connection_check_interval", "100ms")
     with Session(parsed(postgres.new_database())) as session:
         ((process,),) = session.query("SELECT pg_backend_pid()")
         hurried(monkeypatch, 0.5)
@@ -160,11 +160,13 @@ def test_a_query_that_nobody_waits_for_any_more_ends_on_the_server(
 
 @pytest.mark.parametrize("all_of_it", [True, False])
 def test_who_is_frozen_is_not_waited_for(
-    postgres: Server, session: Session, *, all_of_it: bool
+    postgres: Server, session: Session, monkeypatch: pytest.MonkeyPatch, *, all_of_it: bool
 ) -> None:
     """The server, or the one of its processes that should answer, while another one is at work on
-    what was asked before.
+    what was asked before. A ping would take as long as connecting, and hold the GIL.
     """
+    pinged: list[str] = []
+    monkeypatch.setattr(connection, "_responds", lambda address: pinged.append(address) or False)
     with pytest.raises(LedgerError, match=SAYS_NOTHING):
         session.query("SELECT pg_sleep(120)")
     ((process,),) = session.query("SELECT pg_backend_pid()")
@@ -177,6 +179,7 @@ def test_who_is_frozen_is_not_waited_for(
     finally:
         for one in frozen:
             os.kill(one, signal.SIGCONT)
+    assert not pinged
 
 
 def test_a_commit_that_no_standby_confirms_is_not_waited_for_however_long_it_may_take(

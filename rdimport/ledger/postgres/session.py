@@ -18,7 +18,7 @@ from psycopg import errors, pq
 from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.connection import SILENCE, WRITABLE, Connection
-from rdimport.ledger.postgres.settings import ENDS_ALONE, OF_ITS_OWN, settings
+from rdimport.ledger.postgres.settings import CLIENT_CHECK, OF_ITS_OWN, settings
 from rdimport.ledger.postgres.trouble import explained, not_replicated, why_read_only
 from rdimport.ledger.sql import Ask
 
@@ -33,15 +33,15 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 LONGEST: Final = 60 * 60.0
 """Timeout in seconds of a query whose duration depends on the size of the ledger."""
 
-_WHAT_IT_IS: Final = """
+_SERVER_FACTS: Final = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.version() LIKE '%linux%'
     AND pg_catalog.current_setting('client_connection_check_interval', true) IS NOT NULL,
     pg_catalog.pg_is_in_recovery(),
     pg_catalog.current_setting('default_transaction_read_only') = 'on'
 """
-"""Its process; whether it has the setting ENDS_ALONE, is a standby, has read-only transactions."""
+"""The number of its process; whether it accepts CLIENT_CHECK, is a standby, is read-only."""
 
-_WHOSE_SETTING: Final = """
+_READ_ONLY_SOURCE: Final = """
 SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only'
 """
 """Not part of the other statement, as not everyone may read `pg_settings`."""
@@ -52,7 +52,7 @@ BEGIN: Final = b"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE"
 class Session:
     """A connection that is reopened after it broke. Not thread-safe.
 
-    With `reading`, it may be one that cannot be written to, if there is no other.
+    With `reading`, it may be read-only if no writable server can be reached.
     """
 
     def __init__(
@@ -121,8 +121,8 @@ class Session:
         return db
 
     def _reached(self) -> Connection:
-        """A connection to a server that can be written to. If there is none, to one that can be
-        read, except where that may change at any moment: another of several servers is promoted.
+        """A connection to a writable server, otherwise to a read-only one. With several servers in
+        the URL, the latter only for `reading`: one of them may be promoted at any moment.
         """
         url, several = self.address.url, "," in self.address.shown
         try:
@@ -134,10 +134,10 @@ class Session:
         return Connection.to(url)
 
     def _set_up(self, db: Connection) -> None:
-        ((process, ends_alone, is_standby, read_only),) = db.execute(_WHAT_IT_IS).fetchall()
+        ((process, checks_client, is_standby, read_only),) = db.execute(_SERVER_FACTS).fetchall()
         # a pooler tells a number of its own, by which a statement can be cancelled
         self.pooled = process != db.info.backend_pid
-        ((source,),) = db.execute(_WHOSE_SETTING).fetchall() if read_only else ((None,),)
+        ((source,),) = db.execute(_READ_ONLY_SOURCE).fetchall() if read_only else ((None,),)
         self._read_only = why_read_only(self.address, is_standby, source)
         if self._read_only is not None and not self._reading:
             raise self._read_only
@@ -145,8 +145,8 @@ class Session:
             db.prepare_threshold = None
             return
         more = {**OF_ITS_OWN, **self._more}
-        if ends_alone:
-            more |= ENDS_ALONE
+        if checks_client:
+            more |= CLIENT_CHECK
         if self._read_only is not None:
             more["default_transaction_read_only"] = "on"
         db.execute(*settings(db.info.server_version, more, local=False))

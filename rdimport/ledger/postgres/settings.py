@@ -44,10 +44,8 @@ OF_ITS_OWN: Final[dict[str, str]] = {
 }
 """Settings for a dedicated server process, not for one behind a pooler."""
 
-ENDS_ALONE: Final[dict[str, str]] = {"client_connection_check_interval": "10s"}
-"""Ends a query whose client is gone. Only for servers on Linux, from release 14 on: others refuse
-it.
-"""
+CLIENT_CHECK: Final[dict[str, str]] = {"client_connection_check_interval": "10s"}
+"""Ends a query whose client has disconnected. Only servers on Linux accept it, from release 14."""
 
 
 def settings(

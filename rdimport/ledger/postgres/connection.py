@@ -68,8 +68,8 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     @classmethod
     def to(cls, url: str, **server: str) -> Self:
-        """A new connection without transactions, perhaps to one `server` of several in the URL.
-        Raises psycopg.Error.
+        """A new connection in autocommit mode. `server`: further parameters of libpq, such as
+        which of several servers in the URL to use. Raises psycopg.Error.
         """
         return cls.connect(
             url, autocommit=True, application_name=myself().name, **{**WAY, **server}
@@ -90,11 +90,11 @@ class Connection(psycopg.Connection[tuple[Any, ...]]):
 
     def _is_active(self) -> bool:
         try:
-            return bool(self.url) and self._asked_elsewhere()
+            return bool(self.url) and self._ask_other_connection()
         except psycopg.Error:  # also if this connection was closed meanwhile
             return False
 
-    def _asked_elsewhere(self) -> bool:
+    def _ask_other_connection(self) -> bool:
         process, info = None if self.pooled else self.info.backend_pid, self.info
         same = {"host": info.host, "hostaddr": info.hostaddr, "port": str(info.port)}
         try:

@@ -108,8 +108,8 @@ class PostgresFleet:
             )
 
     def pool(self, schema: str, *, reading: bool = False) -> Pool:
-        """Connections for the queue, whose tables are in that schema. With `reading`, they may be
-        such as cannot be written to.
+        """Connections for the queue, whose tables are in that schema. With `reading`, they are
+        read-only.
         """
         return Pool(self._address, schema, reading=reading)
 

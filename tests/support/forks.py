@@ -40,6 +40,7 @@ _LIBRARIES: Final = (
     "encodings.cp437",
     "encodings.utf_16",
     "encodings.utf_8_sig",
+    "filelock",
     "hypothesis.strategies",  # pandera imports it if it is installed
     "pandera.api.pandas",
     "pandera.backends.polars.builtin_checks",
@@ -51,6 +52,7 @@ _LIBRARIES: Final = (
     "pandera.polars",
     "platformdirs.unix",
     "rapidfuzz.process",
+    "tqdm",
     "unittest.main",
     "xlsxwriter",
 )

@@ -30,6 +30,7 @@ Marque aqui se você não deseja receber nossos e-mails|I do not wish to receive
 Dispensa contato|Proibido contatar|Inativo para mailing|Consentimento expirado|Opt-in expired
 Aceite vencido|Consentimento pendente|Excluído da lista|Não me ligue|Não incomodar|SPAM
 Deseja parar de receber?|Stopped receiving|Quer deixar de receber e-mails
+NãO QUERO RECEBER E-MAILS|NãO AUTORIZO CONTATO|NãO ACEITO NEWSLETTER|naoQuerReceberEmail
 Consent withdrawn|Não contatar|Assinatura cancelada|UNSUB_TIME|Solicitou exclusão|Suppressed"""
 UNCLEAR = """\
 Não recusou|Não descadastrado|Not unsubscribed|Sem opt-out|Revogou o opt-out

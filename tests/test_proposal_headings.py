@@ -21,10 +21,10 @@ MEANT = {
     "email": ("ana@example.com", "DS_EMAIL|EMAIL1|Pessoa - E-mail|A1_EMAIL|E-mail 1 - Value"),
     "mobile_phone": ("11987654321", "Telemóvel|NR_CELULAR|Cellular|Número do WhatsApp|CELULAR1"),
     "phone": ("11987654321", "Tel1|A1_TEL|Contato telefônico|NR_TELEFONE|Phone 1 - Value"),
-    "city": ("Campinas", "Localidade|A1_MUN|NM_MUNICIPIO|Mailing City"),
+    "city": ("Campinas", "Localidade|MUNICíPIO|A1_MUN|NM_MUNICIPIO|Mailing City"),
     "state": ("SP", "SG_UF|A1_EST|Unidade da Federação|Mailing State"),
     "company_name": ("Padaria Sol", "Organization Name|Associated Company|Organização - Nome"),
-    "job_title": ("Gerente", "Organization Title|Organization 1 - Title|Título do cargo"),
+    "job_title": ("Gerente", "PROFISSãO|FUNçãO|Organization Title|Organization 1 - Title|Título do cargo"),
     "area_code": ("011", "DDD|Código de área|A1_DDD|DDD Celular|Prefixo"),
     "country_code": ("55", "DDI|Código do país"),
 }

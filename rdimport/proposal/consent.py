@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.names import without_accents
 from rdimport.mapping import Clean
 from rdimport.proposal.phones import sql_name
+from rdimport.proposal.vocabulary import camel_apart
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -140,8 +141,8 @@ class Finding:
 
 def words(heading: str) -> str:
     """The heading without case, accents and punctuation; text in brackets is included."""
-    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", heading)
-    plain = without_accents(apart.replace("’", "").replace("'", "")).casefold()
+    plain = camel_apart(heading.replace("’", "").replace("'", ""))
+    plain = without_accents(plain).casefold()
     return " ".join(re.sub(r"[^a-z0-9/]+", " ", plain.replace("/", " / ")).split())
 
 

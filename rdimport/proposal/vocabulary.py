@@ -69,11 +69,22 @@ def of_either(heading: str) -> str:
     return _OTHER_GENDER.sub("", heading)
 
 
+def camel_apart(heading: str) -> str:
+    """The heading with spaces in camelCase; `NãO` and `PROFISSãO`, whose capitals a program made
+    without regard to accents, stay whole.
+    """
+    return _CAMEL.sub(lambda word: _HUMP.sub(" ", word[0]), heading)
+
+
+_CAMEL: Final = re.compile(r"[^\W\d_]*[a-z][^\W\d_]*")
+_HUMP: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
+
+
 def words_of(heading: str) -> str:
     """The words of a heading, without case, accents, punctuation and brackets; camelCase is
     split.
     """
-    apart = re.sub(r"(?<=[a-zà-ÿ])(?=[A-Z])", " ", _of_system(of_either(heading)))
+    apart = camel_apart(_of_system(of_either(heading)))
     apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)
     plain = without_accents(without if re.search(r"\w", without) else apart).casefold()

@@ -124,6 +124,26 @@ def test_who_refused_is_left_out_and_nobody_is_granted(
 
 
 @pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Status", ["Pago", "Cancelado", "Reembolsado"]),
+        ("Status da transação", ["Aprovado", "Cancelado"]),
+        ("Situação", ["Finalizado", "CANCELADA"]),
+        ("Order Status", ["Completed", "Cancelled"]),
+    ],
+)
+def test_a_cancelled_order_is_no_refusal_of_emails(heading: str, cells: list[str | None]) -> None:
+    proposal, sent = imported({heading: cells})
+    assert set(sent) == set(range(len(cells)))
+    assert "where:" not in proposal
+
+
+def test_who_left_the_list_is_left_out_also_among_orders() -> None:
+    _, sent = imported({"Status": ["Pago", "Cancelado", "Descadastrado"]})
+    assert set(sent) == {0, 1}
+
+
+@pytest.mark.parametrize(
     ("heading", "cells", "status"),
     [
         (

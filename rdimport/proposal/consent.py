@@ -102,7 +102,7 @@ _ABOUT_MAIL: Final = re.compile(
 _AGREES: Final = re.compile(r"\b(?:opt ?in|aceit\w+|concord\w+|autoriza\w+|accept\w*|agree\w*)\b")
 _NO_MATTER: Final = re.compile(
     r"\b(?:propostas?|pedidos?|pagamentos?|cart\w+|compras?|negocios?|deals?|orders?|payments?|"
-    r"credito|vagas?|matricula|cheque|boleto|nf|entrega|fatura|orcamento)\b"
+    r"credito|vagas?|matricula|cheque|boleto|nf|entrega|fatura|orcamento|transac\w+|transactions?)\b"
 )
 _EITHER: Final = re.compile(r" / | ou | or | e | and ")
 
@@ -126,6 +126,15 @@ _STATUS: Final = re.compile(
     r"\b(?:status|situacao|estado|inscri\w+|subscri\w+|assinatura|newsletter|e ?mail|mailing|optin|"
     r"opt in|consent\w*|lgpd|marketing|contato|contact)\b"
 )
+_ANY_STATUS: Final = re.compile(r"(?:(?:status|situacao|estado)(?: atual| da venda)?|stage|state)")
+_OF_SALES: Final = re.compile(
+    r"(?:pag[oa]|paid|nao pag[oa]|aprovad[oa]|approved|complet[oa]|completed?|concluid[oa]|"
+    r"finalizad[oa]|finished|faturad[oa]|entregue|delivered|shipped|processando|processing|"
+    r"reembolsad[oa]|refunded|estornad[oa]|chargeback|on[- ]hold|vendid[oa]|sold|ganh[oa]|won|"
+    r"perdid[oa]|lost|em negociacao|agendad[oa]|realizad[oa]|"
+    r"(?:aguardando|waiting|pending|pendente)(?: de)?[ -](?:pagamento|payment))"
+)
+"""States of orders, deals and appointments: cancelling one of those is no refusal of e-mails."""
 _FEW: Final = 30
 """Maximum number of distinct values in a status column."""
 
@@ -205,8 +214,10 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
     if len(found) > _FEW or _NO_MATTER.search(plain):
         return []
-    perhaps = _STATUS.search(plain) is not None
     folded = {cell: re.sub(r"[\s_]+", " ", without_accents(cell)) for cell in found}
+    perhaps = _STATUS.search(plain) is not None and not (
+        _ANY_STATUS.fullmatch(plain) and any(map(_OF_SALES.fullmatch, folded.values()))
+    )
     gone = [
         cell
         for cell, bare in folded.items()

@@ -26,6 +26,7 @@ Email Opt Out|unsubscribe|Descadastrado|Descadastrou|Cancelou inscrição|Bloque
 Do not contact|do_not_email|DoNotContact|Blacklist|Suprimido|Bounced|Revogado|Revogação
 Retirou o consentimento|Recusou|Recusa|Sem consentimento|Não autorizo|nao_aceita_email
 Data do descadastro|No desea recibir correos|Dado de baja|Não receber e-mails|Don't email
+No suscrito al boletín|Cliente no suscrito al boletín|Não inscrito na newsletter
 Marque aqui se você não deseja receber nossos e-mails|I do not wish to receive marketing
 Dispensa contato|Proibido contatar|Inativo para mailing|Consentimento expirado|Opt-in expired
 Aceite vencido|Consentimento pendente|Excluído da lista|Não me ligue|Não incomodar|SPAM
@@ -38,6 +39,7 @@ Não revogou consentimento|Cancelou o descadastro"""
 CONSENTS = """\
 Aceita receber e-mails?|Você concorda em receber nossas comunicações?|Opt-in|LGPD|Newsletter
 Consentimento|Autoriza contato?|Subscribed|Accepts Email Marketing|Acepta recibir novedades
+Suscrito al boletín|Inscrito na newsletter
 Li e aceito receber e-mails|Você concorda com a LGPD?|Concorda com os termos da LGPD
 Do you agree to receive emails?|Aceite|Autorizo o uso dos meus dados para contato"""
 ABOUT = """\

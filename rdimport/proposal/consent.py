@@ -67,7 +67,7 @@ _NEGATIONS: Final = re.compile(
     r"\b(?:nao|not|never|nunca|jamais|sem|sin|without|dont)\b|"
     r"\b(?:cancel\w+|desfez|desfeit\w|revert\w+|undo\w*)(?= (?:o |a |the |el |la )?refusal\b)|"
     r"(?:^no\b|\bno(?= (?:acep|dese|quier|autori|contact|molest|perturb|e ?mail|mail|market|"
-    r"consent|opt|recib|env)))"
+    r"consent|opt|recib|env|suscri)))"
 )
 _WANTED: Final = re.compile(
     r"\b(?:opt(?:ed)? ?in|optin|consen\w+|consient\w+|lgpd|gdpr|subscri\w+|newsletter|acei\w+|"
@@ -75,7 +75,7 @@ _WANTED: Final = re.compile(
     r"dese\w+|gostaria|receb\w+|recib\w+|receiv\w+|marketing|perturb\w+|molestar|disturb|"
     r"contat(?:ar|e|o)|contact(?:ar|e|o)?|lig(?:ar|ue|uem)|call|envi(?:ar|e|em)|mand(?:ar|e|em)|"
     r"escrev(?:er|a|am)|incomod\w+|mail|e ?mails?|inscrit\w|"
-    r"assinante|mailing)\b"
+    r"suscrit\w|assinante|mailing)\b"
 )
 _CONSENTS: Final = re.compile(
     r"\b(?:opt(?:ed)? ?in|optin|acei\w+ (?:de )?(?:receber|marketing|e ?mails?|contato|comunica\w+|"
@@ -87,6 +87,7 @@ _CONSENTS: Final = re.compile(
     r"promoco\w+|contat\w+)|"
     r"(?:acepta\w*|autoriza\w*|quier\w+|dese\w+|permi\w+) .*"
     r"(?:novedades|correos?|comunicaciones|marketing|ofertas|recibir)|"
+    r"(?:inscrit|suscrit)[oa]s? (?:na|no|em|a|al|en) .*(?:newsletter|boletin|mailing)|"
     r"accepts? (?:e ?mail )?(?:e ?mail|marketing|newsletter)\w*|acceptance|consent\w*|lgpd|gdpr|"
     r"subscribed|(?:agree|want|wish|like)\w* to (?:receive|be contacted)\b.*)\b|"
     r"^(?:newsletter|aceite|autoriza(?:cao)?|concordo|concorda|permissao|consiente)$"

@@ -45,10 +45,12 @@ class Role(StrEnum):
     STAFF = "staff"
     SURETY = "surety"
     EMERGENCY = "emergency"
+    RECIPIENT = "recipient"
 
 
 _WORDS: Final = {
     Role.EMERGENCY: r"emerg\w*|recados?",
+    Role.RECIPIENT: r"shipping|ship to|entrega|delivery",
     Role.REFERRER: r"indicador(?:a|es|as)?|indicad[oa] por|(?:de )?quem indicou|indicou|referrer|"
     r"referred by|referido por",
     Role.REFERRED: r"indicad[oa]s?|referred|referral|referidos?|amig[oa]s?|friend",
@@ -80,7 +82,9 @@ _SUBJECT: Final = frozenset({Role.ATTENDEE, Role.HOLDER, Role.PATIENT, Role.STUD
 it.
 """
 
-_NEVER: Final = frozenset({Role.EMERGENCY, Role.STAFF, Role.SURETY, Role.REFERRER, Role.SPOUSE})
+_NEVER: Final = frozenset(
+    {Role.EMERGENCY, Role.RECIPIENT, Role.STAFF, Role.SURETY, Role.REFERRER, Role.SPOUSE}
+)
 """Roles that are never the lead if there are others."""
 
 _RANK: Final = (

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
+from pathlib import Path
 
 import polars as pl
 import pytest
 
+import rdimport
+from rdimport import check
 from rdimport.core.errors import MappingError
 from rdimport.mapping import Mapping
+from rdimport.plan.planner import PAYLOAD
 from rdimport.proposal import propose
 from rdimport.proposal.evidence import ColumnEvidence, gather
 from rdimport.proposal.guess import guess
@@ -16,15 +21,18 @@ from rdimport.proposal.guess import guess
 MEANT = {
     "name": (
         "Maria Lima",
-        "NM_CLIENTE|Contact Person|NOME_COMPLETO|A1_NOME|Sacado|Comprador(a)|Aluno (a)|Sócio/a",
+        (
+            "NM_CLIENTE|Contact Person|NOME_COMPLETO|A1_NOME|Sacado|Comprador(a)|Aluno (a)|Sócio/a|"
+            "Condômino|Apellido y Nombre|Billing Name"
+        ),
     ),
     "email": ("ana@example.com", "DS_EMAIL|EMAIL1|Pessoa - E-mail|A1_EMAIL|E-mail 1 - Value"),
-    "mobile_phone": ("11987654321", "Telemóvel|NR_CELULAR|Cellular|Número do WhatsApp|CELULAR1"),
-    "phone": ("11987654321", "Tel1|A1_TEL|Contato telefônico|NR_TELEFONE|Phone 1 - Value"),
+    "mobile_phone": ("11987654321", "Telemóvel|SMS|NR_CELULAR|Cellular|Número do WhatsApp"),
+    "phone": ("11987654321", "Número|Coluna 3|Tel1|A1_TEL|Contato telefônico|Phone 1 - Value"),
     "city": ("Campinas", "Localidade|MUNICíPIO|A1_MUN|NM_MUNICIPIO|Mailing City"),
     "state": ("SP", "SG_UF|A1_EST|Unidade da Federação|Mailing State"),
     "company_name": ("Padaria Sol", "Organization Name|Associated Company|Organização - Nome"),
-    "job_title": ("Gerente", "PROFISSãO|FUNçãO|Organization Title|Organization 1 - Title|Título do cargo"),
+    "job_title": ("Gerente", "PROFISSãO|FUNçãO|Organization 1 - Title|Título do cargo"),
     "area_code": ("011", "DDD|Código de área|A1_DDD|DDD Celular|Prefixo"),
     "country_code": ("55", "DDI|Código do país"),
 }
@@ -33,7 +41,11 @@ FALSE_FRIENDS = {
     "Gerente": "Organization Department|Company Type|Company Status|Contato da empresa",
     "exemplo.com.br": "Company Domain Name",
     "ana@exemplo.com.br": "Owner email|E-mail do proprietário|Email Domain",
-    "11987654321": "Owner phone|Company phone label|Fax",
+    "11987654321": "Owner phone|Company phone label|Fax|ID WhatsApp|Telefone ID",
+    "1180": "Número|Coluna 3",
+    "#1001": "Name|Nome",
+    "Zé": "Apelido",
+    "C001": "Cidade ID|ID do cliente",
     "4321": "CD_CLIENTE|ID_PESSOA|TP_PESSOA|Prefixo|DDD",
 }
 
@@ -89,3 +101,61 @@ def test_a_portuguese_word_is_understood_as_what_it_means() -> None:
     text = "conversion_identifier: x\nfields: {email: E, name: {column: N, clean: nome}}\n"
     with pytest.raises(MappingError, match="did you mean `name`"):
         Mapping.parse(text)
+
+
+NAME = {"First Name": "Ana", "Last Name": "Lima"}
+
+
+@pytest.mark.parametrize(
+    ("cells", "name"),
+    [
+        (NAME | {"Middle Name": "da Silva"}, "Ana da Silva Lima"),
+        ({"Nome": "Ana", "Segundo nome": "da Silva", "Sobrenome": "Lima"}, "Ana da Silva Lima"),
+        (NAME | {"Full Name": "Ana da Silva Lima"}, "Ana da Silva Lima"),
+        (NAME | {"Full Name": ""}, "Ana Lima"),
+        (NAME | {"Name": "#1001"}, "Ana Lima"),
+        ({"Nome": "Ana Lima", "Apelido": "Aninha"}, "Ana Lima"),
+        ({"Nome": "Ana Lima", "Segundo nome": "Bia"}, "Ana Lima"),
+    ],
+)
+def test_a_name_is_sent_whole(tmp_path: Path, cells: dict[str, str], name: str) -> None:
+    assert sent(tmp_path, cells)["name"] == name
+
+
+def test_what_is_delivered_to_somebody_else_does_not_fill_a_gap(tmp_path: Path) -> None:
+    buyer = {"Nome": "Ana Lima", "Telefone": "", "Cidade": ""}
+    recipient = {"Telefone de entrega": "11987654321", "Shipping City": "Campinas"}
+    assert set(sent(tmp_path, buyer | recipient)) & {"mobile_phone", "city"} == set()
+
+
+def test_source_and_medium_side_by_side_are_those_of_a_campaign(tmp_path: Path) -> None:
+    source = {"Source": "google"}
+    assert "traffic_source" not in sent(tmp_path, source)
+    done = sent(tmp_path, source | {"Medium": "cpc", "Campaign": "natal", "Term": "loja"})
+    kinds = ("source", "medium", "campaign", "value")
+    assert [done[f"traffic_{kind}"] for kind in kinds] == ["google", "cpc", "natal", "loja"]
+
+
+def test_noughts_alone_are_no_answers() -> None:
+    rows = pl.DataFrame(
+        {"E-mail": ["ana@example.com"] * 2, "Limite": ["0", "0"], "VIP": ["0", "1"]}
+    )
+    text = propose(rows.columns, rows, "lista.csv").text
+    assert "# cf_limite: Limite " in text
+    assert "# cf_vip: {column: VIP, type: boolean}" in text
+
+
+def test_the_example_of_several_phones_is_one_that_is_there() -> None:
+    cells = {"E-mail": "ana@example.com", "Celular": None, "WhatsApp": "11987654321"}
+    rows = pl.DataFrame([cells], schema=dict.fromkeys(cells, pl.String))
+    assert "“11987654321”" in propose(rows.columns, rows, "lista.csv").text
+
+
+def sent(folder: Path, cells: dict[str, str]) -> dict[str, object]:
+    """The payload that the proposed mapping makes of one row."""
+    row = {"E-mail": "ana@example.com"} | cells
+    file = folder / "lista.csv"
+    file.write_text(f"{';'.join(row)}\n{';'.join(row.values())}\n", encoding="utf-8")
+    done = check(file, Mapping.parse(rdimport.propose(file).text), quota=None)
+    (payload,) = (text for frame in done.payloads() for text in frame[PAYLOAD])
+    return dict(json.loads(payload))

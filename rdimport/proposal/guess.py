@@ -17,7 +17,7 @@ from rdimport.mapping import Clean
 from rdimport.proposal import people
 from rdimport.proposal.column_guess import Guess, Trust
 from rdimport.proposal.consent import Says, says
-from rdimport.proposal.vocabulary import PHONES, VOCABULARY, Holds, words_of
+from rdimport.proposal.vocabulary import NAMES, PHONES, VOCABULARY, Holds, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -53,7 +53,7 @@ def guess(columns: Sequence[str], evidence: Mapping[str, ColumnEvidence]) -> dic
 
 def candidates(columns: Sequence[str], evidence: Mapping[str, ColumnEvidence]) -> list[Guess]:
     """What each column probably contains, whichever person it is about."""
-    words = people.remaining(columns)
+    words = people.remaining(columns) | _campaign(columns)
     found = [
         one
         for column in columns
@@ -71,7 +71,7 @@ def of_lead(
     by_field: defaultdict[Holds, list[Guess]] = defaultdict(list)
     for one in lead.guesses:
         by_field[one.holds].append(one)
-    _first_and_last(by_field)
+    _first_and_last(by_field, evidence)
     email = _best(by_field.get(Holds.EMAIL, []), evidence, ())
     about = _qualifiers(email.column) if email else ()
     kept: dict[str, Guess] = {}
@@ -90,7 +90,29 @@ def _guess(column: str, words: str, seen: ColumnEvidence) -> Guess | None:
     for candidate in [consent, *likely] if meaning is Says.CONSENT else likely:
         if _agrees(candidate.holds, seen):
             return candidate
+    if _UNTOLD.fullmatch(words) and seen.mobile >= _NEARLY_ALL:
+        return Guess(column, Holds.PHONE, Trust.VALUES, 0, _(_WHY[Trust.VALUES]))
     return None
+
+
+_UNTOLD: Final = re.compile(r"(?:numeros?|numbers?|n|coluna(?: \d+)?)")
+"""Headings that do not say what the numbers below them are; `Coluna 2` has no heading."""
+
+
+def _campaign(columns: Sequence[str]) -> dict[str, str]:
+    """`Source`, `Medium` and `Campaign` side by side are those of the UTM parameters."""
+    words = {column: words_of(column) for column in columns}
+    found = {column: _UTM[word] for column, word in words.items() if word in _UTM}
+    named = any(word.startswith("utm ") for word in words.values())
+    return {} if named or not {"utm source", "utm medium"} <= set(found.values()) else found
+
+
+_UTM: Final = {
+    "source": "utm source",
+    "medium": "utm medium",
+    "campaign": "utm campaign",
+    "term": "utm term",
+}
 
 
 def _by_heading(column: str, words: str) -> list[Guess]:
@@ -107,7 +129,12 @@ def _by_heading(column: str, words: str) -> list[Guess]:
         and re.search(entry.pattern, words)
         and not (entry.but and re.search(entry.but, words))
     ]
-    return exact or by_pattern or _slips(column, words)
+    found = exact or by_pattern or _slips(column, words)
+    return [one for one in found if one.holds is Holds.EMAIL or not _KEY.search(words)]
+
+
+_KEY: Final = re.compile(r"\b(?:ids?|uuid|guid|hash)\b")
+"""Words for keys of records: `ID WhatsApp`. `E-mail ID` is an address."""
 
 
 def _slips(column: str, words: str) -> list[Guess]:
@@ -115,13 +142,17 @@ def _slips(column: str, words: str) -> list[Guess]:
     from rapidfuzz import fuzz, process  # noqa: PLC0415  only `init` needs it
 
     known = _known(words.count(" "))
-    if len(words) < _SHORTEST:
+    if len(words) < _SHORTEST or words in _NO_SLIPS:
         return []
     best = process.extractOne(words, known.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
     if best is None:
         return []
     why = _(_WHY[Trust.SLIP], heading=best[0])
     return [Guess(column, known[best[0]], Trust.SLIP, len(words), why)]
+
+
+_NO_SLIPS: Final = frozenset({"apelido", "apelidos"})
+"""Words of their own: a nickname is no `apellido`."""
 
 
 @cache
@@ -159,6 +190,8 @@ def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
         )
     if holds is Holds.ADDRESS or holds in people.ANY_WORDS:
         return seen.share(Clean.EMAIL) < _MOST
+    if holds in NAMES and seen.lettered < _MOST:
+        return False
     words = 1 - max(seen.share(f) for f in _NOT_WORDS)
     return min(words, 1 - seen.digits) >= _MOST
 
@@ -178,20 +211,35 @@ def _emails_by_value(
     return [*(g for g in found if g.column != one.column), one]
 
 
-def _first_and_last(by_field: defaultdict[Holds, list[Guess]]) -> None:
-    """`Nome` next to `Sobrenome` is the first name; a first name alone is used as the name."""
-    lasts, firsts, names = (
-        by_field.get(holds, []) for holds in (Holds.LAST_NAME, Holds.FIRST_NAME, Holds.NAME)
-    )
+def _first_and_last(
+    by_field: defaultdict[Holds, list[Guess]], evidence: Mapping[str, ColumnEvidence]
+) -> None:
+    """`Nome` next to `Sobrenome` is the first name; a first name alone is used as the name.
+
+    A column of full names is better than their parts.
+    """
+    lasts, names = by_field.get(Holds.LAST_NAME, []), by_field.get(Holds.NAME, [])
     plain = [g for g in names if words_of(g.column) in {"nome", "nombre", "name"}]
-    if lasts and not firsts and plain:
+    if lasts and plain and not by_field.get(Holds.FIRST_NAME):
         by_field[Holds.FIRST_NAME] = [replace(plain[0], holds=Holds.FIRST_NAME)]
-        by_field[Holds.NAME] = [g for g in names if g is not plain[0]]
-    if by_field.get(Holds.FIRST_NAME) and lasts:
-        by_field.pop(Holds.NAME, None)
-    elif names and not (firsts and lasts):
+        names = [g for g in names if g is not plain[0]]
+    firsts = by_field.get(Holds.FIRST_NAME, [])
+    often = max((evidence[g.column].filled for g in firsts), default=0)
+    whole = [
+        g for g in names if words_of(g.column) in _WHOLE and evidence[g.column].filled >= often
+    ]
+    by_field[Holds.NAME] = whole or names
+    if whole or (names and not (firsts and lasts)):
         by_field.pop(Holds.FIRST_NAME, None)
         by_field.pop(Holds.LAST_NAME, None)
+    elif firsts and lasts:
+        by_field.pop(Holds.NAME)
+    if not (by_field.get(Holds.FIRST_NAME) and by_field.get(Holds.LAST_NAME)):
+        by_field.pop(Holds.MIDDLE_NAME, None)
+
+
+_WHOLE: Final = frozenset({"nome completo", "full name", "nombre completo", "nome e sobrenome"})
+"""Headings of names that are complete."""
 
 
 def _best(

@@ -19,6 +19,7 @@ class Holds(StrEnum):
 
     EMAIL = "email"
     FIRST_NAME = "first_name"
+    MIDDLE_NAME = "middle_name"
     LAST_NAME = "last_name"
     NAME = "name"
     MOBILE = "mobile_phone"
@@ -46,7 +47,7 @@ class Holds(StrEnum):
     TRAFFIC_VALUE = "traffic_value"
 
 
-NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.LAST_NAME})
+NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.MIDDLE_NAME, Holds.LAST_NAME})
 PHONES: Final = frozenset({Holds.PHONE, Holds.MOBILE, Holds.LANDLINE})
 
 
@@ -123,7 +124,8 @@ def _of_system(heading: str) -> str:
 _PERSON: Final = (
     "pessoa|person|cliente|aluno|paciente|participante|contato|contacto|lead|responsavel|interessado|candidato|"
     "comprador|decisor|titular|associado|inscrito|convidado|visitante|assinante|socio|morador|"
-    "hospede|usuario|user|contact|customer|client|attendee|patient|tutor|your|seu|"
+    "hospede|usuario|user|contact|condomin[oa]|doador|cooperado|filiado|segurado|eleitor|locatario|"
+    "formando|docente|voluntario|palestrante|donor|customer|client|attendee|patient|tutor|your|seu|"
     "student|member|guest|buyer|estudante|membro|convidada|cidadao"
 )
 """Words for the people on a list; also headings for their names."""
@@ -176,7 +178,8 @@ VOCABULARY: Final = (
         ("celular", "whatsapp", "celular / whatsapp", "whats", "zap", "wpp", "cel", "cell",
          "mobile phone", "mobile", "cell phone", "telefone celular", "telefone movel",
          "telefono movil", "movil", "fone celular", "whatsapp / celular", "mobile number",
-         "telemovel", "cellular", "handphone", "mobile no", "numero celular", "numero whatsapp"),
+         "telemovel", "cellular", "handphone", "mobile no", "numero celular", "numero whatsapp",
+         "sms"),
         r"\b(?:celular(?:es)?|telemove(?:l|is)|cellular|whats ?app|whats|zap|wpp|"
         r"mobile|cell|cel|movil|movel)\b",
         but=r"\b(?:fone|tel|telefone|operadora|modelo|marca|grupo|group) / |/ (?:fone|telefone|"
@@ -268,16 +271,22 @@ VOCABULARY: Final = (
         r"\b(?:primeiro nome|first name|given name)\b",
     ),
     Entry(
+        Holds.MIDDLE_NAME,
+        ("middle name", "additional name", "segundo nome", "nome do meio", "segundo nombre"),
+    ),
+    Entry(
         Holds.LAST_NAME,
         ("sobrenome", "last name", "lastname", "apellido", "apellidos", "surname", "ultimo nome",
          "family name", "lname"),
         r"\b(?:sobrenome|last name|apellidos?|surname|family name|ultimo nome)\b",
-        but=r"\be sobrenome|y apellidos?\b",
+        but=r"\be sobrenome|y apellidos?\b|\bapellidos? (?:y|/) nombres?\b",
     ),
     Entry(
         Holds.NAME,
         ("nome completo", "nome", "name", "full name", "nombre completo", "nombre",
-         "nome e sobrenome", "nombre y apellido", "nombre y apellidos", "contact name", "cliente",
+         "nome e sobrenome", "nombre y apellido", "nombre y apellidos", "apellido y nombre",
+         "apellidos y nombres", "apellidos y nombre", "apellido / nombre", "contact name",
+         "cliente", "billing name",
          "nome do cliente", "nome do contato", "qual o seu nome", "seu nome", "paciente", "aluno",
          "participante", "responsavel", "nome / razao social", "contato", "nome do responsavel",
          "hospede", "associado", "candidato", "morador", "visitante", "inscrito",

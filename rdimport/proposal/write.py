@@ -145,6 +145,7 @@ def _fields(
 _MADE_INTO_OTHERS: Final = frozenset(
     {
         Holds.FIRST_NAME,
+        Holds.MIDDLE_NAME,
         Holds.LAST_NAME,
         Holds.NAME,
         Holds.PHONE,
@@ -180,9 +181,9 @@ def _names(
 ) -> Iterator[tuple[str, str]]:
     firsts, lasts = by_field.get(Holds.FIRST_NAME, []), by_field.get(Holds.LAST_NAME, [])
     if firsts and lasts:
-        first, last = firsts[0], lasts[0]
-        quoted = ", ".join(sql_name(g.column) for g in (first, last))
-        seen = [evidence[g.column] for g in (first, last)]
+        parts = [firsts[0], *by_field.get(Holds.MIDDLE_NAME, [])[:1], lasts[0]]
+        quoted = ", ".join(sql_name(g.column) for g in parts)
+        seen = [evidence[g.column] for g in parts]
         capitals = ", clean: name" if seen[0].capitals >= _CAPITALS else ""
         expression = scalar(f"concat_ws(' ', {quoted})", quoted=True)
         example = comment(" ".join(e.example for e in seen if e.example))
@@ -249,7 +250,8 @@ def _several(
     if len(guesses) == 1:
         return _line(guesses[0], evidence[guesses[0].column], {})
     listed = ", ".join(scalar(one.column) for one in guesses)
-    example = comment(evidence[guesses[0].column].example)
+    filled = [evidence[one.column].example for one in guesses if evidence[one.column].filled]
+    example = comment(next(iter(filled), ""))
     why = _("the first one that is not empty; e.g. {example}", example=example)
     return f"[{listed}]  # {why}"
 
@@ -318,6 +320,8 @@ def _form(column: str, seen: ColumnEvidence) -> Clean | None:
     text = re.search(r"\b(?:cep|zip|postal)\b", fold(column)) is not None
     unlikely = set() if text else {Clean.CEP}
     if _SEX.search(fold(column)) or _SEX.search(fold(seen.example)):
+        unlikely.add(Clean.BOOLEAN)
+    if seen.distinct == 1 and seen.share(Clean.NUMBER) >= _SURE:  # noughts alone may be counts
         unlikely.add(Clean.BOOLEAN)
     return next(
         (

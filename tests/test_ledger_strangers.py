@@ -13,6 +13,8 @@ from contextlib import closing
 import pytest
 from support.command import Workspace
 
+import rdimport
+from rdimport.core.events import Event, RowsRead
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
@@ -203,3 +205,43 @@ def test_a_log_is_for_its_owner_and_is_not_written_through_a_link(used: Workspac
 def test_a_log_may_be_what_the_system_offers_as_a_stream(used: Workspace) -> None:
     done = used.do("run", "a.csv", "-m", "a.yaml", "--quota", "none", "--log-file", "/dev/stderr")
     assert done.code == 1, done.err
+
+
+@pytest.mark.parametrize("same_file", [False, True], ids=["copy", "hard link"])
+@pytest.mark.parametrize("rows", [ROWS, "Nome;E-mail\nBia;sem arroba\n"], ids=["sent", "new"])
+def test_of_a_ledger_and_its_copy_only_one_runs_at_a_time(
+    rows: str, same_file: bool, workspace: Workspace, box: RunningSandbox
+) -> None:
+    """Each plans before the other one has sent anything, so neither would know the other's rows."""
+    workspace.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
+    workspace.write("a.yaml", MAPPING)
+    workspace.write("a.csv", rows)
+    assert run(workspace).code == 1
+    other = workspace.home / "other"
+    other.mkdir(mode=0o700)
+    copy = os.link if same_file else shutil.copy2
+    copy(workspace.state / "ledger.sqlite3", other / "ledger.sqlite3")
+    workspace.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
+    late = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RowsRead) and not late:
+            late.append(run(workspace, "--state-dir", other))
+
+    done = rdimport.run(
+        workspace.home / "a.csv",
+        workspace.home / "a.yaml",
+        to=rdimport.RDStation(box.api_key, base_url=box.base_url),
+        quota=None,
+        state_dir=workspace.state,
+        report_dir=workspace.reports,
+        on_event=on_event,
+    )
+    assert done.counts[rdimport.State.ACCEPTED] == (1 if rows == ROWS else 2)
+    assert [one.code for one in late] == [75], late
+    assert "another name" in late[0].err
+    arrived = [one["email"] for one in box.conversions()]
+    assert sorted(arrived) == ["ana@exemplo.com.br", "caio@exemplo.com.br"]
+    again = run(workspace, "--state-dir", other)
+    assert again.code == (1 if same_file else 2), again.err
+    assert len(box.conversions()) == 2

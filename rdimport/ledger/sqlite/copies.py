@@ -1,16 +1,18 @@
-"""Copies of a ledger in other directories. A copy does not know what is sent from another one.
+"""Copies of a ledger in other directories, and other names of its file (hard links, mounts).
+Neither knows what is being sent from another one.
 
-Only the witnesses in the user's own folders show this: they are those of all directories.
+Only the witnesses and locks in the user's own folders show this: they are those of all directories.
 """
 
 from __future__ import annotations
 
 import shutil
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from rdimport.core.errors import LedgerLostError
+from rdimport.core.errors import LedgerBusyError, LedgerLostError
 from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.ledger import twins
@@ -19,6 +21,43 @@ from rdimport.ledger.sqlite.witness import ACCEPTED, Seen, last_of, outside, rea
 
 if TYPE_CHECKING:
     from rdimport.ledger.sqlite.database import LedgerFile
+
+_PASSING: Final = 1.0
+"""Seconds to wait for a lock that a run which is refused holds only for a moment."""
+
+
+@contextmanager
+def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
+    """Hold the account among all copies of the ledger and all names of its file: each directory has
+    locks of its own. Raises LedgerBusyError.
+    """
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
+    own = outside(ledger.path.parent)
+    with ExitStack() as held:
+        try:
+            if own is not None:
+                name = Path(witness_name(ledger.key, account)).with_suffix(".lock")
+                own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                lock = FileLock(own.parent / name, timeout=_PASSING, mode=0o600)
+                held.enter_context(lock)
+        except Timeout:
+            raise _busy(ledger, account) from None
+        except (OSError, NotImplementedError):  # the home directory is read-only or missing
+            pass
+        yield
+
+
+def _busy(ledger: LedgerFile, account: str) -> LedgerBusyError:
+    return LedgerBusyError(
+        _(
+            "Account “{account}” is in use: by a run with a copy of the ledger {path} in another "
+            "directory, or with the same file under another name.",
+            account=account,
+            path=ledger.path,
+        ),
+        _("Nothing was sent. Name the same --state-dir in all runs of this account."),
+    )
 
 
 def refuse_behind(ledger: LedgerFile, account: str | None) -> None:

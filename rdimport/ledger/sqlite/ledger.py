@@ -24,7 +24,7 @@ from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
-from rdimport.ledger.sqlite.copies import refuse_behind
+from rdimport.ledger.sqlite.copies import alone, refuse_behind
 from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
@@ -94,6 +94,8 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         """See `port.Ledger`. Raises LedgerBusyError if other processes write continuously: a purge
         does not lock accounts it has never seen.
         """
+        if held is not None and not record.sandbox:  # before its pages are read: what others
+            self.closing.enter_context(alone(self, record.account))  # write to them looks damaged
         self._check_integrity()
         with busy_is_no_failure(self.path), self.transaction() as db:
             if held is not None and not held.is_held():

@@ -630,6 +630,7 @@ def test_an_account_that_rd_sends_away_for_hours_goes_on_later_and_the_others_at
     try:
         worker = workspace.start("worker")
         until(lambda: ROWS in map(workspace.of_client, CLIENTS))
+        until(lambda: any(waiting(workspace, client) for client in CLIENTS))
         (later,) = [client for client in CLIENTS if waiting(workspace, client)]
     finally:
         box.set_faults(Faults())

@@ -397,7 +397,8 @@ def test_workers_leave_connections_to_the_ledger_where_there_are_few(
     postgres.do(
         "CREATE ROLE few LOGIN CONNECTION LIMIT 14",
         "GRANT USAGE ON SCHEMA rdimport, rdimport_queue TO few",
-        "GRANT pg_read_all_data, pg_write_all_data TO few",
+        "GRANT ALL ON ALL TABLES IN SCHEMA rdimport, rdimport_queue TO few",
+        "GRANT ALL ON ALL SEQUENCES IN SCHEMA rdimport, rdimport_queue TO few",
         database=workspace.database,
     )
     straight, workspace.ledger = workspace.ledger, workspace.ledger.replace("postgres@", "few@")

@@ -25,11 +25,7 @@ _STAND_STILL = (
     """,
 )
 _THERE = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
-_ITS_SESSIONS = """
-SELECT count(pg_terminate_backend(pid, 10000)) FROM pg_stat_activity
-WHERE datname = current_database() AND pid <> pg_backend_pid()
-    AND starts_with(application_name, 'rdimport')
-"""
+_ITS_SESSIONS = "datname = current_database() AND starts_with(application_name, 'rdimport')"
 _PUT_IN = """
 INSERT INTO procrastinate_jobs
     (queue_name, task_name, lock, queueing_lock, args, status, scheduled_at)
@@ -59,7 +55,7 @@ def nothing_goes_in(workspace: FleetWorkspace) -> Iterator[None]:
         db.execute("SELECT pg_advisory_lock(4711)")
         workspace.server.do(*_STAND_STILL, database=workspace.database)
         yield
-        db.execute(_ITS_SESSIONS)
+        workspace.server.end_sessions(_ITS_SESSIONS, workspace.database)
     workspace.server.do("DROP FUNCTION public.stand_still CASCADE", database=workspace.database)
 
 

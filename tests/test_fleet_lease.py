@@ -246,11 +246,7 @@ def test_after_a_takeover_no_request_is_one_too_many(
     assert len(arrived) + second.summary["uncertain"] >= 24
 
 
-_CONNECTED = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND starts_with(application_name, 'rdimport')
-"""
-_END_THEM = _CONNECTED.replace("count(*)", "count(pg_terminate_backend(pid, 10000))")
+_OURS = "datname = current_database() AND starts_with(application_name, 'rdimport')"
 
 
 def test_ledgers_at_rest_in_a_worker_share_a_connection_which_may_break(postgres: Server) -> None:
@@ -262,8 +258,8 @@ def test_ledgers_at_rest_in_a_worker_share_a_connection_which_may_break(postgres
         for _ in range(5):
             ledgers.append(stack.enter_context(shared.store.open()))
             ledgers[-1].rest()
-        assert postgres.ask(_CONNECTED, database=database) == 1
-        assert postgres.ask(_END_THEM, database=database) == 1
+        assert len(postgres.sessions(_OURS, database)) == 1
+        assert postgres.end_sessions(_OURS, database) == 1
         assert not shared.store.is_held("acme")
         assert [ledger.latest(1) for ledger in ledgers] == [[]] * 5
-    until(lambda: not postgres.ask(_CONNECTED, database=database))
+    until(lambda: not postgres.sessions(_OURS, database))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from support.claims import HERE, end_all, ended, new_ledger, row, worker
-from support.postgres import Server
+from support.postgres import Server, release
 
 from rdimport.core.row import State
 from rdimport.ledger.postgres.address import parsed
@@ -38,6 +38,8 @@ def pages(session: Session) -> int:
 @pytest.fixture
 def _without_vacuum(postgres: Server) -> Iterator[None]:
     """Autovacuum reads pages too, the more the longer the writes take."""
+    if release() < 15:
+        pytest.skip("before release 15, a session's counts are reported late")
     postgres.reload(autovacuum="off")
     yield
     postgres.reload(autovacuum="on")

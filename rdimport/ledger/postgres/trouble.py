@@ -125,6 +125,20 @@ def damaged(address: Address, said: str) -> LedgerDamagedError:
     )
 
 
+def too_old(address: Address, release: str, oldest: int) -> LedgerError:
+    """The error for a server of an earlier release than the oldest that can be used."""
+    return LedgerError(
+        _(
+            "The database {where} cannot hold the ledger: its server is PostgreSQL {release}, and "
+            "rdimport needs {oldest} or later.",
+            where=address.shown,
+            release=release,
+            oldest=oldest,
+        ),
+        _("Ask whoever runs it to upgrade it, or use another server."),
+    )
+
+
 def why_read_only(address: Address, is_standby: bool, source: str | None) -> CutOffError | None:
     """The error for a server that cannot be written to, because it is a standby or because a
     setting from that `source` (a word of `pg_settings`) forbids it; None if it can.

@@ -122,6 +122,12 @@ def test_a_name_is_sent_whole(tmp_path: Path, cells: dict[str, str], name: str) 
     assert sent(tmp_path, cells)["name"] == name
 
 
+def test_dashes_where_a_name_is_missing_do_not_make_its_column_one_of_numbers() -> None:
+    names = pl.DataFrame({"Nome": ["Ana Lima", "-", "- -", "-"]})
+    evidence = gather(names.with_columns(Email=pl.lit("ana@example.com")))
+    assert str(guess([*evidence], evidence)["Nome"].holds) == "name"
+
+
 def test_what_is_delivered_to_somebody_else_does_not_fill_a_gap(tmp_path: Path) -> None:
     buyer = {"Nome": "Ana Lima", "Telefone": "", "Cidade": ""}
     recipient = {"Telefone de entrega": "11987654321", "Shipping City": "Campinas"}

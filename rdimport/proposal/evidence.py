@@ -44,8 +44,8 @@ class ColumnEvidence:
 
     `mobile` and `landline` are shares of the phone numbers. `local` is the share of those without
     an area code, `area` and `country` of values that may be an area or country code, `capitals` of
-    cells without a lower-case letter, `lettered` of cells with a letter. `distinct` counts the
-    different cells. `separator` is the list separator, or empty.
+    cells without a lower-case letter, `numbered` of cells with digits and no letter.
+    `distinct` counts the different cells. `separator` is the list separator, or empty.
     """
 
     filled: int = 0
@@ -61,7 +61,7 @@ class ColumnEvidence:
     city_state: float = 0.0
     page: float = 0.0
     capitals: float = 0.0
-    lettered: float = 0.0
+    numbered: float = 0.0
     distinct: int = 0
     separator: str = ""
 
@@ -113,7 +113,7 @@ def _shares(long: pl.DataFrame) -> pl.DataFrame:
         country=cell.str.contains(_COUNTRY),
         city_state=cell.str.contains(_CITY_STATE),
         page=cell.str.contains(_PAGE) | cell.str.contains(_HANDLE),
-        lettered=cell.str.contains(r"\p{L}"),
+        numbered=cell.str.contains(r"[0-9]") & cell.str.contains(r"\p{L}").not_(),
         capitals=cell.str.contains(r"\p{Ll}").not_() & cell.str.contains(r"\p{Lu}{3}"),
         **{mark: cell.str.contains(mark, literal=True) for mark in SEPARATORS},
     )
@@ -142,7 +142,7 @@ def _evidence(rows: int, measured: dict[str, Any]) -> ColumnEvidence:
         city_state=measured["city_state"],
         page=measured["page"],
         capitals=measured["capitals"],
-        lettered=measured["lettered"],
+        numbered=measured["numbered"],
         distinct=measured["distinct"],
         separator=next((mark for mark in SEPARATORS if measured[mark] >= _ITEMS), ""),
     )

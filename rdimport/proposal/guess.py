@@ -190,7 +190,7 @@ def _agrees(holds: Holds, seen: ColumnEvidence) -> bool:
         )
     if holds is Holds.ADDRESS or holds in people.ANY_WORDS:
         return seen.share(Clean.EMAIL) < _MOST
-    if holds in NAMES and seen.lettered < _MOST:
+    if holds in NAMES and seen.numbered >= _MOST:
         return False
     words = 1 - max(seen.share(f) for f in _NOT_WORDS)
     return min(words, 1 - seen.digits) >= _MOST

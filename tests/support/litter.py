@@ -25,8 +25,9 @@ def users_folders() -> list[Path]:
 
 
 def entries(folders: list[Path]) -> set[str]:
-    """The names of all entries of these folders."""
-    return {path.name for folder in folders if folder.is_dir() for path in folder.iterdir()}
+    """The names of all entries of these folders, except locks that copies of a ledger share."""
+    inside = (path for folder in folders if folder.is_dir() for path in folder.iterdir())
+    return {path.name for path in inside if path.suffix != ".lock"}
 
 
 def ledgers_behind(names: set[str], below: Path) -> list[Path]:

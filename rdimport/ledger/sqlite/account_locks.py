@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
 from typing import Final
@@ -30,9 +30,14 @@ WhoHas = Callable[[str], tuple[int, str] | None]
 class Held:
     """The lock of an active run."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, until_released: ExitStack) -> None:
         self._path = str(path)
         self._was = identity(path)
+        self._until_released = until_released
+
+    def hold_with_it(self, lock: AbstractContextManager[None]) -> None:
+        """Hold another lock until this one is released."""
+        self._until_released.enter_context(lock)
 
     def is_held(self) -> bool:
         """Whether other processes would find this lock. If the file was removed, they create and
@@ -61,7 +66,7 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
             raise _busy(state_dir, account, who_has) from None
         except (OSError, NotImplementedError) as error:  # the latter: the file system has no locks
             raise _unusable(state_dir, error) from error
-        yield Held(path)
+        yield Held(path, stack)
 
 
 def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:

@@ -22,6 +22,7 @@ from rdimport.ledger import twins
 from rdimport.ledger.accounts import KeyClaim, claim, resolve_claims
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
+from rdimport.ledger.sqlite.account_locks import Held as AccountLock
 from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.copies import alone, refuse_behind
@@ -94,8 +95,8 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         """See `port.Ledger`. Raises LedgerBusyError if other processes write continuously: a purge
         does not lock accounts it has never seen.
         """
-        if held is not None and not record.sandbox:  # before its pages are read: what others
-            self.closing.enter_context(alone(self, record.account))  # write to them looks damaged
+        if isinstance(held, AccountLock) and not record.sandbox:  # before the pages are read, as
+            held.hold_with_it(alone(self, record.account))  # what others write looks damaged
         self._check_integrity()
         with busy_is_no_failure(self.path), self.transaction() as db:
             if held is not None and not held.is_held():

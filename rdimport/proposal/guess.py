@@ -17,7 +17,7 @@ from rdimport.mapping import Clean
 from rdimport.proposal import people
 from rdimport.proposal.column_guess import Guess, Trust
 from rdimport.proposal.consent import Says, says
-from rdimport.proposal.vocabulary import NAMES, PHONES, VOCABULARY, Holds, words_of
+from rdimport.proposal.vocabulary import NAMES, PHONES, VOCABULARY, WHOLE_NAMES, Holds, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -226,7 +226,7 @@ def _first_and_last(
     firsts = by_field.get(Holds.FIRST_NAME, [])
     often = max((evidence[g.column].filled for g in firsts), default=0)
     whole = [
-        g for g in names if words_of(g.column) in _WHOLE and evidence[g.column].filled >= often
+        g for g in names if words_of(g.column) in WHOLE_NAMES and evidence[g.column].filled >= often
     ]
     by_field[Holds.NAME] = whole or names
     if whole or (names and not (firsts and lasts)):
@@ -236,10 +236,6 @@ def _first_and_last(
         by_field.pop(Holds.NAME)
     if not (by_field.get(Holds.FIRST_NAME) and by_field.get(Holds.LAST_NAME)):
         by_field.pop(Holds.MIDDLE_NAME, None)
-
-
-_WHOLE: Final = frozenset({"nome completo", "full name", "nombre completo", "nome e sobrenome"})
-"""Headings of names that are complete."""
 
 
 def _best(

@@ -48,6 +48,10 @@ class Holds(StrEnum):
 
 
 NAMES: Final = frozenset({Holds.NAME, Holds.FIRST_NAME, Holds.MIDDLE_NAME, Holds.LAST_NAME})
+WHOLE_NAMES: Final = frozenset(
+    {"nome completo", "full name", "nombre completo", "nome e sobrenome"}
+)
+"""Headings of names that are complete."""
 PHONES: Final = frozenset({Holds.PHONE, Holds.MOBILE, Holds.LANDLINE})
 
 

@@ -140,9 +140,26 @@ def test_a_cancelled_order_is_no_refusal_of_emails(heading: str, cells: list[str
     assert "where:" not in proposal
 
 
-def test_who_left_the_list_is_left_out_also_among_orders() -> None:
-    _, sent = imported({"Status": ["Pago", "Cancelado", "Descadastrado"]})
-    assert set(sent) == {0, 1}
+@pytest.mark.parametrize(
+    ("heading", "cells"),
+    [
+        ("Status", ["Pago", "Cancelado", "Descadastrado"]),
+        ("Status", ["Pago", "Cancelado", "Inscrito"]),
+        ("Status", ["Completed", "Cancelled", "Subscribed"]),
+        ("Status", ["Pago", "Bloqueado"]),
+        ("Situação", ["Concluído", "Saiu"]),
+        ("Status", ["Won", "Recusou"]),
+        ("Status da transação", ["Aprovado", "Descadastrado"]),
+        ("Transaction emails opt out", ["No", "Yes"]),
+        ("Não quero receber e-mails de transações", ["Não", "Sim"]),
+    ],
+)
+def test_who_may_have_left_the_list_is_left_out_also_among_orders(
+    heading: str, cells: list[str | None]
+) -> None:
+    _, sent = imported({heading: cells})
+    stay = {"Inscrito", "Subscribed"}
+    assert set(sent) == {0, *(n for n, cell in enumerate(cells) if cell in stay)}
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from rdimport.proposal.phones import sql_name
 from rdimport.proposal.vocabulary import camel_apart
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     import polars as pl
 
@@ -103,7 +103,7 @@ _ABOUT_MAIL: Final = re.compile(
 _AGREES: Final = re.compile(r"\b(?:opt ?in|aceit\w+|concord\w+|autoriza\w+|accept\w*|agree\w*)\b")
 _NO_MATTER: Final = re.compile(
     r"\b(?:propostas?|pedidos?|pagamentos?|cart\w+|compras?|negocios?|deals?|orders?|payments?|"
-    r"credito|vagas?|matricula|cheque|boleto|nf|entrega|fatura|orcamento|transac\w+|transactions?)\b"
+    r"credito|vagas?|matricula|cheque|boleto|nf|entrega|fatura|orcamento)\b"
 )
 _EITHER: Final = re.compile(r" / | ou | or | e | and ")
 
@@ -127,7 +127,10 @@ _STATUS: Final = re.compile(
     r"\b(?:status|situacao|estado|inscri\w+|subscri\w+|assinatura|newsletter|e ?mail|mailing|optin|"
     r"opt in|consent\w*|lgpd|marketing|contato|contact)\b"
 )
-_ANY_STATUS: Final = re.compile(r"(?:(?:status|situacao|estado)(?: atual| da venda)?|stage|state)")
+_ANY_STATUS: Final = re.compile(
+    r"(?:(?:status|situacao|estado)(?: atual| da venda| da transacao)?|stage|state|"
+    r"transaction (?:status|state))"
+)
 _OF_SALES: Final = re.compile(
     r"(?:pag[oa]|paid|nao pag[oa]|aprovad[oa]|approved|complet[oa]|completed?|concluid[oa]|"
     r"finalizad[oa]|finished|faturad[oa]|entregue|delivered|shipped|processando|processing|"
@@ -136,6 +139,15 @@ _OF_SALES: Final = re.compile(
     r"(?:aguardando|waiting|pending|pendente)(?: de)?[ -](?:pagamento|payment))"
 )
 """States of orders, deals and appointments: cancelling one of those is no refusal of e-mails."""
+_ENDED: Final = re.compile(
+    r"(?:cancelad[oa]|cancell?ed|recusad[oa]|declined|rejeitad[oa]|rejected)"
+)
+"""Those of them that a person on a mailing list may have too."""
+_ON_LIST: Final = re.compile(
+    r"(?:(?:re)?inscrit[oa]|suscrit[oa]|cadastrad[oa]|subscribed|subscriber|assinante|(?:in)?ativ[oa]|"
+    r"(?:in)?active|(?:in)?activ[oa]|opt(?:ed)?[ -]?in)"
+)
+"""Values of a column that is, also or only, about a mailing list."""
 _FEW: Final = 30
 """Maximum number of distinct values in a status column."""
 
@@ -216,13 +228,13 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     if len(found) > _FEW or _NO_MATTER.search(plain):
         return []
     folded = {cell: re.sub(r"[\s_]+", " ", without_accents(cell)) for cell in found}
-    perhaps = _STATUS.search(plain) is not None and not (
-        _ANY_STATUS.fullmatch(plain) and any(map(_OF_SALES.fullmatch, folded.values()))
-    )
+    perhaps = _STATUS.search(plain) is not None
+    sales = _ANY_STATUS.fullmatch(plain) is not None and _is_of_sales(folded.values())
     gone = [
         cell
         for cell, bare in folded.items()
-        if _GONE.fullmatch(bare) or (perhaps and _PERHAPS_GONE.fullmatch(bare))
+        if _GONE.fullmatch(bare)
+        or (perhaps and _PERHAPS_GONE.fullmatch(bare) and not (sales and _ENDED.fullmatch(bare)))
     ]
     if not gone or says(column) is not Says.CONSENT:
         return gone
@@ -234,6 +246,15 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     ):
         return []  # the boolean cleaner understands all values, so each row has its own status
     return [cell for cell in found if cell in gone or answers.get(cell) == "false"]
+
+
+def _is_of_sales(values: Collection[str]) -> bool:
+    """Whether these are states of orders, and of nothing else that is known: in doubt, who
+    cancelled stays out.
+    """
+    return any(map(_OF_SALES.fullmatch, values)) and not any(
+        _ON_LIST.fullmatch(value) or _GONE.fullmatch(value) for value in values
+    )
 
 
 def _keeps_no(column: str) -> str:

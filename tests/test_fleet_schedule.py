@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
@@ -20,7 +19,8 @@ from support.fleet import CLIENTS, FleetWorkspace
 from support.postgres import Server
 from support.waiting import until
 
-from rdimport.fleet import Queue
+from rdimport.cli import main
+from rdimport.fleet import EVENT_LOOP, Queue
 from rdimport.fleet.queue import Due
 from rdimport.fleet.sharing import Load
 from rdimport.fleet.taking import Taker
@@ -66,9 +66,26 @@ def play(postgres: Server) -> Iterator[Callable[[Callable[[Schedulers], Awaitabl
             await some.queues[0].make()
             await story(some)
 
-    loop = asyncio.SelectorEventLoop if sys.platform == "win32" else None
-    with asyncio.Runner(loop_factory=loop) as runner:
+    with asyncio.Runner(loop_factory=EVENT_LOOP) as runner:
         yield lambda story: runner.run(played(story))
+
+
+def test_commands_use_an_event_loop_that_psycopg_works_with(
+    postgres: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The default one of Windows it refuses."""
+    url = postgres.new_database()
+    made = []
+
+    def loop() -> asyncio.AbstractEventLoop:
+        made.append(asyncio.SelectorEventLoop())
+        return made[-1]
+
+    monkeypatch.setattr("rdimport.fleet.EVENT_LOOP", loop)
+    monkeypatch.setenv("RDIMPORT_STATE_DIR", "unused")
+    for action in ("init", "status"):
+        assert main(["fleet", action, "--ledger", url]) == 0
+        assert made.pop().is_closed()
 
 
 def test_schedulers_that_see_one_moment_together_put_each_job_in_once(

@@ -53,7 +53,7 @@ def _init(args: FleetInitArguments) -> None:
 
 def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
     """Query the queue. Raises LedgerError if it is unavailable."""
-    from rdimport.fleet import Queue  # noqa: PLC0415
+    from rdimport.fleet import EVENT_LOOP, Queue  # noqa: PLC0415
 
     fleet_needs.refuse_pooler(url)
 
@@ -70,8 +70,8 @@ def _asked(url: str, what: str, *names: str) -> list[fleet_status.Queued]:
                 await queue.put_now(name)
             return await queue.content()
 
-    with fleet_needs.queue_explained(url):
-        return asyncio.run(ask())
+    with fleet_needs.queue_explained(url), asyncio.Runner(loop_factory=EVENT_LOOP) as runner:
+        return runner.run(ask())
 
 
 def _order(args: FleetOrderArguments) -> None:

@@ -6,12 +6,13 @@ here.
 """
 
 from rdimport.fleet.following import After, JobEnd, Next, following
-from rdimport.fleet.queue import Queue
+from rdimport.fleet.queue import EVENT_LOOP, Queue
 from rdimport.fleet.schedule import is_time, last_tick
 from rdimport.fleet.starting import Place
 from rdimport.fleet.worker import ScheduledJob, Worker
 
 __all__ = [
+    "EVENT_LOOP",
     "After",
     "JobEnd",
     "Next",

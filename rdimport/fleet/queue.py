@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -18,6 +20,9 @@ from rdimport.fleet import queue_statements as sql
 from rdimport.fleet.sharing import Load
 from rdimport.ledger import fleet_of
 from rdimport.report.fleet_status import Queued
+
+EVENT_LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
+"""For `asyncio.Runner`: psycopg does not work with the default event loop of Windows."""
 
 _SCHEMA: Final = "rdimport_queue"
 _JOBS: Final = "jobs"

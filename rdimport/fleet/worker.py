@@ -7,7 +7,6 @@ import logging
 import math
 import os
 import socket
-import sys
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from rdimport.core.names import fold
 from rdimport.core.stop import StopReason
 from rdimport.delivery.stopping import StopRequest, on_signal, stop_signals
 from rdimport.fleet.following import After, JobEnd, Next, following
-from rdimport.fleet.queue import HEARTBEAT_TIMEOUT, Due, Queue
+from rdimport.fleet.queue import EVENT_LOOP, HEARTBEAT_TIMEOUT, Due, Queue
 from rdimport.fleet.schedule import last_tick
 from rdimport.fleet.sharing import Load, free_slots, to_give, to_move
 from rdimport.fleet.starting import Place, Starts
@@ -36,9 +35,6 @@ _FRESH_HEARTBEAT: Final = 5.0
 """A worker without a heartbeat for this many seconds is given no jobs: it may be dead."""
 
 _WHILE_PAUSED: Final = timedelta(minutes=1)
-_LOOP: Final = asyncio.SelectorEventLoop if sys.platform == "win32" else None
-"""psycopg does not work with the default event loop of Windows."""
-
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
@@ -104,7 +100,7 @@ class Worker:
         queue_logger = logging.getLogger("procrastinate")  # logs each failed attempt with its stack
         queue_logger.addHandler(logging.NullHandler())
         queue_logger.propagate = False
-        fleet, runner = self._fleet, asyncio.Runner(loop_factory=_LOOP)
+        fleet, runner = self._fleet, asyncio.Runner(loop_factory=EVENT_LOOP)
         with fleet, self._pool, self._ledger_thread, runner:
             runner.run(self._work(once=once))
 

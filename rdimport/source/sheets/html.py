@@ -101,7 +101,7 @@ class _Tables(HTMLParser):
         self._cell: list[str] | None = None
         self._columns = 1
         self._span = 1
-        self._pending: dict[int, int] = {}
+        self._covered: dict[int, int] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Open a table, row or cell."""
@@ -112,7 +112,7 @@ class _Tables(HTMLParser):
             if self._depth == 1:
                 self.tables.append([])
                 self.merged.append([])
-                self._pending = {}
+                self._covered = {}
         elif self._depth == 1 and tag == "tr":
             self._end_row()
             self._row = []
@@ -143,16 +143,16 @@ class _Tables(HTMLParser):
         self._end_cell()
         if self._row is None:
             self._row = []
-        self._fill_pending()
+        self._fill_covered()
         self._cell = []
         self._columns = _number(attrs.get("colspan"))
         self._span = _number(attrs.get("rowspan"))
 
-    def _fill_pending(self) -> None:
+    def _fill_covered(self) -> None:
         """Fill columns covered by a cell with a rowspan above."""
         row = self._row
-        while row is not None and self._pending.get(len(row), 0):
-            self._pending[len(row)] -= 1
+        while row is not None and self._covered.get(len(row), 0):
+            self._covered[len(row)] -= 1
             row.append(None)
 
     def _end_cell(self) -> None:
@@ -166,14 +166,14 @@ class _Tables(HTMLParser):
             self.merged[-1].append(Merged(top, top + self._span - 1, len(self._row)))
         for column in range(self._columns):
             if self._span > 1:
-                self._pending[len(self._row)] = self._span - 1
+                self._covered[len(self._row)] = self._span - 1
             self._row.append(None if column else text or None)
         self._cell = None
 
     def _end_row(self) -> None:
         self._end_cell()
         if self._row is not None and self.tables:
-            self._fill_pending()
+            self._fill_covered()
             self.tables[-1].append((len(self.tables[-1]) + 1, self._row))
         self._row = None
 

@@ -41,18 +41,32 @@ _BZIP2: Final = b"BZh"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _ZIP: Final = b"PK\x03\x04"
 _EMPTY_ZIP: Final = b"PK\x05\x06"
-_BROKEN_ZIP: Final = (
+_ZSTD_ERRORS: tuple[type[Exception], ...] = ()
+"""What zipfile raises for damaged Zstandard data, which it reads from 3.14 on."""
+if sys.version_info >= (3, 14):
+    with suppress(ImportError):  # a Python built without it: zipfile says so itself
+        from compression.zstd import ZstdError
+
+        _ZSTD_ERRORS = (ZstdError,)
+_BROKEN_ZIP: Final[tuple[type[Exception], ...]] = (
     zipfile.BadZipFile,
     zlib.error,
     struct.error,
     EOFError,
     UnicodeDecodeError,
     NotImplementedError,
+    *_ZSTD_ERRORS,
 )
 UNPACK: Final = untranslated("Unpack the archive yourself and name the file that was in it.")
 _PAGE: Final = re.compile(r"(?i)www\.|(?:docs|drive)\.google\.com/")
 """The beginning of an address as people type it, without its scheme."""
-_DAMAGED: Final = (EOFError, zlib.error, zipfile.BadZipFile, gzip.BadGzipFile)
+_DAMAGED: Final[tuple[type[Exception], ...]] = (
+    EOFError,
+    zlib.error,
+    zipfile.BadZipFile,
+    gzip.BadGzipFile,
+    *_ZSTD_ERRORS,
+)
 
 
 @dataclass(frozen=True, slots=True)

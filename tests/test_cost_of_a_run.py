@@ -107,6 +107,8 @@ class Counted:
     def __call__(self, frame: FrameType, event: str, function: object) -> None:
         if event == "call":
             name = frame.f_code.co_name
+            if name == "prepare" and frame.f_globals["__name__"] != "rdimport.prepare":
+                name = frame.f_code.co_qualname  # from 3.14 on, thread pools have one too
         elif event == "c_call":
             name = f"{getattr(function, '__name__', '?')}()"
         else:

@@ -150,6 +150,8 @@ def test_a_cancelled_order_is_no_refusal_of_emails(heading: str, cells: list[str
         ("Situação", ["Concluído", "Saiu"]),
         ("Status", ["Won", "Recusou"]),
         ("Status da transação", ["Aprovado", "Descadastrado"]),
+        ("Order Status", ["Completed", "Unsubscribed"]),
+        ("Situação do pedido", ["Pago", "Descadastrado"]),
         ("Transaction emails opt out", ["No", "Yes"]),
         ("Não quero receber e-mails de transações", ["Não", "Sim"]),
     ],

@@ -225,10 +225,10 @@ def _refusing_values(column: str, rows: pl.DataFrame) -> list[str]:
     cells = rows[column].alias("cells").drop_nulls()  # polars takes ^a$ for a pattern
     plain = words(column)
     found = cells.str.strip_chars().str.to_lowercase().unique(maintain_order=True).to_list()
-    if len(found) > _FEW or _NO_MATTER.search(plain):
+    if len(found) > _FEW:
         return []
     folded = {cell: re.sub(r"[\s_]+", " ", without_accents(cell)) for cell in found}
-    perhaps = _STATUS.search(plain) is not None
+    perhaps = _STATUS.search(plain) is not None and not _NO_MATTER.search(plain)
     sales = _ANY_STATUS.fullmatch(plain) is not None and _is_of_sales(folded.values())
     gone = [
         cell

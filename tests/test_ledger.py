@@ -364,6 +364,7 @@ def test_a_cancellation_while_a_row_is_noted_is_raised_once_it_is_noted(
         journal.start()
         noted = journal.begin([row(1)])
         waiting = asyncio.ensure_future(asyncio.wait_for(noted, None))
+        await asyncio.sleep(0)  # it waits now: the next line may return at once
         await asyncio.to_thread(begins.wait, TIMEOUT)
         waiting.cancel()
         await asyncio.sleep(0)

@@ -150,8 +150,7 @@ def test_the_pictures_of_a_tutorial_are_small_and_told_in_words(page: Path) -> N
 @pytest.mark.xdist_group("browser")
 def test_the_pictures_are_made_by_doing_what_the_tutorial_says(tmp_path: Path) -> None:
     pictures = pytest.importorskip("pictures")  # a POSIX terminal
-    playwright = pytest.importorskip("playwright.sync_api")
-    with playwright.sync_playwright() as started, working_browser(started) as chromium:
+    with working_browser() as chromium:
         pictures.make(pictures.TUTORIALS[0], tmp_path, chromium)
     made = {path.name: path.stat().st_size for path in tmp_path.iterdir()}
     assert set(made) == {"run.png", "report.png", "sandbox.png"}

@@ -19,14 +19,13 @@ from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
-playwright = pytest.importorskip("playwright.sync_api")
 
 pytestmark = pytest.mark.xdist_group("browser")
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started, working_browser(started) as chromium:
+    with working_browser() as chromium:
         yield chromium
 
 

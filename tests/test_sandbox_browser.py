@@ -20,7 +20,6 @@ from support.web import NO_TLS
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
-playwright = pytest.importorskip("playwright.sync_api")
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
 pytestmark = pytest.mark.xdist_group("browser")
@@ -34,7 +33,7 @@ fields: {email: E-mail, name: Nome, cf_interese: Interesse}
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    with playwright.sync_playwright() as started, working_browser(started) as chromium:
+    with working_browser() as chromium:
         yield chromium
 
 

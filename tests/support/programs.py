@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -97,24 +97,25 @@ def _environment() -> dict[str, str]:
 
 
 @contextmanager
-def working_browser(started: Any) -> Iterator[Any]:
+def working_browser() -> Iterator[Any]:
     """Chromium, driven by Playwright; skip unless it opens a page. The tests may run as root in a
     container, where Chromium's own sandbox does not start.
     """
     if CHROMIUM is None:
         pytest.skip("no Chromium on this machine")
-    from playwright.sync_api import Error  # noqa: PLC0415  optional
-
-    try:
-        browser = started.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT * 1000
-        )
-        page = browser.new_page()
-        page.goto("data:text/html,<title>ready</title>", timeout=TIMEOUT * 1000)
-        page.close()
-    except Error as error:
-        pytest.skip(f"Chromium is installed but does not work: {str(error).splitlines()[0]}")
-    try:
+    playwright = pytest.importorskip("playwright.sync_api")
+    with ExitStack() as until_closed:
+        try:
+            started = until_closed.enter_context(playwright.sync_playwright())
+            browser = started.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox"], timeout=TIMEOUT * 1000
+            )
+            until_closed.callback(browser.close)
+            page = browser.new_page()
+            page.goto("data:text/html,<title>ready</title>", timeout=TIMEOUT * 1000)
+            page.close()
+        except Exception as error:  # noqa: BLE001  Playwright raises this if its driver cannot start
+            pytest.skip(
+                f"Chromium is installed but does not work: {str(error).partition(chr(10))[0]}"
+            )
         yield browser
-    finally:
-        browser.close()

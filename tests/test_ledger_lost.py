@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.processes import freeze
 from support.waiting import until
 
 import rdimport
@@ -65,7 +66,7 @@ def killed(workspace: Workspace, box: RunningSandbox) -> None:
 
 def stands_still_between_writes(run: subprocess.Popen[str], workspace: Workspace) -> bool:
     """Whether a stopped run lets others write; if not, it is continued."""
-    run.send_signal(signal.SIGSTOP)
+    freeze(run.pid)
     with closing(sqlite3.connect(workspace.state / "ledger.sqlite3", timeout=0.1)) as db:
         try:
             db.execute("BEGIN IMMEDIATE")

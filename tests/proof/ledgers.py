@@ -16,6 +16,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Protocol
 
+from support.processes import freeze
+
 from .books import Books, Start
 from .losses import LOSSES
 
@@ -160,7 +162,7 @@ class Files:
 
     def befalls_a_run(self, kind: str, process: int) -> None:
         """The same with a stopped run."""
-        os.kill(process, signal.SIGSTOP)
+        freeze(process)
         try:
             _LOST[kind](self._state, self._aside)
         finally:

@@ -14,6 +14,7 @@ from typing import Any, Self
 import psycopg
 from support.pooler import PGBOUNCER, pooled
 from support.postgres import Server
+from support.processes import freeze
 from support.waiting import until
 
 from .books import Books, Start
@@ -189,7 +190,7 @@ class Database:
 
     def befalls_a_run(self, kind: str, process: int) -> None:
         """The same with a stopped run."""
-        os.kill(process, signal.SIGSTOP)
+        freeze(process)
         try:
             self.befalls(kind)
         finally:

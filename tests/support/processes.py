@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import IO, Any, AnyStr, Final, cast
 
 from support.waiting import TIMEOUT
@@ -74,6 +75,16 @@ class _Pipe(io.FileIO):
         with selectors.DefaultSelector() as look:
             look.register(self, selectors.EVENT_READ)
             assert look.select(TIMEOUT), f"{self._command}: nothing printed for {TIMEOUT:g} s"
+
+
+def freeze(child: int) -> None:
+    """Send SIGSTOP and wait until every thread of the process has stopped: until then, one on
+    another core goes on writing. A process that has ended is left alone.
+    """
+    if sys.platform != "win32":
+        with suppress(ProcessLookupError, ChildProcessError):
+            os.kill(child, signal.SIGSTOP)
+            os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
 def die_with_parent(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:

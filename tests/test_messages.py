@@ -461,6 +461,27 @@ def test_windows_denies_a_file_that_excel_has_open_in_the_words_of_a_missing_per
         assert "feche-o" in gettext(system.words("win32")[DENIED])
 
 
+def test_the_messages_of_windows_itself_are_known_in_the_language_of_that_system() -> None:
+    """Renaming a file that Excel has open fails with one of them."""
+    of_windows = {5: "Acesso negado", 32: "O arquivo está em uso", 112: "Espaço insuficiente"}
+    known = system.words("win32", lambda code: of_windows.get(code, f"code {code}"))
+    assert "Excel" in known["Acesso negado"]
+    assert "Excel" in known["O arquivo está em uso"]
+    assert known["Espaço insuficiente"] == os.strerror(errno.ENOSPC)
+    assert "Acesso negado" not in system.words("linux")
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has them")
+def test_a_file_that_windows_does_not_replace_because_it_is_open_is_to_be_closed_there(
+    tmp_path: Path,
+) -> None:
+    half = tmp_path / "half"
+    half.touch()
+    with (tmp_path / "open").open("w"), pytest.raises(PermissionError) as denied:
+        half.replace(tmp_path / "open")
+    assert "Excel" in gettext("{error}", error=denied.value)
+
+
 def test_numbers_and_moments_are_written_as_the_language_writes_them() -> None:
     assert ngettext("{number} row is left.", "{number} rows are left.", 12_345) == (
         "12,345 rows are left."

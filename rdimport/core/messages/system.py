@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import sys
+from collections.abc import Callable
 from typing import Final
 
 from rdimport.core.messages.mark import untranslated
@@ -24,7 +25,36 @@ _SQLITE: Final = (
 """SQLite's messages about a ledger's file, the same on every system."""
 
 
-def words(platform: str) -> dict[str, str]:
+_OF_WINDOWS: Final = (
+    (2, errno.ENOENT),  # the file
+    (3, errno.ENOENT),  # its folder
+    (5, errno.EACCES),
+    (19, errno.EROFS),
+    (32, errno.EACCES),  # another program has it open
+    (33, errno.EACCES),  # and has locked a part of it
+    (39, errno.ENOSPC),
+    (80, errno.EEXIST),
+    (112, errno.ENOSPC),
+    (183, errno.EEXIST),
+    (206, errno.ENAMETOOLONG),
+    (267, errno.ENOTDIR),
+    (10048, errno.EADDRINUSE),
+)
+"""Error codes of Windows, which has its own messages for them in the language of the system:
+opening a file fails with a POSIX message, renaming or removing it with one of these.
+"""
+
+
+def _said_by_windows(code: int) -> str:
+    """The message of an OSError with this code: without its full stop."""
+    if sys.platform == "win32":
+        from ctypes import FormatError  # noqa: PLC0415  Windows only
+
+        return FormatError(code).rstrip(" .\r\n")
+    return ""
+
+
+def words(platform: str, of_windows: Callable[[int], str] = _said_by_windows) -> dict[str, str]:
     """The messages of such a system, and their entries in the catalogue."""
     denied = _IN_USE if platform == "win32" else untranslated("Permission denied")
     known = (
@@ -39,7 +69,11 @@ def words(platform: str) -> dict[str, str]:
         (errno.ENAMETOOLONG, untranslated("File name too long")),
         (errno.EADDRINUSE, untranslated("Address already in use")),
     )
-    return {os.strerror(number): text for number, text in known} | {text: text for text in _SQLITE}
+    found = {os.strerror(number): text for number, text in known}
+    if platform == "win32":
+        texts = dict(known)
+        found |= {of_windows(code): texts[number] for code, number in _OF_WINDOWS}
+    return found | {text: text for text in _SQLITE}
 
 
 SAID: Final = words(sys.platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
@@ -623,3 +624,30 @@ def test_a_sheet_is_feminine_in_portuguese(workspace: Workspace) -> None:
     book.save(workspace.home / "list.xlsx")
     said = workspace.here("check", "list.xlsx", "--lang", "pt-BR").err
     assert "Aba “Contatos” de list.xlsx não tem nada: nem cabeçalho nem linhas." in said
+
+
+@pytest.mark.parametrize("folder", ["x" * 300, "reports/" + "x" * 300])
+def test_reports_in_a_folder_that_no_system_would_name_are_refused_before_anything_is_sent(
+    folder: str, workspace: Workspace, box: RunningSandbox
+) -> None:
+    refused_reports(folder, workspace, box)
+
+
+@pytest.mark.skipif(sys.platform != "win32", reason="only Windows has drives and such rules")
+@pytest.mark.parametrize("folder", ["a|b", "NUL/reports", "{drive}reports"])
+def test_so_are_reports_on_a_drive_that_is_not_there(
+    folder: str, workspace: Workspace, box: RunningSandbox
+) -> None:
+    drives = (Path(f"{letter}:\\") for letter in "WVUTS")
+    drive = next(drive for drive in drives if not drive.exists())
+    refused_reports(folder.format(drive=drive), workspace, box)
+
+
+def refused_reports(folder: str, workspace: Workspace, box: RunningSandbox) -> None:
+    words = prepared(Case((), ("--report-dir", folder)), workspace)
+    before = sorted(workspace.home.iterdir())
+    done = workspace.here(*words)
+    assert (done.code, done.out, box.requests) == (2, "", 0), done.err
+    assert "--report-dir" in done.err
+    left = sorted(path for path in workspace.home.iterdir() if path != workspace.state)
+    assert left == before

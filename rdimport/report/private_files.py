@@ -30,10 +30,13 @@ def see_that_it_can_be_made(folder: Path) -> None:
     """Raise UsageError if files cannot be created in this folder, or the folder cannot be created.
     Leaves nothing behind.
     """
-    there = next(place for place in (folder, *folder.absolute().parents) if os.path.lexists(place))
+    ways = (folder, *folder.absolute().parents)
+    there = next((place for place in ways if os.path.lexists(place)), folder)  # or a drive is gone
     try:
-        with tempfile.TemporaryFile(dir=there):
-            pass
+        with tempfile.TemporaryDirectory(dir=there) as scratch:
+            parts = folder.absolute().relative_to(there.absolute())
+            there = folder  # a name may be too long or, on Windows, not allowed
+            (Path(scratch) / parts).mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(
             _(

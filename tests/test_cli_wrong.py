@@ -100,6 +100,7 @@ CASES = {
     "state: an unset variable": Case(("--state-dir: is empty",), ("--state-dir", ""), usage=True),
     "address: an unset variable": Case(("--base-url: is empty",), ("--base-url=",), usage=True),
     "file: a folder": Case((". is a folder", "./*.csv"), (".",)),
+    "file: a device": Case((f"{os.devnull} cannot be read", "a device"), (os.devnull,)),
     "file: the mapping": Case(
         ("list.yaml is a mapping", "rdimport run LIST -m MAPPING"), ("list.yaml",)
     ),

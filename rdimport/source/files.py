@@ -192,7 +192,10 @@ class InputFile:
         if is_folder(self.path):  # Windows reports a folder as a file without read permission
             return SourceError(
                 _("{name} is a folder.", name=self.name),
-                _("Name the files in it, for example {pattern}", pattern=f"{self.name}/*.csv"),
+                _(
+                    "Name the files in it, for example {pattern}",
+                    pattern=os.path.join(self.name, "*.csv"),  # noqa: PTH118  a bare C: stays one
+                ),
             )
         if isinstance(error, PermissionError):
             return SourceError(
@@ -288,10 +291,26 @@ def _named(path: str, hints: Hints) -> list[InputFile]:
                 _("Check the folder and the pattern.") + _looked_in(plain.path),
             )
         return files
+    _refuse_devices(plain)
     with plain.open() as stream:
         if stat.S_ISFIFO(plain.path.stat().st_mode):
             return [_spooled(path, stream)]
     return [plain]
+
+
+def _refuse_devices(file: InputFile) -> None:
+    """Raise SourceError for a device, which may never end: on Windows `aux.csv` is one."""
+    with suppress(OSError, ValueError):  # reported when it is opened
+        mode = file.path.stat().st_mode
+        if stat.S_ISCHR(mode) or stat.S_ISBLK(mode):
+            raise SourceError(
+                _(
+                    "{name} cannot be read: {reason}.",
+                    name=file.name,
+                    reason=_("it is not a file, but a device or a socket"),
+                ),
+                _("Check the path and the spelling."),
+            )
 
 
 def _may_be_list(suffix: str) -> bool:

@@ -18,7 +18,7 @@ from support.command import Workspace, end_all
 from support.examples import register
 from support.folders import take_folder
 from support.forks import START, start_child
-from support.litter import entries, ledgers_behind, users_folders
+from support.litter import DATA_HOME, entries, ledgers_behind, users_folders
 from support.waiting import TIMEOUT, default_timeouts
 
 from rdimport.core import child
@@ -104,10 +104,10 @@ def _witnesses(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keep what runs leave in the user's data folder out of the developer's."""
     folders = users_folders()
     before = entries(folders)
-    os.environ["XDG_DATA_HOME"] = str(tmp_path_factory.mktemp("data"))
+    os.environ[DATA_HOME] = str(tmp_path_factory.mktemp("data"))
     yield
     left = ledgers_behind(entries(folders) - before, tmp_path_factory.getbasetemp())
-    assert not left, f"commands without the tests' XDG_DATA_HOME used ledgers: {left}"
+    assert not left, f"commands without the tests' {DATA_HOME} used ledgers: {left}"
 
 
 class KnownSandbox(RunningSandbox):

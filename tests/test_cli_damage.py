@@ -16,6 +16,7 @@ import pytest
 from support import hostile
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.posix import pipe_at
 
 from rdimport.core import small_file
 
@@ -70,7 +71,8 @@ def test_a_catalogue_a_mapping_or_a_key_file_that_is_none(
     name: str, damaged: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(small_file, "WAIT", 0.1)
-    os.mkfifo(damaged.home / "fifo", 0o600)
+    if name == "fifo":
+        pipe_at(damaged.home / name)
     (damaged.home / "folder").mkdir()
     quoted = '"a\\0b"' if "\0" in name else name
     mapping = MAPPING.replace("name: Nome", "cf_x: Nome") + f"catalogue: {quoted}\n"

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
-import termios
 from pathlib import Path
 
 import pytest
@@ -25,6 +23,10 @@ from rdimport.core.events import (
 )
 from rdimport.core.row import State
 from rdimport.report.words import Words
+
+REASON = "Windows: a program cannot be a terminal"
+pty = pytest.importorskip("pty", reason=REASON)
+termios = pytest.importorskip("termios", reason=REASON)
 
 MAPPING = "conversion_identifier: Lista\nfields: {email: E-mail}\n"
 

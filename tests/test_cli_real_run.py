@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ctypes
 import os
-import pty
 import select
 import signal
 import socket
@@ -25,6 +24,7 @@ from support.waiting import TIMEOUT
 from rdimport.cli.departure import ending_of, may_ask
 from rdimport.sandbox.embedded import RunningSandbox
 
+pty = pytest.importorskip("pty", reason="Windows: a program cannot be a terminal")
 LIBC = ctypes.CDLL(None)
 WORDS = ["run", "list.csv", "-m", "list.yaml", "--quota", "600/min", "--insecure-http"]
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.command import KEY, Done, Workspace
 from support.lists import MAPPING, address, people
+from support.posix import interrupt
 from support.waiting import until
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -49,7 +50,7 @@ def test_a_killed_run_loses_no_row_and_the_next_sends_none_twice(
     box.set_faults(Faults(hang_after=1.0, skip=10))  # ten are answered, then up to four wait
     run = ready.start(*command("--concurrency", 4))
     until(lambda: box.requests > 10)
-    run.send_signal(signal.SIGKILL)
+    run.kill()
     run.communicate()
     box.set_faults(Faults())
     done = ready.here(*command())
@@ -90,7 +91,7 @@ def test_one_run_at_a_time_and_the_one_at_work_finishes_its_rows_when_it_is_told
     second = ready.here(*command())
     assert second.code == 75
     assert f"process {run.pid}" in second.err
-    run.send_signal(signal.SIGTERM)
+    interrupt(run)
     stopped = ready.wait(run)
     summary = stopped.summary
     assert (stopped.code, summary["stopped_because"]) == (3, "signal")
@@ -110,9 +111,9 @@ def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
     box.set_faults(Faults(hang_after=1.0))
     run = ready.start(*command("--concurrency", 3))
     until(lambda: box.requests >= 3)
-    run.send_signal(signal.SIGINT)
-    run.send_signal(signal.SIGINT)  # two equal pending signals are merged: so the other one follows
-    run.send_signal(signal.SIGTERM)
+    interrupt(run, signal.SIGINT)
+    interrupt(run, signal.SIGINT)  # two equal pending signals are merged: so the other one follows
+    interrupt(run)
     ended = ready.wait(run)
     assert (ended.code, ended.out) == (3, "")
     box.set_faults(Faults())

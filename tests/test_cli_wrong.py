@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 from openpyxl import Workbook
 from support.lists import MAPPING, people
+from support.posix import pipe_at, small_files
 from support.samples import mapping, sample
 from support.waiting import TIMEOUT
 
@@ -21,8 +22,6 @@ from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox.embedded import RunningSandbox
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from support.command import Workspace
 
 
@@ -231,7 +230,7 @@ def test_a_ledger_that_is_a_pipe_is_named_and_not_waited_for(
     workspace: Workspace, box: RunningSandbox
 ) -> None:
     workspace.state.mkdir(mode=0o700)
-    os.mkfifo(workspace.state / "ledger.sqlite3")
+    pipe_at(workspace.state / "ledger.sqlite3")
     words = prepared(Case(("",)), workspace)
     for command in (words, ["check", *words[1:]], ["status"], ["purge", "--older-than", "1d"]):
         done = workspace.here(*command, "--state-dir", "state")
@@ -496,20 +495,6 @@ def test_a_list_with_other_columns_is_told_what_is_wrong_without_showing_people(
     assert (done.code, done.out) == (2, "")
     assert [words for words in message if words not in done.err] == []
     assert "@" not in done.err
-
-
-@contextmanager
-def small_files(size: int) -> Iterator[None]:
-    """Limit the size of files, which looks like a full disk to the process."""
-    resource = pytest.importorskip("resource", reason="no file can be kept small")
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    writes, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # a cut .pyc would stay
-    try:
-        yield
-    finally:
-        sys.dont_write_bytecode = writes
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_workbook_that_finds_no_room_is_reported_in_the_words_of_any_other_file(

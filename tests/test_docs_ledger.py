@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from support.command import Done, Workspace
+from support.posix import interrupt
 from support.postgres import Server
 from support.reports import csv_rows
 from support.samples import ROOT
@@ -193,7 +194,7 @@ def test_calls_settle_rows_as_the_page_says(page: str, doubtful: Workspace) -> N
     first, *others = [json.dumps(call(name)) for name in in_doubt(doubtful)]
     with listening(doubtful) as (url, process):
         assert posted(url, first.encode()) == 200
-        process.send_signal(signal.SIGINT)
+        interrupt(process, signal.SIGINT)
         done = doubtful.wait(process)
     assert (done.code, done.summary["settled"]) == (0, 1)
     doubtful.write("webhooks.jsonl", "\n".join(others))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -236,7 +235,7 @@ def test_after_a_takeover_no_request_is_one_too_many(
     words = ("run", "list.csv", "-m", "m.yaml", "--json", "--quota", "4/s")
     first = one.start(*words)
     until(lambda: narrow.counts()["accepted"] > 6)
-    first.send_signal(signal.SIGKILL)
+    first.kill()
     one.wait(first)
     second = two.here(*words)
     arrived = Counter(conversion["email"] for conversion in narrow.conversions())

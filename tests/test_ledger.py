@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import resource
 import sqlite3
 import subprocess
 import sys
@@ -22,6 +21,7 @@ import polars as pl
 import pytest
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
+from support.posix import small_files
 from support.waiting import TIMEOUT, until
 from test_cost_of_a_request import serving
 
@@ -403,11 +403,6 @@ def test_after_a_write_has_failed_the_journal_lets_no_row_leave(tmp_path: Path) 
         asyncio.run(scenario(ledger, begun(ledger)))
 
 
-def _small_files(size: int) -> None:
-    """Limit the size of files, which looks like a full disk to the process."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
 @pytest.mark.parametrize("size", [0, 1_000, 40_000, 90_000])
 def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded(
     size: int, tmp_path: Path, box: RunningSandbox
@@ -417,15 +412,15 @@ def test_a_run_on_a_full_disk_ends_with_one_message_and_sends_nothing_unrecorded
     words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--state-dir", "state"]
     to = {"RDIMPORT_API_KEY": box.api_key, "RDIMPORT_BASE_URL": box.base_url}
     own = {"XDG_DATA_HOME": str(tmp_path / "data")}
-    done = subprocess.run(
-        [sys.executable, "-B", "-m", "rdimport", *words],  # a cut .pyc would outlive this test
-        cwd=tmp_path,
-        env=to | own,
-        preexec_fn=lambda: _small_files(size),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    with small_files(size):  # inherited
+        done = subprocess.run(
+            [sys.executable, "-B", "-m", "rdimport", *words],  # a cut .pyc would outlive this test
+            cwd=tmp_path,
+            env=to | own,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
     assert done.returncode in (2, 3), done.stderr
     assert "Traceback" not in done.stderr
     assert "state" in done.stderr
@@ -450,18 +445,14 @@ def test_rows_are_read_back_as_they_were_whether_stored_plain_or_compressed(tmp_
 
 def test_rows_that_find_no_room_on_the_disk_end_the_plan(tmp_path: Path) -> None:
     rows = pl.DataFrame({"row": range(10_000)})
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
     with Spool(tmp_path) as spool:
         spool.put(rows)
         spool.written()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, before[1]))
-        try:
+        with small_files(1_000):
             spool.put(rows)  # written by a thread
             for look in (spool.written, lambda: spool.put(rows), lambda: spool.frame(0)):
                 with pytest.raises(LedgerError, match="Nothing was sent"):
                     look()
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @contextmanager

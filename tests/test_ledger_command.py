@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import stat
-import sys
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -12,15 +11,13 @@ from pathlib import Path
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.posix import small_files
 from support.waiting import until
 
 from rdimport.core.row import State
 from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
-
-if sys.platform != "win32":
-    import resource
 
 PAGE = 4096
 RUN = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
@@ -170,19 +167,14 @@ def test_a_copy_replaces_nothing(name: str, ready: Workspace) -> None:
     assert (ready.home / name).read_text() == "mine"
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no file can be kept small")
 @pytest.mark.parametrize("size", [1_000, 20_000])
 @pytest.mark.parametrize("place", ["aside", "monday.sqlite3"])
 def test_a_copy_that_finds_no_room_names_the_place_without_room(
     size: int, place: str, ready: Workspace
 ) -> None:
     ready.here(*RUN)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
+    with small_files(size):
         done = ready.here("ledger", "copy", "state", place)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert done.code == 2
     assert f"The ledger {place}" in done.err
     assert "state/ledger.sqlite3" not in done.err

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sqlite3
 from contextlib import closing
@@ -10,6 +9,7 @@ from contextlib import closing
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.posix import pipe_at
 
 from rdimport.core import small_file
 from rdimport.ledger import store_of
@@ -171,7 +171,7 @@ def test_a_key_file_is_private_and_a_file(
         workspace.environment[FILE] = "/dev/zero"
     else:
         file.unlink()
-        file.mkdir() if way == "a folder" else os.mkfifo(file, 0o600)
+        file.mkdir() if way == "a folder" else pipe_at(file)
     workspace.write("list.csv", people(9))
     ended = workspace.here(*RUN)
     assert ended.code == 2

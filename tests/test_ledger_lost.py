@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 import sqlite3
 import subprocess
 from collections import Counter
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
-from support.processes import freeze
+from support.posix import freeze, interrupt, resume
 from support.waiting import until
 
 import rdimport
@@ -59,7 +58,7 @@ def at_work(workspace: Workspace, box: RunningSandbox) -> subprocess.Popen[str]:
 
 def killed(workspace: Workspace, box: RunningSandbox) -> None:
     run = at_work(workspace, box)
-    run.send_signal(signal.SIGKILL)
+    run.kill()
     run.communicate()
     box.set_faults(Faults())
 
@@ -71,7 +70,7 @@ def stands_still_between_writes(run: subprocess.Popen[str], workspace: Workspace
         try:
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.OperationalError:
-            run.send_signal(signal.SIGCONT)
+            resume(run.pid)
             return False
         db.execute("ROLLBACK")
     return True
@@ -177,7 +176,7 @@ def test_a_stopped_run_keeps_its_account_though_the_lock_file_is_gone(
     until(lambda: stands_still_between_writes(run, ready))
     remove(ready, "*.lock")
     busy = ready.here(*command())
-    run.send_signal(signal.SIGCONT)
+    resume(run.pid)
     assert busy.code == 75
     assert ready.wait(run).code == 3
 
@@ -195,7 +194,7 @@ def test_another_user_who_finds_no_lock_sends_no_row_that_a_run_at_work_has_sent
     shutil.copy(ready.home / "list.csv", other.home)
     shutil.copy(ready.home / "list.yaml", other.home)
     done = other.here(*command("--state-dir", ready.state))
-    run.send_signal(signal.SIGCONT)
+    resume(run.pid)
     assert ready.wait(run).code == 3
     assert done.code in (0, 1)
     assert set(arrived(box).values()) == {1}
@@ -331,7 +330,7 @@ def test_no_new_ledger_is_begun_while_a_run_is_at_work(
 ) -> None:
     run = at_work(ready, box)
     assert ready.here("ledger", "new", "--yes").code == 75
-    run.send_signal(signal.SIGTERM)
+    interrupt(run)
     assert ready.wait(run).code == 3
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from hashlib import sha256
 
 import pytest
@@ -178,7 +177,7 @@ def test_counts_add_up_after_a_kill_and_a_resume(workspace: Workspace, box: Runn
     words = ("run", *COMMAND, "--quota", "none", "--json", "--suppress", "saiu.csv")
     process = workspace.start(*words, "--concurrency", 2)
     until(lambda: box.requests > 10)
-    process.send_signal(signal.SIGKILL)
+    process.kill()
     process.communicate()
     box.set_faults(Faults())
     done = run(workspace, "--suppress", "saiu.csv")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -186,7 +185,7 @@ def test_a_run_that_was_killed_and_the_one_that_took_it_up(workspace: ApiWorkspa
         preexec_fn=dying_with_parent(),
     )
     until(lambda: workspace.box.requests >= 5)
-    child.send_signal(signal.SIGKILL)
+    child.kill()
     child.communicate()
     with workspace.ledger() as ledger:
         killed = ledger.run()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import threading
 from pathlib import Path
@@ -37,7 +36,7 @@ def test_a_stop_while_the_input_is_read_never_says_that_nothing_is_left(
 
         def at_the_first_rows(event: Event) -> None:
             if isinstance(event, RowsRead):
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
                 for _ in range(5):  # iterations of the loop, until the signal has reached it
                     turned = threading.Event()
                     loop.call_soon_threadsafe(turned.set)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -17,6 +16,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from support.posix import interrupt
 from support.processes import Process, dying_with_parent
 from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
@@ -344,7 +344,7 @@ def test_the_command_prints_its_address_and_ends_in_good_order_at_ctrl_c(tmp_pat
         answer = httpx.post(
             f"{url}platform/conversions", params={"api_key": key}, content=body(), headers=HEADERS
         )
-        os.kill(process.pid, signal.SIGINT)
+        interrupt(process, signal.SIGINT)
         rest = process.stderr.read()
         assert process.wait() == 0
     assert answer.status_code == 200

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import resource
 import shutil
 import signal
 import socket
@@ -23,6 +22,7 @@ import httpx
 import pytest
 from support.command import Workspace
 from support.elsewhen import Elsewhen, run_by
+from support.posix import interrupt, small_files
 from support.reports import csv_rows
 from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
@@ -539,7 +539,7 @@ def test_calls_that_are_received_settle_the_rows_of_a_run(
         finally:
             box.set_faults(Faults())
             box.set_webhook("")
-        process.send_signal(how)
+        interrupt(process, how)
         done = workspace.wait(process)
     assert (done.code, done.summary["received"]) == (0, ROWS)
     assert done.summary["settled"] == uncertain > 0
@@ -568,7 +568,7 @@ def test_only_callers_with_the_secret_are_accepted_and_accepted_calls_are_on_the
     with listening(doubtful) as (again, process):
         assert again.rpartition("/")[2] == url.rpartition("/")[2]  # RD keeps its address
         assert posted(again, json.dumps(call(2)).encode()) == 200
-        process.send_signal(signal.SIGTERM)
+        interrupt(process)
         assert doubtful.wait(process).code == 0
     assert len(file.read_text().splitlines()) == 3
     assert counts(doubtful)[0] >= before[0] - 2
@@ -645,7 +645,7 @@ def test_a_listener_of_an_account_that_the_ledger_does_not_have_says_so(
     assert found
     process.stderr.readline()
     assert posted(found[0], json.dumps(call(1)).encode()) == 200
-    process.send_signal(signal.SIGTERM)
+    interrupt(process)
     done = doubtful.wait(process)
     assert (done.code, done.err.count("no record of account “mistyped”")) == (0, 1), done.err
     again = " ".join(done.out.split()).split(": ", 1)[1]
@@ -671,7 +671,7 @@ def test_a_lost_terminal_ends_a_listener_unless_under_nohup(
                 assert ignored is not None
                 assert int(ignored[1], 16) >> (signal.SIGHUP - 1) & 1
             assert posted(url, json.dumps(call(1)).encode()) == 200
-            process.send_signal(signal.SIGTERM)
+            interrupt(process)
         assert workspace.wait(process).code == 0
 
 
@@ -719,7 +719,7 @@ def test_a_ledger_that_fails_ends_no_listener_and_is_reported_once(
             for number in range(ROWS):
                 assert posted(url, json.dumps(call(number)).encode()) == 200
         finally:
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
 
     really_settled = settle._settled
     monkeypatch.setattr(settle, "_settled", settled_or_not)
@@ -737,10 +737,9 @@ def test_a_ledger_that_fails_ends_no_listener_and_is_reported_once(
 
 def test_a_call_that_does_not_fit_on_the_disk_spoils_no_later_one(workspace: Workspace) -> None:
     with listening(workspace) as (url, process):
-        limit = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (1_000, -1))
-        answers = [posted(url, json.dumps(call(number)).encode()) for number in range(8)]
+        with small_files(1_000, process.pid):
+            answers = [posted(url, json.dumps(call(number)).encode()) for number in range(8)]
         assert set(answers) == {200, 503}
-        resource.prlimit(process.pid, resource.RLIMIT_FSIZE, limit)
         assert posted(url, json.dumps(call(9)).encode()) == 200
     (file,) = workspace.state.glob("webhooks-*.jsonl")
     heard = [json.loads(line)["call"] for line in file.read_text().splitlines()]
@@ -753,7 +752,7 @@ def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful:
         assert posted(url, json.dumps(call(2)).encode()) == 200
         assert doubtful.here("forget", "p1@exemplo.com.br").code in (0, 1)
         assert posted(url, json.dumps(call(3)).encode()) == 200
-        process.send_signal(signal.SIGTERM)
+        interrupt(process)
         assert doubtful.wait(process).code == 0
     (file,) = doubtful.state.glob("webhooks-*.jsonl")
     text = file.read_text()

@@ -11,6 +11,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from support.posix import pipe_at
 from support.waiting import TIMEOUT
 
 if sys.version_info >= (3, 14):
@@ -85,8 +86,7 @@ def test_standard_input_can_be_any_kind_of_file(data: bytes) -> None:
 
 
 def test_a_named_pipe_is_read_to_its_end(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    pipe = pipe_at(tmp_path / "pipe")
     writer = threading.Thread(target=pipe.write_bytes, args=(LEADS,))
     writer.start()
     assert read(pipe) == [ROWS]
@@ -94,8 +94,7 @@ def test_a_named_pipe_is_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_a_named_pipe_that_ends_at_once_is_an_empty_file(tmp_path: Path) -> None:
-    pipe = tmp_path / "pipe"
-    os.mkfifo(pipe)
+    pipe = pipe_at(tmp_path / "pipe")
     writer = threading.Thread(target=pipe.write_bytes, args=(b"",))
     writer.start()
     with pytest.raises(SourceError, match="is empty"):
@@ -145,7 +144,7 @@ def test_folders_and_names_that_are_not_there_are_reported(tmp_path: Path) -> No
         read()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may read everything")
 def test_a_file_that_may_not_be_read_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "leads.csv"
     path.write_bytes(LEADS)

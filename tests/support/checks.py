@@ -7,7 +7,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import resource
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -55,6 +54,8 @@ def megabytes(most: int) -> int:
 
 def main() -> None:
     """Check the files named on the command line."""
+    import resource  # noqa: PLC0415  POSIX only
+
     if sys.platform == "linux":
         child.start = start_child
     for name in sys.argv[1:]:

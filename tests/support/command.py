@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from rdimport import cli
 from support.forks import ForkedProcess, can_fork
+from support.litter import DATA_HOME
 from support.processes import Process, dying_with_parent, take_terminal
 from support.waiting import TIMEOUT
 
@@ -179,8 +180,9 @@ class Workspace:
         kept = {n: v for n, v in os.environ.items() if not n.startswith(("RDIMPORT_", "LC_"))}
         variables = {
             "HOME": str(self.home),
+            "USERPROFILE": str(self.home),  # what Windows calls it
             "XDG_CACHE_HOME": str(self.home / ".cache"),
-            "XDG_DATA_HOME": str(self.home / ".local" / "share"),
+            DATA_HOME: str(self.home / ".local" / "share"),
             "LANG": "C.UTF-8",
             "RDIMPORT_STATE_DIR": str(self.state),
             "RDIMPORT_API_KEY": self.key,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 from typing import Final
@@ -36,7 +37,7 @@ def in_memory(folder: Path) -> bool:
 
 def _has_room() -> bool:
     """Whether there is enough room. Programs must be executable there, too."""
-    if not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
+    if sys.platform != "linux" or not _MEMORY.is_dir() or not os.access(_MEMORY, os.W_OK):
         return False
     is_for_data = os.statvfs(_MEMORY).f_flag & os.ST_NOEXEC
     return not is_for_data and min(shutil.disk_usage(_MEMORY).free, _available()) > _ROOM

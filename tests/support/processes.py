@@ -20,6 +20,9 @@ from support.waiting import TIMEOUT
 _PR_SET_PDEATHSIG: Final = 1
 """From Linux's <linux/prctl.h>."""
 
+_KILL: Final = signal.SIGTERM if sys.platform == "win32" else signal.SIGKILL
+"""Ends a process at once."""
+
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -87,7 +90,7 @@ def freeze(child: int) -> None:
             os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
 
-def die_with_parent(parent: int, death_signal: signal.Signals = signal.SIGKILL) -> None:
+def die_with_parent(parent: int, death_signal: signal.Signals = _KILL) -> None:
     """Called in a new process: the system sends it a signal as soon as its parent has ended."""
     if _LIBC is None:
         return
@@ -97,7 +100,7 @@ def die_with_parent(parent: int, death_signal: signal.Signals = signal.SIGKILL) 
 
 
 def dying_with_parent(
-    first: Callable[[], object] = lambda: None, death_signal: signal.Signals = signal.SIGKILL
+    first: Callable[[], object] = lambda: None, death_signal: signal.Signals = _KILL
 ) -> Callable[[], object] | None:
     """A `preexec_fn` that calls `first`, then `die_with_parent`.
 

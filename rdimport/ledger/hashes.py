@@ -9,7 +9,7 @@ from typing import Final, Protocol
 
 from rdimport.core.names import fold
 
-_UNSEEN: Final = re.compile(
+UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200d\u2800\u3164\ufe00-\ufe0f\uffa0]"
 )
 """Joiners, variation selectors and invisible letters, which the cleaners keep."""
@@ -52,13 +52,13 @@ def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
     """Keyed hashes of a conversion_identifier: exact, and ignoring case, accents, blanks and
     invisible characters.
     """
-    seen = fold(_UNSEEN.sub("", identifier))
+    seen = fold(UNSEEN.sub("", identifier))
     exact, folded = hashed(key, (f"identifier {identifier}", f"folded {seen}"), 16)
     return exact, folded
 
 
 def folded_earlier(key: bytes, identifier: str) -> list[bytes]:
     """The folded hash as earlier releases computed it, if that differs."""
-    if not _UNSEEN.search(identifier):
+    if not UNSEEN.search(identifier):
         return []
     return hashed(key, [f"folded {fold(identifier)}"], 16)

@@ -12,7 +12,7 @@ from rdimport.core.messages import _
 from rdimport.ledger import twins
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite import copies, files, key_move, witness
+from rdimport.ledger.sqlite import copies, files, key_move, namesakes, witness
 from rdimport.ledger.sqlite.account_locks import Held, is_locked, locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
@@ -68,6 +68,7 @@ class SqliteStore:
         """
         path, state_dir = self._path, self._state_dir
         with explained(path), ExitStack() as unless_open:
+            namesakes.refuse(path)
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             known = witness.seen(state_dir)
             witness.refuse_remains(path)
@@ -99,13 +100,16 @@ class SqliteStore:
                 pass
 
     def is_there(self) -> bool:
-        """Whether a state directory has a ledger. Raises LedgerLostError if it had one."""
+        """Whether a state directory has a ledger. Raises LedgerLostError if it had one, or if one
+        with a name that looks the same has.
+        """
         path = self._path
         with explained(path, reading=True):  # another user's directory cannot be searched
             try:
                 path.stat()
             except (FileNotFoundError, NotADirectoryError):
                 witness.refuse_remains(path)
+                namesakes.refuse(path)
                 return False
         return True
 
@@ -133,9 +137,12 @@ class SqliteStore:
 
     def hold(self, account: str) -> AbstractContextManager[Held]:
         """Hold the account's lock. Raises LedgerBusyError naming the run that holds it, LedgerError
-        for a state directory in which another user's runs could not open our lock file.
+        for a state directory in which another user's runs could not open our lock file, or whose
+        name only looks like that of another one.
         """
         see_that_it_is_ours(self._path)
+        with explained(self._path):
+            namesakes.refuse(self._path)  # before the directory is made
         return locked(self._state_dir, account, self._who_has)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import subprocess
 import sys
@@ -63,7 +62,6 @@ def traces(workspace: Workspace) -> list[str]:
     ]
 
 
-@pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
 def test_what_a_killed_process_half_wrote_is_removed_and_what_is_being_written_is_not(
     workspace: Workspace, writer: subprocess.Popen[str]
 ) -> None:
@@ -75,7 +73,6 @@ def test_what_a_killed_process_half_wrote_is_removed_and_what_is_being_written_i
     assert list(folder.iterdir()) == []
 
 
-@pytest.mark.skipif(os.name != "posix", reason="no locks that the system lets go of")
 @pytest.mark.parametrize("by", ["purge", "run"])
 def test_purge_and_the_next_run_remove_what_a_killed_run_half_wrote(
     workspace: Workspace, writer: subprocess.Popen[str], by: str

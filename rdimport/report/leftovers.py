@@ -1,6 +1,8 @@
 """Temporary files, distinguishable from those that a killed process left.
 
-A file is locked while its process lives; the system releases the lock however the process ends.
+A file is locked while its process lives; the system releases the lock however the process ends. On
+Windows, which cannot rename an open file, another file next to it is open instead: one that is open
+cannot be removed there.
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ from rdimport.core.looking import exists, listed
 
 HALF: Final = ".half"
 _SCRATCH: Final = ".scratch"
+_OPEN: Final = ".half-open"
+"""Suffix of the file that is open in place of the other one, on Windows."""
 
 
 @contextmanager
@@ -32,6 +36,9 @@ def half_written(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             half.unlink(missing_ok=True)
         os.close(number)
+        if sys.platform == "win32":
+            with suppress(OSError):
+                half.with_suffix(_OPEN).unlink(missing_ok=True)
 
 
 @contextmanager
@@ -48,10 +55,12 @@ def scratch_of(half: Path) -> Iterator[Path]:
 def _made(path: Path) -> tuple[Path, int]:
     while True:
         half = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF}")
-        number = os.open(half, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600)
-        if sys.platform == "win32":  # Windows cannot rename an open file
-            os.close(number)
-            return half, os.open(os.devnull, os.O_RDONLY)
+        flags = os.O_CREAT | os.O_EXCL | os.O_RDWR
+        if sys.platform == "win32":
+            number = os.open(half.with_suffix(_OPEN), flags, 0o600)
+            os.close(os.open(half, flags, 0o600))
+            return half, number
+        number = os.open(half, flags, 0o600)
         import fcntl  # noqa: PLC0415  Windows has none
 
         with suppress(OSError):  # the file system has no locks
@@ -77,12 +86,20 @@ def sweep(folder: Path) -> list[Path]:
         if not exists(scratch.with_suffix(HALF)):
             shutil.rmtree(scratch, ignore_errors=True)
             kept += [scratch] if exists(scratch) else []
+    if sys.platform == "win32":
+        for mark in listed(folder, f".*{_OPEN}"):
+            with suppress(PermissionError):
+                mark.unlink(missing_ok=True)
     return kept
 
 
 def _is_left(half: Path) -> bool:
     """Whether the process that wrote it has ended."""
-    if sys.platform == "win32":  # Windows cannot remove an open file
+    if sys.platform == "win32":
+        try:
+            half.with_suffix(_OPEN).unlink(missing_ok=True)
+        except PermissionError:
+            return False
         return True
     import fcntl  # noqa: PLC0415  Windows has none
 

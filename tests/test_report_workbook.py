@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import os
 import stat
 import tracemalloc
@@ -283,6 +284,69 @@ def test_a_cell_longer_than_excel_takes_is_cut_and_says_so(workspace: ApiWorkspa
     assert cell.comment is not None
     (row,) = csv_rows(done.summary.failures_csv)
     assert row["Nota"] == long
+
+
+def test_a_cell_is_as_long_as_excel_counts(workspace: ApiWorkspace) -> None:
+    """In UTF-16, where an emoji counts twice."""
+    fits, longer = "x" * 32_765 + "😀", "x" * 32_766 + "😀"
+    rows = [("sem arroba", "Ana", "", "", "", "", "", note) for note in (fits, longer)]
+    sheet = rows_sheet(workspace.run(workspace.write(*rows)).summary.failures_xlsx)
+    whole, cut = (sheet.cell(row, at("Nota")) for row in (2, 3))
+    assert (whole.value, whole.comment) == (fits, None)
+    assert cut.value == longer[:-1]
+    assert cut.comment is not None
+
+
+def test_what_is_wrong_with_a_long_cell_is_said_before_that_it_was_cut(
+    workspace: ApiWorkspace,
+) -> None:
+    done = workspace.run(workspace.write(("sem arroba" * 4_000, "Ana")))
+    comment = rows_sheet(done.summary.failures_xlsx)["A2"].comment
+    assert comment is not None
+    assert comment.text.startswith("“sem arroba")
+
+
+ODD = (
+    "<r>Tom & Jerry</r>",
+    "<r><t>x</t></r>",
+    "a < b && c > d \"e\" 'f'",
+    "  two blanks around  ",
+    "a\tb\nc",
+    "_x0041_x0042_",
+    "__x000d_",
+    "_",
+    "\x01\x1f\x7f",
+    "]]>",
+    "Zoë 😀 \u2028",
+)
+
+
+def test_every_text_comes_back_as_it_was(workspace: ApiWorkspace) -> None:
+    heading = "<r>Nota & mais</r>"
+    path = workspace.home / "odd.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        out = csv.writer(file, delimiter=";")
+        out.writerows([("E-mail", heading), *(("sem arroba", text) for text in ODD)])
+    mapping = "conversion_identifier: L\nfields: {email: E-mail}"
+    first = workspace.run(path, mapping=mapping)
+    assert rows_sheet(first.summary.failures_xlsx)["C1"].value == heading
+    again = workspace.run(first.summary.failures_xlsx, mapping=mapping)
+    found = [csv_rows(done.summary.failures_csv) for done in (first, again)]
+    assert [row[heading] for row in found[0]] == list(ODD)
+    assert [row[heading] for row in found[1]] == list(ODD)
+
+
+@pytest.mark.filterwarnings("ignore:Print area")  # it is all columns
+def test_columns_beyond_those_of_a_sheet_are_left_to_the_csv(workspace: ApiWorkspace) -> None:
+    columns = 16_380
+    path = workspace.home / "wide.csv"
+    names = ["E-mail", *(f"c{i}" for i in range(1, columns))]
+    path.write_text(f"{';'.join(names)}\nsem arroba{';' * (columns - 1)}\n", "utf-8")
+    done = workspace.run(path, mapping="conversion_identifier: L\nfields: {email: E-mail}")
+    sheet = rows_sheet(done.summary.failures_xlsx)
+    assert sheet.dimensions == "A1:XFD2"
+    assert "has no @" in str(sheet["B2"].value)
+    assert len(csv_rows(done.summary.failures_csv)[0]) == columns + len(REPORTED)
 
 
 def test_what_is_in_a_row_is_not_kept_in_memory(

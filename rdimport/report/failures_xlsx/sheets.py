@@ -9,8 +9,9 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import starmap
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.names import fold
@@ -20,6 +21,7 @@ from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
 from rdimport.report.failures_xlsx.sent_without import sent_without
 from rdimport.report.failures_xlsx.summary_sheet import COMMENTED, summary_sheet
+from rdimport.report.failures_xlsx.text_rows import LONGEST, TextRows, cut
 from rdimport.report.leftovers import scratch_of
 from rdimport.report.private_files import private
 from rdimport.report.rows import Advance, Begin, Line, columns, lines, quietly
@@ -34,9 +36,6 @@ FILE_NAME: Final = "failures.xlsx"
 
 SHEET_ROWS: Final = 1_048_575
 """Maximum rows below the header of one sheet (Excel's limit)."""
-
-_LONGEST: Final = 32_767
-"""Maximum characters of a cell (Excel's limit)."""
 
 _WIDEST: Final = 36
 _REASON: Final = 54
@@ -153,7 +152,9 @@ class Sheets:
         self._lists = {self._at[name]: choices[fold(name)] for name in own if fold(name) in choices}
         self._widths = [min(max(len(name) + 3, 8), _WIDEST) for name in names]
         self._widths[self._reason] = _REASON
+        self._styles = [self._style(i) for i in range(len(names))]
         self._sheet: Worksheet | None = None
+        self._texts: TextRows
         self._row = 0
         self.rows = 0
         self.names: list[str] = []
@@ -161,41 +162,52 @@ class Sheets:
 
     def add(self, line: Line) -> None:
         """Append one row."""
-        sheet = self._sheet
-        if sheet is None or self._row >= self._most:
-            sheet = self._begin()
+        if self._sheet is None or self._row >= self._most:
+            self._begin()
         self._row += 1
         self.rows += 1
         wrong = self._placed(line.end.problems)
         suspect = self._placed(line.end.warnings)
-        cells = [line.cells[at] for at in self._from]
-        cells[self._state] = self._words.one(line.end.state)
-        self._measure(sheet, cells)
-        for i, cell in enumerate(cells):
-            style = self._style(i)
-            if i in wrong:
-                style = self._formats.wrong[line.end.state]
-            elif i in suspect:
-                style = self._formats.suspect
-            self._write(sheet, i, cell, style)
-            problems = [*wrong.get(i, ()), *suspect.get(i, ())]
-            if problems and self.rows <= COMMENTED:
-                self._comment(sheet, i, problems)
+        styles = self._styles.copy()
+        for i in suspect:
+            styles[i] = self._formats.suspect
         for i, problems in wrong.items():
+            styles[i] = self._formats.wrong[line.end.state]
             for problem in problems:
                 self._note_place(problem.code, i)
+        cells = [line.cells[at] for at in self._from]
+        cells[self._state] = self._words.one(line.end.state)
+        height = self._height(cells)
+        fitting = self._fitting(cells, height)
+        if self.rows <= COMMENTED:
+            for i in wrong | suspect:
+                self._explain(i, [*wrong.get(i, ()), *suspect.get(i, ())], height)
+        self._texts.write(self._row, fitting, styles, height)
 
-    def _measure(self, sheet: Worksheet, cells: Sequence[str]) -> None:
-        """Adjust the widths of the columns, and the height of the row for text that wraps."""
+    def _height(self, cells: Sequence[str]) -> float:
+        """The height of a row with text that wraps, otherwise 0; the first rows also determine the
+        widths of the columns.
+        """
         if self.rows <= _MEASURED:
             sizes = (len(cell) + 3 for cell in cells)
             self._widths = [
                 min(max(pair), _WIDEST) for pair in zip(self._widths, sizes, strict=True)
             ]
             self._widths[self._reason] = _REASON
-        tallest = max(map(_lines, cells[: self._wrapping], self._widths))
-        if tallest > 1:
-            sheet.set_row(self._row, _LINE * min(tallest, _MOST_LINES))
+        pairs = zip(cells[: self._wrapping], self._widths, strict=False)
+        wrapped = [pair for pair in pairs if len(pair[0]) > pair[1] - 2 or "\n" in pair[0]]
+        tallest = max(starmap(_lines, wrapped), default=1)
+        return _LINE * min(tallest, _MOST_LINES) if tallest > 1 else 0
+
+    def _fitting(self, cells: list[str], height: float) -> list[str]:
+        """The cells, cut with a comment where they are longer than Excel allows."""
+        if max(map(len, cells)) <= LONGEST // 2:
+            return cells
+        fitting = list(map(cut, cells))
+        for i, (whole, fits) in enumerate(zip(cells, fitting, strict=True)):
+            if len(fits) < len(whole):
+                self._comment(i, self._words("cut"), 1, height)
+        return fitting
 
     def finish(self) -> None:
         """Finish the last sheet, and write the values of the drop-down lists."""
@@ -218,7 +230,7 @@ class Sheets:
             return self._formats.reason
         return self._formats.added if column in self._added else self._formats.text
 
-    def _begin(self) -> Worksheet:
+    def _begin(self) -> None:
         if self._sheet is not None:
             self._end()
         number = len(self.names) + 1
@@ -226,10 +238,12 @@ class Sheets:
         sheet = self._sheet = self._book.add_worksheet(name)
         self.names.append(name)
         self._row = 0
-        for name, i in self._at.items():
-            style = self._formats.added_header if i in self._added else self._formats.header
-            sheet.write_string(0, i, self._headings.get(i, name)[:_LONGEST], style)
-        return sheet
+        self._texts = TextRows(sheet, len(self._at))
+        headings = [cut(self._headings.get(i, name)) for name, i in self._at.items()]
+        styles = [self._formats.header] * len(headings)
+        for i in self._added:
+            styles[i] = self._formats.added_header
+        self._texts.write(0, headings, styles)
 
     def _end(self) -> None:
         """Finish a sheet when its last row is known: widths, filter, lists, printing."""
@@ -237,7 +251,7 @@ class Sheets:
         if sheet is None:
             return
         for i, width in enumerate(self._widths):
-            sheet.set_column(i, i, width, self._style(i))
+            sheet.set_column(i, i, width, self._styles[i])
         sheet.freeze_panes(1, self._reason + 1)
         sheet.autofilter(0, 0, max(last, 1), right)
         sheet.ignore_errors({"number_stored_as_text": f"A1:XFD{last + 1}"})
@@ -271,19 +285,17 @@ class Sheets:
             found.setdefault(i, []).append(problem)
         return found
 
-    def _write(self, sheet: Worksheet, i: int, cell: str, style: Any) -> None:
-        if not cell:
-            sheet.write_blank(self._row, i, None, style)
-            return
-        sheet.write_string(self._row, i, cell[:_LONGEST], style)
-        if len(cell) > _LONGEST:
-            sheet.write_comment(self._row, i, self._words("cut"), self._formats.comment(1))
-
-    def _comment(self, sheet: Worksheet, i: int, problems: list[Problem]) -> None:
+    def _explain(self, i: int, problems: list[Problem], height: float) -> None:
         lang = self._words.lang
         texts = [f"{explain(p, lang)}\n→ {remedy(p.code, lang)}" for p in problems]
-        text = "\n\n".join(texts)[:_LONGEST]
-        sheet.write_comment(self._row, i, text, self._formats.comment(len(problems)))
+        self._comment(i, cut("\n\n".join(texts)), len(problems), height)
+
+    def _comment(self, i: int, text: str, problems: int, height: float) -> None:
+        if self._sheet is None:
+            return
+        if height:  # the place of a comment depends on it
+            self._sheet.set_row(self._row, height)
+        self._sheet.write_comment(self._row, i, text, self._formats.comment(problems))
 
     def _note_place(self, code: str, column: int) -> None:
         places = self.places.setdefault(code, [])

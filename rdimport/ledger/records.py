@@ -8,6 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
+from itertools import starmap
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, NamedTuple, Self
@@ -314,7 +315,7 @@ class Pause(NamedTuple):
 
 def problems_of(text: str) -> tuple[Problem, ...]:
     """Problems in the form stored in the ledger."""
-    return tuple(Problem(*values) for values in json.loads(text))
+    return () if text == "[]" else tuple(starmap(Problem, json.loads(text)))
 
 
 def text_of(problems: Sequence[Problem]) -> str:

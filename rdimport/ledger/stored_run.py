@@ -303,5 +303,11 @@ class StoredRun(ABC):
 
 def _outcome(file: int, row: int, state: str, *texts: str) -> Outcome:
     cells, problems, warnings = texts
-    listed = Outcome(file, row, State(state), problems_of(problems), tuple(json.loads(cells)))
-    return listed._replace(warnings=problems_of(warnings))
+    return Outcome(
+        file,
+        row,
+        State(state),
+        problems_of(problems),
+        tuple(json.loads(cells)),
+        warnings=problems_of(warnings),
+    )

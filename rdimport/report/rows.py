@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from rdimport.core.messages.reasons import explain
@@ -46,32 +46,36 @@ def lines(
     """
     wanted = columns(inputs)
     names = Counter(table.name for table in inputs.values())
+    reports = {file for file in inputs if REPORTED_NAMES.intersection(inputs[file].columns)}
     for end in run.failures():
         table = inputs[end.file]
         # For rows in flight when a run was killed, the ledger has no cells.
         kept = end.cells or (found or {}).get((end.file, end.row), ())
         at = dict(zip(table.columns, kept, strict=False))
+        reported = _reported(at) if end.file in reports else None
         yield Line(
             end,
             [
                 *(at.get(name) or "" for name in wanted),
-                *_origin(end, table, at, several=names[table.name] > 1),
+                *(reported or _origin(end, table, several=names[table.name] > 1)),
                 end.state,
                 *_explanations(end.problems, lang),
             ],
         )
 
 
-def _origin(
-    end: Outcome, table: Input, at: Mapping[str, str | None], *, several: bool
-) -> tuple[str, str]:
-    """The row's number and its file, with the sheet if `several` of it were read."""
+def _reported(at: Mapping[str, str | None]) -> tuple[str, str] | None:
+    """The row and file that a row of a failure report names, if any."""
     row, file = reported_origin(at)
+    return (row, file) if row.isdecimal() and file else None
+
+
+def _origin(end: Outcome, table: Input, *, several: bool) -> tuple[str, str]:
+    """The row's number and its file, with the sheet if `several` of it were read."""
     name = f"{table.name} [{table.sheet}]" if several and table.sheet else table.name
-    return (row, file) if row.isdecimal() and file else (str(end.row), name)
+    return str(end.row), name
 
 
-def _explanations(problems: Sequence[Problem], lang: str) -> Iterator[str]:
-    for name in ("field", "column", "value", "code"):
-        yield " | ".join(getattr(problem, name) for problem in problems)
-    yield " | ".join(explain(problem, lang) for problem in problems)
+def _explanations(problems: Sequence[Problem], lang: str) -> Iterable[str]:
+    each = [(p.field, p.column, p.value, p.code, explain(p, lang)) for p in problems]
+    return map(" | ".join, zip(*each, strict=True)) if each else [""] * 5

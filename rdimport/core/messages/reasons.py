@@ -6,6 +6,7 @@ Sentences may contain `{field}`, `{column}`, `{value}`, `{detail}`.
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from rdimport.core.messages.catalogue import catalogue
@@ -27,6 +28,9 @@ UNREACHED: Final = frozenset(
 )
 """Details which mean that the endpoint was not reachable."""
 
+_REMEMBERED: Final = 1024
+"""Reports of hundreds of thousands of rows have the same few codes and details."""
+
 _CODES: Final = frozenset(Code)
 _DETAILS: Final = frozenset(Detail)
 
@@ -38,6 +42,7 @@ class Reason(NamedTuple):
     remedy: str
 
 
+@lru_cache(_REMEMBERED)
 def reason(code: str, lang: str = "en") -> Reason | None:
     """The catalogue's entry; None for an unknown code, such as a new one of RD's."""
     known = code if code in _CODES or not code.startswith("rd.") else Code.RD_OTHER
@@ -56,6 +61,7 @@ def explain(problem: Problem, lang: str = "en") -> str:
     return found.sentence.format(**values).removesuffix(": ")
 
 
+@lru_cache(_REMEMBERED)
 def detail(text: str, lang: str = "en") -> str:
     """A detail in words: the sentence for a key of `Detail` or an evidence, anything else
     unchanged.

@@ -11,7 +11,6 @@ import gc
 import os
 import re
 import sys
-import traceback
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
@@ -27,6 +26,7 @@ from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
 from rdimport.core.arguments import see_utf8
 from rdimport.core.errors import ExitCode, RdimportError, UsageError, is_unexpected
+from rdimport.core.bugs import stack
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
 
@@ -103,7 +103,7 @@ def _main(words: Sequence[str]) -> int:
             print_error(str(damage))
             return int(damage.exit_code)
         with suppress(OSError):
-            sys.stderr.write(_without_typed_keys(traceback.format_exc(), words))
+            sys.stderr.write(_without_typed_keys(stack(), words))
         print_error(
             _("this is a bug in rdimport. The ledger is correct: the same command continues.")
         )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from rdimport.cli.streams import say
 from rdimport.config import Settings
 from rdimport.core import messages
 from rdimport.core.address import masked
+from rdimport.core.bugs import stack
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError, is_unexpected
 from rdimport.core.events import Observer, ignore_events
@@ -167,7 +167,7 @@ def _ended(
         if not is_unexpected(error):
             raise
         account = settings.account_of(job)[0]
-        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(traceback.format_exc()))
+        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(stack()))
 
 
 def _inbox_ended(
@@ -230,7 +230,7 @@ def _ended_run(
     except BaseException as error:  # a bug: show its traceback
         if not is_unexpected(error):
             raise
-        return ended(code=ExitCode.BUG, trouble=keys.MASK(traceback.format_exc()))
+        return ended(code=ExitCode.BUG, trouble=keys.MASK(stack()))
     return ended(code=ExitCode(done.exit_code), result=done)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import traceback
 from datetime import datetime
 from functools import partial
 from threading import Lock
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.cli import fleet_needs, keys, one_job, resolve
 from rdimport.cli.arguments import WorkerArguments
 from rdimport.cli.streams import flush_output, print_error, say
+from rdimport.core.bugs import stack
 from rdimport.core.errors import ExitCode, OutputError, RdimportError, is_unexpected
 from rdimport.core.events import Event, SendingFinished, SendingStarted
 from rdimport.core.messages import _
@@ -75,7 +75,7 @@ def _run_job(
     except BaseException as error:  # a bug: show its traceback, and go on with other jobs
         if not is_unexpected(error):
             raise
-        print_error(f"{job}: {keys.MASK(traceback.format_exc())}")
+        print_error(f"{job}: {keys.MASK(stack())}")
         return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
     with printing:
         try:

@@ -48,4 +48,4 @@ def test_an_extra_is_installed_to_where_the_program_is(
     """By the files that uv and pipx leave in their environments."""
     (tmp_path / left).touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert installing("fleet") == begins + "'rdimport[fleet]'"
+    assert installing("rdimport[fleet]") == begins + "'rdimport[fleet]'"

@@ -109,6 +109,7 @@ def test_each_code_detail_and_state_has_its_entries_and_nothing_else_has() -> No
 
 
 NOT_FOR_PEOPLE = {
+    "__main__.py": "in both languages, where not even the catalogues may be there",
     "cli/resolve.py": "names of options",
     "core/child.py": "a program for the child",
     "core/yaml_document.py": "what ruamel.yaml says, by which its errors are recognised",

@@ -17,6 +17,7 @@ from rdimport.core.errors import (
     ReportError,
     is_unexpected,
 )
+from rdimport.core.installation import installation_error
 from rdimport.core.messages import _
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import StopReason
@@ -84,7 +85,7 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
     with suppress(LedgerError):
         sent = run.has_sent()
     if not isinstance(error, RdimportError | Bug) and isinstance(error, Exception):
-        error = damage_in(run.ledger) or error
+        error = damage_in(run.ledger) or installation_error(error) or error
     if isinstance(error, RdimportError):
         code = ExitCode.STOPPED if sent else error.exit_code
     else:

@@ -7,6 +7,7 @@ immediate.
 from __future__ import annotations
 
 import atexit
+import faulthandler
 import gc
 import os
 import re
@@ -25,8 +26,9 @@ from rdimport.cli.options import language_here, language_in, parser
 from rdimport.cli.streams import flush_output, print_error, say, speaking
 from rdimport.core import messages
 from rdimport.core.arguments import see_utf8
-from rdimport.core.errors import ExitCode, RdimportError, UsageError, is_unexpected
 from rdimport.core.bugs import stack
+from rdimport.core.errors import ExitCode, RdimportError, UsageError, is_unexpected
+from rdimport.core.installation import installation_explained, refuse_unfit_processor
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
 
@@ -50,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _spoken(list(arguments))
     atexit.register(gc.freeze)  # only this process: at its end, no garbage is collected
     os.umask(os.umask(0o077) | 0o022)  # else a service makes folders that all may write
+    with suppress(OSError, RuntimeError, ValueError, AttributeError):  # no standard error
+        faulthandler.enable()  # a library that crashes the process is named
     with interruptible():
         return _spoken(sys.argv[1:])
 
@@ -81,6 +85,7 @@ def _complete() -> None:
 def _main(words: Sequence[str]) -> int:
     os.environ.setdefault("_RJEM_MALLOC_CONF", _POOL)
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # no search of all packages
+    refuse_unfit_processor()
     typed: object = None
     try:
         _refuse_unusable(words)
@@ -89,7 +94,8 @@ def _main(words: Sequence[str]) -> int:
             say(parser().format_help().rstrip().split("\n"))
             return ExitCode.NOTHING_SENT
         typed = command.arguments
-        code: int = import_module(f"rdimport.cli.{command.name}").execute(typed)
+        with installation_explained():
+            code: int = import_module(f"rdimport.cli.{command.name}").execute(typed)
         flush_output()
     except RdimportError as error:
         print_error(_without_typed_keys(str(error), words))

@@ -18,8 +18,16 @@ from rdimport.core import messages
 from rdimport.core.address import masked
 from rdimport.core.bugs import stack
 from rdimport.core.clock import SystemClock
-from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError, is_unexpected
+from rdimport.core.errors import (
+    ExitCode,
+    InstallationError,
+    RdimportError,
+    SourceError,
+    UsageError,
+    is_unexpected,
+)
 from rdimport.core.events import Observer, ignore_events
+from rdimport.core.installation import installation_explained
 from rdimport.core.messages import _
 from rdimport.core.values import replace
 from rdimport.destination.address import endpoint
@@ -151,22 +159,24 @@ def _ended(
     """
     batch = f"{SystemClock().now().isoformat()} {job}"
     run = partial(_ended_run, settings, job, stop=stop, batch=batch, on_event=on_event)
-    entry = settings.jobs[job]
+    entry, account = settings.jobs[job], settings.account_of(job)[0]
     done, failed = (
         settings.path(name) if name else None for name in (entry.move_done, entry.move_failed)
     )
     if done is None and failed is None:
         return run(args)
     try:
-        return _inbox_ended(
-            settings, job, args, stop, run, batch=batch, folders=inbox.Folders(done, failed)
-        )
+        with installation_explained():
+            return _inbox_ended(
+                settings, job, args, stop, run, batch=batch, folders=inbox.Folders(done, failed)
+            )
     except SourceError:  # its folder may not be listed: a run of all its files reports that
         return run(args)
+    except InstallationError as error:
+        return Ended(job, account, ExitCode.NOTHING_SENT, args, trouble=str(error), error=error)
     except BaseException as error:  # it must not stop other jobs
         if not is_unexpected(error):
             raise
-        account = settings.account_of(job)[0]
         return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(stack()))
 
 
@@ -219,7 +229,7 @@ def _ended_run(
     started = SystemClock().now()
     ended = partial(Ended, job, settings.account_of(job)[0], args=args)
     try:
-        with messages.speaking(args.lang):
+        with messages.speaking(args.lang), installation_explained():
             to = station(settings, job, args)
             to.credentials()
             send = partial(carry_out, args, to, on_event=on_event, agreed=go)

@@ -18,7 +18,7 @@ class ExitCode(IntEnum):
     FAILED_ROWS = 1
     """Finished; some rows are invalid, refused or uncertain."""
     NOTHING_SENT = 2
-    """Wrong usage, mapping or file, or no key."""
+    """Wrong usage, mapping or file, no key, or an incomplete installation."""
     STOPPED = 3
     """Stopped early; the same command continues."""
     BUG = 70
@@ -76,6 +76,10 @@ class UsageError(RdimportError):
 
 class KeyInNameError(UsageError):
     """An option or the name of a file contains the key, so this error is recorded nowhere."""
+
+
+class InstallationError(RdimportError):
+    """A package, or a part of Python, is missing or cannot be loaded."""
 
 
 class MappingError(RdimportError):

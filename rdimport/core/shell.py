@@ -47,16 +47,16 @@ def with_key(key: str, words: Sequence[str]) -> str:
     return f"RDIMPORT_API_KEY={shlex.quote(key)} {joined(words)}"
 
 
-def installing(extra: str) -> str:
-    """The command that installs an extra of rdimport in its own environment: `pip` alone may belong
-    to another Python.
+def installing(*words: str) -> str:
+    """The command that installs packages in rdimport's own environment: `pip` alone may belong to
+    another Python.
     """
-    named, place = f"rdimport[{extra}]", Path(sys.prefix)
+    place = Path(sys.prefix)
     if exists(place / "uv-receipt.toml"):
-        return joined(["uv", "pip", "install", "--python", sys.executable, named])
+        return joined(["uv", "pip", "install", "--python", sys.executable, *words])
     if exists(place / "pipx_metadata.json"):
-        return joined(["pipx", "runpip", "rdimport", "install", named])
-    return joined([sys.executable, "-m", "pip", "install", named])
+        return joined(["pipx", "runpip", "rdimport", "install", *words])
+    return joined([sys.executable, "-m", "pip", "install", *words])
 
 
 def whole(name: str, base: str = "") -> str:

@@ -93,7 +93,7 @@ def missing_library(error: ImportError) -> UsageError:
     """The error for an installation without the libraries of a shared ledger."""
     return UsageError(
         _("A ledger in PostgreSQL needs a library that is not installed: {error}.", error=error),
-        _("Install it with: {command}", command=installing("fleet")),
+        _("Install it with: {command}", command=installing("rdimport[fleet]")),
     )
 
 

@@ -81,7 +81,7 @@ def _send(address: str, message: Message) -> str:
     except ImportError:
         return _(
             "it needs a library that is not installed. Install it with: {command}",
-            command=installing("notify"),
+            command=installing("rdimport[notify]"),
         )
     with _collected() as lines:
         messenger = apprise.Apprise()

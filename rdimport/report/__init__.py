@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from rdimport.core.errors import InstallationError, ReportError
 from rdimport.core.events import Observer, ReportFinished, ReportStage, RowsReported, ignore_events
+from rdimport.core.installation import installation_explained
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,19 +29,22 @@ def write_report(
     """Write all files of a run's report to its folder, and return the contents of summary.json.
 
     All files describe the same moment of the ledger, even while the run continues. `full` shows
-    personal data in report.html unshortened. Raises ReportError if a file cannot be written, and
-    LedgerError if the ledger cannot be read.
+    personal data in report.html unshortened. Raises ReportError if a file cannot be written, or a
+    library not be loaded, and LedgerError if the ledger cannot be read.
     """
-    from rdimport.report import everything  # noqa: PLC0415  its libraries take time to load
-
     try:
-        return everything.write(
-            run,
-            report_dir / run.name,
-            lang,
-            full=full,
-            begin=lambda name, rows: on_event(ReportStage(name, rows)),
-            advance=lambda rows: on_event(RowsReported(rows)),
-        )
+        with installation_explained():
+            from rdimport.report import everything  # noqa: PLC0415  its libraries take time to load
+
+            return everything.write(
+                run,
+                report_dir / run.name,
+                lang,
+                full=full,
+                begin=lambda name, rows: on_event(ReportStage(name, rows)),
+                advance=lambda rows: on_event(RowsReported(rows)),
+            )
+    except InstallationError as error:
+        raise ReportError(error.message, error.remedy) from error
     finally:
         on_event(ReportFinished())

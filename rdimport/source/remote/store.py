@@ -27,7 +27,7 @@ def fetch(address: str, name: str, into: BinaryIO, most: int) -> str:
     except ImportError:
         raise SourceError(
             _("{name} is read with the library obstore, which is not installed.", name=name),
-            _("Install it with: {command}", command=installing("s3")),
+            _("Install it with: {command}", command=installing("rdimport[s3]")),
         ) from None
     bucket, key = _bucket_and_key(address, name)
     try:

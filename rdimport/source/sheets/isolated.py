@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 import polars as pl
 
 from rdimport.core import child
-from rdimport.core.errors import SourceError
+from rdimport.core.errors import InstallationError, SourceError
 from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import ErrorCells
@@ -107,6 +107,8 @@ class IsolatedBook:
             done.set()
             guard.join()
             self._left -= time.monotonic() - began
+        if "not_installed" in answer:  # the file is not to blame
+            raise InstallationError(*answer["not_installed"])
         if "error" in answer:
             raise SourceError(*answer["error"])
         if "failed" in answer:

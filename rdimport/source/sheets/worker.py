@@ -107,9 +107,12 @@ def _failure(error: Exception) -> dict[str, Any]:
     if isinstance(error, MemoryError):
         os._exit(1)
     from rdimport.core.errors import RdimportError  # noqa: PLC0415
+    from rdimport.core.installation import installation_error  # noqa: PLC0415
 
     if isinstance(error, RdimportError):
         return {"error": [error.message, error.remedy]}
+    if isinstance(error, ImportError) and (found := installation_error(error)):
+        return {"not_installed": [found.message, found.remedy]}
     return {"failed": type(error).__name__}
 
 

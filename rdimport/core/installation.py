@@ -1,0 +1,245 @@
+"""Tells an incomplete installation from a bug, and says what is wrong with it.
+
+It is asked after an unexpected error only, as it looks at every installed file.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib import import_module
+from importlib.machinery import EXTENSION_SUFFIXES
+from pathlib import Path
+from traceback import walk_tb
+from typing import TYPE_CHECKING, Final
+
+from rdimport.core.errors import InstallationError, RdimportError, is_unexpected
+from rdimport.core.messages import _
+from rdimport.core.shell import installing
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution, PackagePath
+
+    from packaging.requirements import Requirement
+
+_OURS: Final = "rdimport"
+_LOADED: Final = (".py", *EXTENSION_SUFFIXES)
+"""Endings of files that Python loads; others may be missing where space is scarce."""
+_KEEP_THEIR_FILES: Final = frozenset({"pip", "uv"})
+"""Installers that leave files as they are recorded. Distributions of Linux strip libraries."""
+_LACKING: Final = re.compile(r"not detected:\s*(.+)")
+"""What polars says on a processor that it was not compiled for, before it crashes."""
+
+
+def refuse_unfit_processor() -> None:
+    """Let polars raise its warning about this processor, as it would crash while rows are sent."""
+    warnings.filterwarnings("error", "Missing required CPU features", RuntimeWarning)
+
+
+@contextmanager
+def installation_explained() -> Iterator[None]:
+    """Turn unexpected errors into InstallationError where the installation is incomplete."""
+    try:
+        yield
+    except RdimportError:
+        raise
+    except BaseException as error:
+        if found := installation_error(error):
+            raise found from error
+        raise
+
+
+def installation_error(error: BaseException) -> InstallationError | None:
+    """What is wrong with the installation, if that explains an unexpected error."""
+    if not is_unexpected(error):
+        return None
+    found = _of_python(error) or _of_processor(error) or next(_of_packages(), None)
+    if found is None:
+        with suppress(Exception):  # the error that is to be explained is the one to report
+            found = _of_library(error)
+    return found
+
+
+def _of_python(error: BaseException) -> InstallationError | None:
+    """A module of Python itself that is missing, as where it was compiled without a library."""
+    if not isinstance(error, ImportError) or error.name is None:
+        return None
+    is_built_in = error.name.partition(".")[0] in sys.stdlib_module_names
+    if not is_built_in or not (isinstance(error, ModuleNotFoundError) or error.path):
+        return None
+    return InstallationError(
+        _("Python's own module {name} cannot be loaded: {error}.", name=error.name, error=error),
+        _(
+            "{python} is incomplete. Install rdimport with another Python, such as the system's. "
+            "One that is compiled by hand needs the system's headers (libsqlite3-dev, libssl-dev).",
+            python=sys.executable,
+        ),
+    )
+
+
+def _of_processor(error: BaseException) -> InstallationError | None:
+    lacking = _LACKING.search(str(error)) if isinstance(error, RuntimeWarning) else None
+    if lacking is None:
+        return None
+    return InstallationError(
+        _(
+            "The package {name} does not run on this machine's processor, which lacks {features}.",
+            name="polars",
+            features=lacking[1],
+        ),
+        _("Type: {command}", command=installing("polars[rtcompat]")),
+    )
+
+
+def _of_packages() -> Iterator[InstallationError]:
+    """Packages that rdimport needs and that are missing, of another version, or incomplete."""
+    from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
+
+    try:
+        ours = distribution(_OURS)
+        waiting, seen = [(needed, _OURS) for needed in _needed_by(ours)], set[str]()
+    except (ImportError, PackageNotFoundError):  # a copy that was never installed
+        return
+    for needed, by in waiting:
+        if str(needed) in seen:
+            continue
+        seen.add(str(needed))
+        try:
+            found = distribution(needed.name)
+        except PackageNotFoundError:
+            yield _missing(needed)
+            continue
+        if not needed.specifier.contains(found.version, prereleases=True):
+            yield _unfit(needed, found, by)
+        elif file := _damaged(found):
+            yield _incomplete(found, file)
+        waiting += [(other, found.name) for other in _needed_by(found, *needed.extras)]
+    if file := _damaged(ours):  # last, as somebody may have changed it on purpose
+        yield _incomplete(ours, file)
+
+
+def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
+    """What a package with these extras needs on this system."""
+    from packaging.requirements import Requirement  # noqa: PLC0415  pandera needs it
+
+    for needed in map(Requirement, found.requires or ()):
+        of_extras = ({"extra": extra} for extra in ("", *extras))
+        if needed.marker is None or any(map(needed.marker.evaluate, of_extras)):
+            yield needed
+
+
+def _damaged(found: Distribution) -> PackagePath | None:
+    """A file that Python may load and that is missing, or of another size than recorded."""
+    if (found.read_text("INSTALLER") or "").strip() not in _KEEP_THEIR_FILES:
+        return None
+    for file in found.files or ():
+        if file.size is None or not file.name.endswith(_LOADED) or "tests" in file.parts:
+            continue
+        try:
+            size = Path(file.locate()).stat().st_size
+        except OSError:
+            return file
+        if size != file.size:
+            return file
+    return None
+
+
+def _missing(needed: Requirement) -> InstallationError:
+    return InstallationError(
+        _("The package {name} is not installed.", name=needed.name),
+        _("Type: {command}", command=installing(_of(needed))),
+    )
+
+
+def _unfit(needed: Requirement, found: Distribution, by: str) -> InstallationError:
+    return InstallationError(
+        _(
+            "The package {name} is installed in version {version}, but {by} needs {needed}.",
+            name=found.name,
+            version=found.version,
+            by=by,
+            needed=needed.specifier,
+        ),
+        _("Type: {command}", command=installing(_of(needed))),
+    )
+
+
+def _of(needed: Requirement) -> str:
+    """What to install, without the conditions under which it is needed."""
+    extras = f"[{','.join(sorted(needed.extras))}]" if needed.extras else ""
+    return f"{needed.name}{extras}{needed.specifier}"
+
+
+def _incomplete(found: Distribution, file: PackagePath) -> InstallationError:
+    return InstallationError(
+        _(
+            "The package {name} is not completely installed: {file} is missing or damaged.",
+            name=found.name,
+            file=file.locate(),
+        ),
+        _again(found),
+    )
+
+
+def _again(found: Distribution) -> str:
+    if found.name == _OURS:
+        return _("Install rdimport again.")
+    named = f"{found.name}=={found.version}"
+    command = installing("--force-reinstall", "--no-deps", named)
+    return _("Install it again: {command}", command=command)
+
+
+def _of_library(error: BaseException) -> InstallationError | None:
+    """A package that cannot be loaded although its files are all there: a library of the system is
+    missing, or does not fit.
+
+    Some packages hide why (polars fails later, with a NameError), so their libraries are tried.
+    """
+    from importlib.metadata import distribution, packages_distributions  # noqa: PLC0415
+
+    name = _package_of(error)
+    owners = packages_distributions().get(name, [])
+    found = [distribution(owner) for owner in dict.fromkeys(owners)]
+    parts = [distribution(needed.name) for one in found for needed in _needed_by(one)]
+    for part in [*found, *parts]:
+        for module in _compiled_modules(part):
+            try:
+                import_module(module)
+            except ImportError as why:
+                if why.path:  # the system could not load it
+                    return _unloadable(part.name, why, part)
+    if isinstance(error, ImportError) and found:
+        return _unloadable(name, error, found[0])
+    return None
+
+
+def _compiled_modules(found: Distribution) -> Iterator[str]:
+    for file in found.files or ():
+        module = (*file.parent.parts, file.name.partition(".")[0])
+        if file.name.endswith(tuple(EXTENSION_SUFFIXES)) and all(map(str.isidentifier, module)):
+            yield ".".join(module)
+
+
+def _package_of(error: BaseException) -> str:
+    """The package that an error comes from: the one that could not be imported, or whose code
+    raised it. Ours for ours.
+    """
+    if isinstance(error, ImportError) and error.name:
+        return error.name.partition(".")[0]
+    frames = [frame.f_globals.get("__name__", "") for frame, _line in walk_tb(error.__traceback__)]
+    return frames[-1].partition(".")[0] if frames else ""
+
+
+def _unloadable(name: str, why: ImportError, found: Distribution) -> InstallationError:
+    return InstallationError(
+        _(
+            "The package {name} cannot be loaded: {error}. Either it is damaged, or the system "
+            "lacks a library that it needs.",
+            name=name,
+            error=why,
+        ),
+        _again(found),
+    )

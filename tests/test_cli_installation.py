@@ -1,0 +1,194 @@
+"""An incomplete installation is not a bug: which package, what is wrong with it, what to type."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from shutil import copyfile
+
+import pytest
+from support.command import Done, Workspace
+from support.lists import MAPPING, people
+from support.waiting import TIMEOUT
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+RUN = ("run", "list.csv", "-m", "list.yaml", "--quiet")
+CORPUS = Path(__file__).parent / "corpus"
+
+
+@pytest.fixture
+def broken(workspace: Workspace) -> Workspace:
+    """A workspace whose folder `packages` comes before the installed packages."""
+    workspace.write("list.csv", people(2))
+    workspace.write("list.yaml", MAPPING)
+    (workspace.home / "packages").mkdir()
+    workspace.environment["PYTHONPATH"] = str(workspace.home / "packages")
+    return workspace
+
+
+def put(workspace: Workspace, name: str, text: str) -> None:
+    path = workspace.home / "packages" / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def record(workspace: Workspace, name: str, release: str, record: str = "") -> None:
+    """Have a release of a package recorded as installed there by pip."""
+    folder = f"{name}-{release}.dist-info"
+    put(workspace, f"{folder}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {release}")
+    put(workspace, f"{folder}/INSTALLER", "pip\n")
+    put(workspace, f"{folder}/RECORD", record)
+
+
+def refused(workspace: Workspace, *words: str) -> str:
+    done = workspace.do(*words)
+    assert (done.code, done.out) == (2, ""), done.err
+    assert "bug" not in done.err
+    return done.err
+
+
+def test_a_package_of_another_release_is_named_with_the_one_that_is_needed(
+    broken: Workspace, box: RunningSandbox
+) -> None:
+    record(broken, "pandera", "0.20.0")
+    put(broken, "pandera/__init__.py", "raise AttributeError('no such thing')\n")
+    said = refused(broken, *RUN)
+    assert "The package pandera is installed in version 0.20.0, but rdimport needs >=0.35." in said
+    assert f"Type: {sys.executable} -m pip install 'pandera[polars]>=0.35'" in said
+    in_portuguese = refused(broken, *RUN, "--lang", "pt-BR")
+    assert "O pacote pandera está instalado na versão 0.20.0, mas rdimport" in in_portuguese
+    assert box.conversions() == []
+
+
+@pytest.mark.parametrize(("name", "size"), [("__init__.py", 9999), ("gone.py", 1)])
+def test_a_half_installed_package_is_named_with_its_file(
+    broken: Workspace, name: str, size: int
+) -> None:
+    release = version("pandera")
+    record(broken, "pandera", release, f"pandera/{name},,{size}\n")
+    put(broken, "pandera/__init__.py", "polars = undefined\n")
+    said = refused(broken, *RUN)
+    assert f"packages/pandera/{name} is missing or damaged." in said
+    assert f"-m pip install --force-reinstall --no-deps pandera=={release}" in said
+
+
+def test_a_library_that_the_system_cannot_load_is_named_with_the_reason(broken: Workspace) -> None:
+    """polars goes on without it, and fails later with a NameError."""
+    put(broken, "_polars_runtime_32/__init__.py", "BUILD_FEATURE_FLAGS = ''\n")
+    put(broken, "_polars_runtime_32/_polars_runtime.abi3.so", "")
+    said = refused(broken, *RUN)
+    assert "The package polars-runtime-32 cannot be loaded: " in said
+    assert "_polars_runtime.abi3.so: file too short" in said
+    assert f"--force-reinstall --no-deps polars-runtime-32=={version('polars-runtime-32')}" in said
+
+
+def test_a_processor_without_what_polars_needs_is_a_refusal_and_no_crash(
+    broken: Workspace,
+) -> None:
+    import polars._cpu_check as real  # noqa: PLC0415
+
+    warning = "Missing required CPU features.\n\nThe following required CPU features were "
+    source = Path(real.__file__).read_text(encoding="utf-8")
+    assert f"{warning}not detected:\n    {{" in source, "polars says it in other words now"
+    put(
+        broken,
+        "_polars_runtime_32/__init__.py",
+        f"import warnings\nwarnings.warn({warning + 'not detected:'!r} '\\n    avx2, fma\\nHint:',"
+        " RuntimeWarning)\n",
+    )
+    said = refused(broken, *RUN)
+    assert (
+        "The package polars does not run on this machine's processor, which lacks avx2, fma."
+        in said
+    )
+    assert "-m pip install 'polars[rtcompat]'" in said
+
+
+@pytest.mark.skipif("_sqlite3" in sys.builtin_module_names, reason="it cannot be missing here")
+def test_a_python_that_was_compiled_without_sqlite_is_named(broken: Workspace) -> None:
+    put(broken, "_sqlite3.py", "raise ModuleNotFoundError('No module named it', name='_sqlite3')\n")
+    said = refused(broken, *RUN)
+    assert "Python's own module _sqlite3 cannot be loaded: No module named it." in said
+    assert f"{sys.executable} is incomplete." in said
+    assert "_sqlite3 do próprio Python" in refused(broken, *RUN, "--lang", "pt-BR")
+
+
+def test_a_report_without_its_library_hides_no_row_that_was_sent(
+    broken: Workspace, box: RunningSandbox
+) -> None:
+    put(broken, "xlsxwriter.py", "raise ImportError('it does not load', name='xlsxwriter')\n")
+    done = broken.do("run", "list.csv", "-m", "list.yaml")
+    assert "The package xlsxwriter cannot be loaded: it does not load." in done.out
+    assert len(box.conversions()) == 2
+    (broken.home / "packages" / "xlsxwriter.py").unlink()
+    assert broken.do("report").code == 0
+    again = broken.do(*RUN)
+    assert (again.code, len(box.conversions())) == (0, 2), again.err
+
+
+def test_no_list_is_put_away_for_a_reader_that_cannot_be_loaded(
+    broken: Workspace, box: RunningSandbox, key_of: Callable[[str], str]
+) -> None:
+    broken.write("key", key_of("acme"))
+    (broken.home / "key").chmod(0o600)
+    (broken.home / "in").mkdir()
+    copyfile(CORPUS / "leads.xlsx", broken.home / "in" / "leads.xlsx")
+    broken.write("in/leads.xlsx.done", "")
+    broken.write(
+        "rdimport.toml",
+        '[accounts.acme]\napi_key = {file = "key"}\n[jobs.fair]\naccount = "acme"\nfiles = "in/*"\n'
+        'mapping = "list.yaml"\nmove_failed = "failed"\n',
+    )
+    put(broken, "fastexcel.py", "raise ImportError('it does not load', name='fastexcel')\n")
+    done = broken.do("jobs", "run", "--config", "rdimport.toml")
+    assert done.code == 2, done.err
+    assert "The package fastexcel cannot be loaded: it does not load." in done.out
+    assert not (broken.home / "failed").exists()
+    assert broken.do("status", "--check").code == 2
+
+
+def crashed(workspace: Workspace, *words: str) -> Done:
+    process = workspace.start(*words)
+    out, err = process.communicate(timeout=TIMEOUT)
+    return Done(process.returncode, out, err)
+
+
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+def test_a_bug_says_that_the_ledger_is_correct_and_nothing_about_people(
+    broken: Workspace, box: RunningSandbox, lang: str
+) -> None:
+    put(
+        broken,
+        "sitecustomize.py",
+        "from rdimport.plan.planner import Planner\n"
+        "def make(*_arguments):\n"
+        f"    people = 'ana.souza@exemplo.com.br', '+55 (11) 98765-4321', {box.api_key!r}\n"
+        "    raise KeyError(*people)\n"
+        "Planner.make = make\n",
+    )
+    done = crashed(broken, *RUN, "--lang", lang)
+    assert done.code == 70, done.err
+    ledger = {"en": "The ledger is correct", "pt-BR": "O registro está correto"}[lang]
+    assert ledger in done.err
+    assert "in make" in done.err
+    assert "KeyError: ('***', '***', '***')" in done.err
+    for secret in ("ana.souza", "98765", box.api_key):
+        assert secret not in done.err
+    (broken.home / "packages" / "sitecustomize.py").unlink()
+    assert (broken.do(*RUN).code, len(box.conversions())) == (0, 2)
+
+
+def test_a_command_without_its_modules_ends_with_2_in_both_languages() -> None:
+    """Python's own 1 would mean that rows need attention."""
+    code = "import sys; sys.modules['rdimport.cli'] = None; "
+    code += "from rdimport.__main__ import main; sys.exit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, encoding="utf-8", check=False
+    )
+    assert done.returncode == 2
+    assert "is not completely installed" in done.stderr
+    assert "está incompleta" in done.stderr

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
 from pathlib import Path
 
 import pytest
 
-from rdimport.core.shell import for_powershell, installing
+from rdimport.core.shell import called_by_powershell, for_powershell, installing
 
 
 @pytest.mark.parametrize(
@@ -35,17 +36,30 @@ def test_a_word_is_one_word_in_powershell(word: str, typed: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("program", "typed"),
+    [
+        (r"C:\Python\python.exe", r"C:\Python\python.exe"),
+        (r"C:\Users\Ana Reis\python.exe", r'& "C:\Users\Ana Reis\python.exe"'),
+        (r"C:\R$\python.exe", r"& 'C:\R$\python.exe'"),
+    ],
+)
+def test_powershell_calls_a_program_whose_path_is_quoted(program: str, typed: str) -> None:
+    assert called_by_powershell([program, "-m", "pip"]) == f"{typed} -m pip"
+
+
+@pytest.mark.parametrize(
     ("left", "begins"),
     [
-        ("uv-receipt.toml", f"uv pip install --python {shlex.quote(sys.executable)} "),
-        ("pipx_metadata.json", "pipx runpip rdimport install "),
-        ("pyvenv.cfg", f"{shlex.quote(sys.executable)} -m pip install "),
+        ("uv-receipt.toml", ["uv", "pip", "install", "--python", sys.executable]),
+        ("pipx_metadata.json", ["pipx", "runpip", "rdimport", "install"]),
+        ("pyvenv.cfg", [sys.executable, "-m", "pip", "install"]),
     ],
 )
 def test_an_extra_is_installed_to_where_the_program_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, begins: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, left: str, begins: list[str]
 ) -> None:
     """By the files that uv and pipx leave in their environments."""
     (tmp_path / left).touch()
     monkeypatch.setattr(sys, "prefix", str(tmp_path))
-    assert installing("rdimport[fleet]") == begins + "'rdimport[fleet]'"
+    quoted = shlex.join if os.name == "posix" else called_by_powershell
+    assert installing("rdimport[fleet]") == quoted([*begins, "rdimport[fleet]"])

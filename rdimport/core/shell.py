@@ -32,6 +32,12 @@ def for_powershell(words: Sequence[str]) -> str:
     return " ".join(_for_powershell(word) for word in words)
 
 
+def called_by_powershell(words: Sequence[str]) -> str:
+    """The same for a program named by its path: PowerShell only shows a quoted word without `&`."""
+    line = for_powershell(words)
+    return f"& {line}" if line[0] in "\"'" else line
+
+
 def _for_powershell(word: str) -> str:
     if _PLAIN.fullmatch(word):
         return word
@@ -56,7 +62,8 @@ def installing(*words: str) -> str:
         return joined(["uv", "pip", "install", "--python", sys.executable, *words])
     if exists(place / "pipx_metadata.json"):
         return joined(["pipx", "runpip", "rdimport", "install", *words])
-    return joined([sys.executable, "-m", "pip", "install", *words])
+    command = [sys.executable, "-m", "pip", "install", *words]
+    return called_by_powershell(command) if os.name == "nt" else joined(command)
 
 
 def whole(name: str, base: str = "") -> str:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 
 import pytest
 from support.command import KEY, Workspace
 from support.lists import MAPPING, people
 
+from rdimport import Mapping, run
 from rdimport.cli.options import parser
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import may_be_key
@@ -171,6 +175,79 @@ def test_a_key_in_an_option_or_a_file_name_sends_and_writes_nothing(
         done = keyless.here(command, *typed)
         assert done.code == 2
         assert {"en": "contains the API key", "pt-BR": "contém a chave de API"}[lang] in done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("RDIMPORT_STATE_DIR", "states/{}"),
+        ("RDIMPORT_BASE_URL", "http://127.0.0.1:9/{}"),
+        ("RDIMPORT_LEDGER", "postgresql://127.0.0.1:9/{}"),
+    ],
+)
+def test_a_key_in_a_variable_that_replaces_an_option_sends_and_writes_nothing(
+    keyless: Workspace, command: str, variable: str, value: str
+) -> None:
+    keyless.key = KEY
+    keyless.environment[variable] = value.format(KEY)
+    before = sorted(keyless.home.rglob("*"))
+    done = keyless.here(command, *RUN[1:], "--patience", "0.1s")
+    assert done.code == 2
+    assert "contains the API key" in done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("place", ["state_dir", "report_dir", "ledger", "mapping_name", "job"])
+def test_a_key_in_a_name_that_a_program_gives_is_recorded_nowhere(
+    tmp_path: Path, place: str
+) -> None:
+    value = f"postgresql://127.0.0.1:9/{KEY}" if place == "ledger" else str(tmp_path / KEY)
+    (tmp_path / "list.csv").write_text(people(2), encoding="utf-8")
+    to = RDStation(KEY, base_url="http://127.0.0.1:9")
+    places: dict[str, Any] = {"state_dir": tmp_path / "state", "report_dir": tmp_path / "reports"}
+    with pytest.raises(UsageError, match="contains the API key"):
+        run(tmp_path / "list.csv", Mapping.parse(MAPPING), to=to, **places | {place: value})
+    assert [path.name for path in tmp_path.rglob("*")] == ["list.csv"]
+
+
+def test_a_key_in_the_name_of_the_current_folder_is_recorded_nowhere(keyless: Workspace) -> None:
+    keyless.key = KEY
+    folder = keyless.home / f"folder-{KEY}"
+    folder.mkdir()
+    for name in RUN[1::2]:
+        (keyless.home / name).rename(folder / name)
+    inside = replace(keyless, home=folder, environment={"RDIMPORT_STATE_DIR": str(keyless.state)})
+    before = sorted(keyless.home.rglob("*"))
+    done = inside.here(*RUN, "--base-url", "http://127.0.0.1:9", "--patience", "0.1s")
+    assert done.code == 2
+    assert "contains the API key" in done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize(
+    "line", ['report_dir = "{}"', 'state_dir = "{}"', 'ledger = "postgresql://127.0.0.1:9/{}"']
+)
+def test_a_key_in_a_setting_sends_and_writes_nothing(keyless: Workspace, line: str) -> None:
+    keyless.key = KEY
+    keyless.environment["RDIMPORT_STATE_DIR"] = ""
+    settings = f"""
+[defaults]
+{line.format(KEY)}
+[accounts.acme]
+api_key = {{ env = "RDIMPORT_API_KEY" }}
+base_url = "http://127.0.0.1:9"
+[jobs.leads]
+account = "acme"
+files = ["list.csv"]
+mapping = "list.yaml"
+"""
+    keyless.write("rdimport.toml", settings)
+    before = sorted(keyless.home.rglob("*"))
+    done = keyless.here("jobs", "run", "--config", "rdimport.toml")
+    assert done.code == 2
+    assert "contains the API key" in done.err + done.out
     assert sorted(keyless.home.rglob("*")) == before
 
 

@@ -277,15 +277,12 @@ async def run_async(
         from rdimport.api.pipeline import carry_out  # noqa: PLC0415
         from rdimport.api.run_options import Opened, RunOptions  # noqa: PLC0415
         from rdimport.delivery.settings import Settings  # noqa: PLC0415
-        from rdimport.ledger import see_which, store_of_run  # noqa: PLC0415
+        from rdimport.ledger import store_of_run  # noqa: PLC0415
 
-        store = store_of_run(ledger, state_dir, ledger_key)
-        if not sandbox:
-            see_which(state_dir, store, shared=ledger is not None)
         options = RunOptions(
             to=to,
             state_dir=state_dir,
-            store=store,
+            store=store_of_run(ledger, state_dir, ledger_key),
             report_dir=Path(report_dir),
             quota=allowed,
             quota_dir=_quota_dir(state_dir) if share_quota else None,

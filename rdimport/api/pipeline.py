@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
 from contextvars import copy_context
@@ -50,6 +50,7 @@ from rdimport.ledger import (
     RunRecord,
     hash_of,
     refuse_unrecognised,
+    see_which,
     wait_for,
 )
 from rdimport.mapping import Mapping
@@ -126,9 +127,19 @@ def _check_early(lists: Opened, options: RunOptions) -> None:
         clean(options.report_dir)
     if sum(map(_size, lists.names)) < _SHORT:
         load_ahead(*LIBRARIES)
-    files = [*lists.names, *(table.name for table in lists.tables)]
+    names = list(_recorded(lists, options))
     for key in options.to.credentials().values():  # raises without a key: nothing can be sent
-        refuse_key_in(files, key)
+        refuse_key_in(names, key)
+    if not options.sandbox:
+        see_which(options.state_dir, options.store)
+
+
+def _recorded(lists: Opened, options: RunOptions) -> Iterator[object]:
+    """The names that the ledger, the reports and messages have from the caller."""
+    yield from (*lists.names, *(table.name for table in lists.tables))
+    yield from (options.mapping_name, options.job, options.batch, options.to.account)
+    yield from (options.state_dir.absolute(), options.report_dir.absolute(), Path.cwd())
+    yield from (*options.store.location_options, *options.again, *options.suppress)
 
 
 def _size(file: str) -> int:

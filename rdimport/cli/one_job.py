@@ -75,8 +75,7 @@ class Ended:
 
 def _from_environment() -> dict[str, tuple[str, str]]:
     """The settings that the environment overrides: value and variable by key."""
-    variables = {key: f"RDIMPORT_{key.upper()}" for key in ("state_dir", "base_url", "ledger")}
-    given = {key: (os.environ.get(name, ""), name) for key, name in variables.items()}
+    given = {key: (os.environ.get(name, ""), name) for key, name in resolve.VARIABLES.items()}
     return {key: (masked(value), name) for key, (value, name) in given.items() if value}
 
 

@@ -40,6 +40,11 @@ if TYPE_CHECKING:
 
 # Imports are local: an error in one option should not cost the imports of the others.
 
+VARIABLES: Final = {
+    name: f"RDIMPORT_{name.upper()}" for name in ("state_dir", "base_url", "ledger")
+}
+"""The variables that replace options, by the option."""
+
 _SANDBOX_ACCOUNT: Final = "sandbox"
 
 
@@ -72,7 +77,7 @@ def station(
     """The given endpoint, otherwise RD's, with its owner's declarations. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
-    options = vars(args).values()
+    options = (*vars(args).values(), *map(os.environ.get, VARIABLES.values()))
     refuse_key_in(chain(*(one if isinstance(one, tuple) else (one,) for one in options)), key)
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(

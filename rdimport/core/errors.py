@@ -75,7 +75,7 @@ class UsageError(RdimportError):
 
 
 class KeyInNameError(UsageError):
-    """An option or the name of a file contains the key, so this error is recorded nowhere."""
+    """An option or a name contains the key, so this error is recorded nowhere."""
 
 
 class InstallationError(RdimportError):

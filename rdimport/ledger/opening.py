@@ -136,14 +136,14 @@ def make_shared(url: str, key: str | None = None) -> Made:
     return Made(str(store), new, key_file)
 
 
-def see_which(state_dir: Path, store: Store, *, shared: bool) -> None:
+def see_which(state_dir: Path, store: Store) -> None:
     """Record in a state directory that its runs use a shared ledger.
 
     Raises UsageError for a run that does not: it would not know what the others have sent.
     """
     mark = state_dir / _MARK
     try:
-        if shared:
+        if is_shared(str(store)):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             mark.write_text(f"{store}\n", encoding="utf-8")
             return

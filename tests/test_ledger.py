@@ -21,7 +21,7 @@ import polars as pl
 import pytest
 from support.ledgers import sqlite_ledger
 from support.lists import MAPPING, people
-from support.posix import small_files
+from support.posix import only_posix, small_files
 from support.waiting import TIMEOUT, until
 from test_cost_of_a_request import serving
 
@@ -486,6 +486,7 @@ def content(state_dir: Path) -> dict[str, bytes]:
 
 @pytest.mark.parametrize("killed", [False, True])
 def test_a_read_only_state_directory_can_be_looked_into(folder: Path, *, killed: bool) -> None:
+    only_posix("a folder cannot be made read-only")
     state = folder / "state"
     (folder / "list.csv").write_text(people(3), encoding="utf-8")
     to = RDStation(base_url="https://api.exemplo.com.br")

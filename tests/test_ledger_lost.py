@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
-from support.posix import freeze, interrupt, resume
+from support.posix import freeze, interrupt, only_posix, resume
 from support.waiting import until
 
 import rdimport
@@ -31,6 +31,8 @@ ROWS = 300
 
 OPEN = 3
 CHECK = "check list.csv -m list.yaml"
+
+OPEN_FILES = "an open file can be neither removed nor moved"
 
 
 @pytest.fixture
@@ -115,6 +117,7 @@ def nothing_is_sent_from_there(workspace: Workspace, box: RunningSandbox) -> Non
 def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
     gone: str, ready: Workspace, box: RunningSandbox
 ) -> None:
+    only_posix(OPEN_FILES)
     run = at_work(ready, box)
     remove(ready, gone)
     done = ready.wait(run)
@@ -128,6 +131,7 @@ def test_a_ledger_removed_during_a_run_stops_it_and_no_later_run_sends(
 def test_a_state_directory_removed_during_a_run_stops_it_and_is_missed(
     ready: Workspace, box: RunningSandbox
 ) -> None:
+    only_posix(OPEN_FILES)
     run = at_work(ready, box)
     shutil.rmtree(ready.state)
     assert ready.wait(run).code == 3
@@ -151,6 +155,7 @@ def test_a_ledger_cut_during_a_run_stops_it(
 def test_a_lock_removed_during_a_run_lets_no_other_one_send_its_rows(
     ready: Workspace, box: RunningSandbox
 ) -> None:
+    only_posix(OPEN_FILES)
     run = at_work(ready, box)
     remove(ready, "*.lock")
     second = ready.start(*command())
@@ -245,6 +250,7 @@ def test_a_killed_run_whose_files_are_all_there_is_gone_on_with(
 
 
 def test_a_ledger_that_is_put_back_is_gone_on_with(ready: Workspace, box: RunningSandbox) -> None:
+    only_posix(OPEN_FILES)
     run = at_work(ready, box)
     away = ready.home / "away"
     ready.state.rename(away)

@@ -367,3 +367,20 @@ def test_an_old_ledger_with_values_that_nobody_wrote_is_damaged_and_sends_nobody
         assert (done.code, "Traceback" in done.err) == (2, False), done.err
         assert "ledger" in done.err
     assert box.requests == 0
+
+
+@pytest.mark.parametrize(
+    ("lang", "remedy"),
+    [
+        ("en", "Install that release again. Another --state-dir would not know what was sent"),
+        ("pt-BR", "Instale essa versão de novo. Em outro --state-dir não consta o que foi enviado"),
+    ],
+)
+def test_an_earlier_release_refuses_the_ledger_of_a_later_one(
+    old: Workspace, box: RunningSandbox, lang: str, remedy: str
+) -> None:
+    with plain(old) as db:
+        db.execute("PRAGMA user_version = 99")
+    done = old.do("run", "fair.csv", "-m", "fair.yaml", "--quiet", "--lang", lang)
+    assert (done.code, remedy in done.err) == (2, True), done.err
+    assert box.conversions() == []

@@ -135,7 +135,10 @@ def _unusable(state_dir: Path, error: Exception) -> LedgerError:
             state_dir=state_dir,
             error=error,
         ),
-        _("Correct its permissions, or name another --state-dir."),
+        _(
+            "Correct its permissions. Another --state-dir would not know what was sent from this "
+            "one."
+        ),
     )
 
 

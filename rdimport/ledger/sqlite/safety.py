@@ -89,8 +89,7 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
             owner=owner,
         ),
         _(
-            "Type the command as that user, or name another --state-dir; to make it yours: "
-            "{command}",
+            "Type the command as that user; to make it yours: {command}",
             command=joined(["sudo", "chown", "-R", me, str(path.absolute())]),
         ),
     )

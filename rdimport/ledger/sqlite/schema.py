@@ -201,15 +201,15 @@ def unusable(path: Path, error: Exception, *, reading: bool) -> LedgerError:
                 path=path,
                 owner=owner,
             ),
-            _("Type the command as that user, or name another --state-dir."),
+            _("Type the command as that user."),
         )
     if reading:
         return unreadable(path, error)
     return LedgerError(
         _("The ledger {path} cannot be used: {error}.", path=path, error=error),
         _(
-            "No row is sent that cannot be recorded. Free disk space, correct the "
-            "permissions or name another --state-dir, then run the same command again."
+            "No row is sent that cannot be recorded. Free disk space or correct the "
+            "permissions, then run the same command again."
         ),
     )
 
@@ -218,7 +218,7 @@ def unreadable(path: Path, why: Exception | str) -> LedgerError:
     """The error for a ledger that cannot be read."""
     return LedgerError(
         _("The ledger {path} cannot be read: {error}.", path=path, error=why),
-        _("Make sure that you can read this file and its directory, or name another --state-dir."),
+        _("Make sure that you can read this file and its directory."),
     )
 
 
@@ -326,7 +326,10 @@ def version_of(path: Path, db: sqlite3.Connection) -> int:
     if version > VERSION:
         raise LedgerError(
             _("The ledger {path} was written by a later release of rdimport.", path=path),
-            _("Install that release, or name another --state-dir."),
+            _(
+                "Install that release again. Another --state-dir would not know what was sent from "
+                "this one, and the same rows would be sent again."
+            ),
         )
     if 0 < version < _OLDEST:
         raise LedgerError(

@@ -282,7 +282,7 @@ class Witness:
         try:
             files = [_made(self._state_dir / self._name)]
         except OSError as error:
-            remedy = _("Correct the permissions, or name another --state-dir.")
+            remedy = _("Correct the permissions, then type the same command again.")
             raise self._unrecorded(error, remedy) from error
         beyond = outside(self._state_dir)
         if beyond is not None:

@@ -48,5 +48,5 @@ def download(
     except OSError as error:
         raise SourceError(
             _("{name} cannot be kept on disk: {error}.", name=name, error=error.strerror or error),
-            _("Nothing was sent. Free disk space, or name another --state-dir."),
+            _("Nothing was sent. Free disk space."),
         ) from error

@@ -103,7 +103,34 @@ def test_the_systemd_service_runs_a_command_of_ours_and_knows_its_exit_codes() -
     )
 
 
-@pytest.mark.parametrize("name", ["rdimport.service", "rdimport@.service"])
+SERVICES = pytest.mark.parametrize(
+    "name", ["rdimport.service", "rdimport@.service", "rdimport-worker.service"]
+)
+
+
+@SERVICES
+def test_a_service_keeps_what_was_sent_apart_from_the_ledger_where_it_may_write(name: str) -> None:
+    """It may not look into the user's home, and a lost state directory would go unnoticed."""
+    service = unit(name)
+    assert service["ProtectHome"] == "true"
+    assert service["CacheDirectory"] != "" != service["StateDirectory"]
+    text = (ROOT / "systemd" / name).read_text(encoding="utf-8")
+    assert f"XDG_DATA_HOME=/var/cache/{service['CacheDirectory']}" in text
+
+
+def test_a_worker_is_restarted_unless_it_needs_a_person_and_gets_the_key_of_the_ledger() -> None:
+    service = unit("rdimport-worker.service")
+    program, *words = shlex.split(service["ExecStart"])
+    assert program.endswith("/rdimport")
+    assert options.parser().parse_args(words)
+    assert service["RestartPreventExitStatus"] == f"{ExitCode.NOTHING_SENT:d} {ExitCode.BUG:d}"
+    name, _, _file = service["LoadCredential"].partition(":")
+    text = (ROOT / "systemd" / "rdimport-worker.service").read_text(encoding="utf-8")
+    assert f"RDIMPORT_LEDGER_KEY_FILE=%d/{name}" in text
+    assert f"RDIMPORT_STATE_DIR=%S/{service['StateDirectory']}" in text
+
+
+@SERVICES
 def test_the_ledger_of_a_service_is_closed_to_others_from_the_start(name: str) -> None:
     """Otherwise each run would restrict it and say so, as systemd opens it again at the next
     start.

@@ -588,6 +588,24 @@ def test_a_key_that_systemd_hands_over_may_show_a_right_of_the_group(
     assert workspace.here(*words).code == 2
 
 
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="needs root's rights")
+def test_a_key_that_its_reader_cannot_close_to_others_is_to_be_given_to_them(
+    workspace: Workspace,
+) -> None:
+    """As in a container, whose secrets are root's."""
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("key", workspace.key or "")
+    (workspace.home / "key").chmod(0o444)
+    os.chown(workspace.home / "key", 12345, 12345)
+    words = ("run", "list.csv", "-m", "list.yaml", "--api-key-file", "key")
+    for lang, remedy in (("en", "Give it to user 0 alone"), ("pt-BR", "só ao usuário 0")):
+        done = workspace.here(*words, "--lang", lang)
+        assert (done.code, remedy in done.err) == (2, True), done.err
+        assert "--secret N" in done.err
+        assert "chmod" not in done.err
+
+
 def test_a_file_that_cannot_be_written_is_reported_with_another_place_to_name(
     workspace: Workspace,
 ) -> None:

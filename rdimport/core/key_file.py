@@ -51,7 +51,7 @@ def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
     if found.st_mode & others:
         raise UsageError(
             _("Others on this machine can read the key in {file}.", file=file),
-            _("Type: {command}", command=joined(["chmod", "600", str(file)])),
+            _how_to_close(file, found.st_uid, os.geteuid()),
         )
     if found.st_uid not in (os.geteuid(), 0):
         from rdimport.core.users import name_of  # noqa: PLC0415  only a mistake needs it
@@ -68,6 +68,17 @@ def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:
                 command=joined(["sudo", "chown", me, str(file)]),
             ),
         )
+
+
+def _how_to_close(file: Path, owner: int, me: int) -> str:
+    if owner == me:
+        return _("Type: {command}", command=joined(["chmod", "600", str(file)]))
+    return _(
+        "Give it to user {me} alone (in a container: --secret NAME,uid={me},mode=0400), or put the "
+        "key into the environment variable {variable}.",
+        me=me,
+        variable=VARIABLE,
+    )
 
 
 def _is_credential(file: Path) -> bool:

@@ -83,7 +83,7 @@ class Spool:
         except (OSError, pl.exceptions.PolarsError) as error:
             raise LedgerError(
                 _("The rows to be sent cannot be kept on disk: {error}.", error=error),
-                _("Nothing was sent. Free disk space.")
+                _("Nothing was sent. Free disk space, or correct the permissions.")
                 if self._directory
                 else _(
                     "Nothing was sent. Free disk space, or name another folder with the variable "

@@ -48,5 +48,5 @@ def download(
     except OSError as error:
         raise SourceError(
             _("{name} cannot be kept on disk: {error}.", name=name, error=error.strerror or error),
-            _("Nothing was sent. Free disk space."),
+            _("Nothing was sent. Free disk space, or correct the permissions."),
         ) from error

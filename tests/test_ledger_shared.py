@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import threading
 from collections import Counter
@@ -191,3 +192,37 @@ def test_who_forgets_to_name_the_shared_ledger_sends_nobody_again(
     assert set(arrived(box).values()) == {1}
     (one.state / "shared-ledger").unlink()
     assert forgetful.here(*RUN).code == 0
+
+
+def test_who_moves_to_a_shared_ledger_without_a_copy_sends_nobody_again(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    one, _two = machines
+    alone = Workspace(one.home, one.key, one.base_url)
+    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    assert alone.here(*RUN).code == 0
+    for words in (RUN, ("check", "list.csv", "-m", "m.yaml")):
+        refused = one.here(*words)
+        assert refused.code == 2
+        assert "with the directory's own ledger" in refused.err
+    assert alone.here(*RUN).summary["already_imported"] == 60
+    one.ledger = postgres.new_database()
+    assert one.here("ledger", "copy", one.state, one.ledger).code == 0
+    assert one.here(*RUN).summary["already_imported"] == 60
+    assert set(arrived(box).values()) == {1}
+
+
+def test_who_starts_over_in_a_shared_ledger_sets_the_directorys_own_aside(
+    machines: list[Machine], box: RunningSandbox
+) -> None:
+    one, two = machines
+    assert Workspace(one.home, one.key, one.base_url).here(*RUN).code == 0
+    assert one.here(*RUN).code == 2
+    assert two.here(*RUN).summary["accepted"] == 60  # its directory has no ledger
+    refused = one.here(*RUN)
+    (new,) = [line for line in refused.err.splitlines() if "ledger new" in line]
+    begun = one.here(*shlex.split(new.partition(": rdimport ")[2]), "--yes")
+    assert begun.code == 0
+    assert str(one.state) in begun.out  # not the shared one, though the environment names it
+    assert one.here(*RUN).summary["already_imported"] == 60
+    assert set(arrived(box).values()) == {2}

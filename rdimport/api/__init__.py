@@ -116,13 +116,17 @@ def check(
     tables = open_tables(files, _source_hints(hints, mapping))
     with let_go(tables[0].batches()) as begun:
         from rdimport.api.checking import CheckOptions, checked  # noqa: PLC0415
-        from rdimport.ledger import store_of_run  # noqa: PLC0415
+        from rdimport.ledger import see_moved, store_of_run  # noqa: PLC0415
 
         named = ledger is not None or state_dir is not None
+        store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
+        if store and to and ledger is not None and state_dir is not None:
+            own = store_of_run(None, state_dir, ledger_key)
+            see_moved(Path(state_dir), store, own, to.identity)
         options = CheckOptions(
             to=to,
             quota=allowed,
-            store=store_of_run(ledger, state_dir or "", ledger_key) if named else None,
+            store=store,
             limit=limit,
             resend=frozenset(resend),
             not_proved=not_proved,
@@ -283,6 +287,7 @@ async def run_async(
             to=to,
             state_dir=state_dir,
             store=store_of_run(ledger, state_dir, ledger_key),
+            own_store=store_of_run(None, state_dir, ledger_key),
             report_dir=Path(report_dir),
             quota=allowed,
             quota_dir=_quota_dir(state_dir) if share_quota else None,

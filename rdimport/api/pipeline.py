@@ -131,7 +131,7 @@ def _check_early(lists: Opened, options: RunOptions) -> None:
     for key in options.to.credentials().values():  # raises without a key: nothing can be sent
         refuse_key_in(names, key)
     if not options.sandbox:
-        see_which(options.state_dir, options.store)
+        see_which(options.state_dir, options.store, options.own_store, options.to.identity)
 
 
 def _recorded(lists: Opened, options: RunOptions) -> Iterator[object]:

@@ -36,12 +36,14 @@ class Opened(NamedTuple):
 
 class RunOptions(NamedTuple):
     """All arguments of `run`. `quota_dir` is the folder for quotas shared by runs on this machine,
-    None if the quota is not shared.
+    None if the quota is not shared. `own_store` is that of the state directory, also if `store` is
+    a shared one.
     """
 
     to: Destination
     state_dir: Path
     store: Store
+    own_store: Store
     report_dir: Path
     quota: Quota | None
     quota_dir: Path | None

@@ -13,19 +13,20 @@ from rdimport.cli.arguments import (
     LedgerCopyArguments,
     LedgerKeyArguments,
     LedgerNewArguments,
+    StateArguments,
 )
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.shell import joined
-from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared, move_key
+from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared, move_key, store_of
 
 
 def execute(args: LedgerArguments) -> int:
     """Run the given action."""
     if isinstance(args, LedgerCopyArguments):
         return _copy(args.source, args.target)
-    store = resolve.store(args)
+    store = _store(args)
     if isinstance(args, LedgerKeyArguments):
         return _move_key(store, args.move_to)
     if isinstance(args, LedgerCheckArguments):
@@ -33,6 +34,13 @@ def execute(args: LedgerArguments) -> int:
     with alone(store):
         begin = _new if isinstance(args, LedgerNewArguments) else _accept
         return begin(store, yes=args.yes)
+
+
+def _store(args: StateArguments) -> Store:
+    """The ledger that is meant: with --state-dir the directory's own, whatever the environment."""
+    if args.state_dir and not args.ledger:
+        return store_of(resolve.state_dir(args), keys.of_ledger())
+    return resolve.store(args)
 
 
 def _check(store: Store) -> int:

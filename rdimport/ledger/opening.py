@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.core.errors import UsageError
+from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import installing
+from rdimport.core.shell import installing, joined
+from rdimport.core.visible import shown_lines
+from rdimport.ledger import twins
 from rdimport.ledger.port import Store
 from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
@@ -136,12 +139,15 @@ def make_shared(url: str, key: str | None = None) -> Made:
     return Made(str(store), new, key_file)
 
 
-def see_which(state_dir: Path, store: Store) -> None:
-    """Record in a state directory that its runs use a shared ledger.
+def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> None:
+    """Record in a state directory, whose own ledger is `own`, that its runs use a shared ledger.
 
-    Raises UsageError for a run that does not: it would not know what the others have sent.
+    Raises UsageError for a run that does not, or for one that does although others did not
+    (`see_moved`): it would not know what they have sent.
     """
     mark = state_dir / _MARK
+    if is_shared(str(store)):
+        see_moved(state_dir, store, own, destination)
     try:
         if is_shared(str(store)):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -163,3 +169,46 @@ def see_which(state_dir: Path, store: Store) -> None:
             mark=mark,
         ),
     )
+
+
+def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> None:
+    """Raise UsageError for a shared ledger if rows were sent to the destination from the state
+    directory's own one, which was not copied to it, or whose key is not at hand.
+    """
+    if not _has_sent(own, destination):
+        return
+    copy = ["rdimport", "ledger", "copy", str(state_dir.absolute()), str(store)]
+    raise UsageError(
+        _(
+            "Runs of {state_dir} have sent rows of this account with the directory's own ledger. "
+            "The shared ledger {where} does not know whom, and they would be sent again.",
+            state_dir=state_dir,
+            where=store,
+        ),
+        shown_lines(
+            [
+                _(
+                    "Nothing was sent. Copy it there first, into an empty database without "
+                    "`rdimport fleet init`: {command}",
+                    command=joined(copy),
+                ),
+                _(
+                    "To start over, knowing that everyone is sent again: rdimport ledger new "
+                    "{where}",
+                    where=joined(own.location_options),
+                ),
+            ]
+        ),
+    )
+
+
+def _has_sent(store: Store, destination: str) -> bool:
+    """Whether a ledger without a twin has sent rows there, as far as it can be read."""
+    with suppress(LedgerError):
+        ledger = store.if_there()
+        if ledger is not None:
+            with ledger:
+                number = ledger.destination(destination)
+                sent = number is not None and not ledger.is_new(number)
+                return sent and not twins.of(ledger)
+    return False

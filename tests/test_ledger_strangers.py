@@ -12,9 +12,11 @@ from contextlib import closing
 
 import pytest
 from support.command import Workspace
+from support.waiting import until
 
 import rdimport
 from rdimport.core.events import Event, RowsRead
+from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 MAPPING = "version: 1\nconversion_identifier: Feira\nfields: {email: E-mail, name: Nome}\n"
@@ -245,3 +247,85 @@ def test_of_a_ledger_and_its_copy_only_one_runs_at_a_time(
     again = run(workspace, "--state-dir", other)
     assert again.code == (1 if same_file else 2), again.err
     assert len(box.conversions()) == 2
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "purge --older-than 0d",
+        "forget ana@exemplo.com.br",
+        "accounts rename default new",
+        "ledger accept --yes",
+        "settle webhooks.jsonl --base-url {url}",
+    ],
+)
+@pytest.mark.parametrize("account", ["default", "second"])
+def test_no_command_writes_to_a_ledger_that_a_run_uses_under_another_name(
+    command: str, account: str, used: Workspace, box: RunningSandbox
+) -> None:
+    """Each name has a log of its own, so the run's ledger would be damaged."""
+    used.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
+    used.write("webhooks.jsonl", "{}\n")
+    other = used.home / "other"
+    other.mkdir(mode=0o700)
+    os.link(used.state / "ledger.sqlite3", other / "ledger.sqlite3")
+    used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
+    words = command.format(url=box.base_url).split()
+    late = []
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, RowsRead) and not late:
+            late.append(used.do(*words, "--state-dir", other))
+            late.append(used.do("purge", "--older-than", "0d"))
+
+    rdimport.run(
+        used.home / "a.csv",
+        used.home / "a.yaml",
+        to=rdimport.RDStation(
+            box.api_key if account == "default" else "another-key-of-another-account",
+            base_url=box.base_url,
+            account=account,
+        ),
+        quota=None,
+        state_dir=used.state,
+        report_dir=used.reports,
+        on_event=on_event,
+    )
+    assert [one.code for one in late] == [75, 0], late
+    assert "another name" in late[0].err
+    assert used.here("ledger", "check").code == 0
+    assert used.here("purge", "--older-than", "0d", "--state-dir", other).code == 0
+    assert used.here("ledger", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "purge --older-than 0d",
+        "forget ana@exemplo.com.br",
+        "run a.csv -m a.yaml --quota none --account second --yes",
+    ],
+)
+def test_no_command_writes_to_a_ledger_whose_log_a_killed_run_left_under_another_name(
+    command: str, used: Workspace, box: RunningSandbox
+) -> None:
+    used.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
+    other = used.home / "other"
+    other.mkdir(mode=0o700)
+    os.link(used.state / "ledger.sqlite3", other / "ledger.sqlite3")
+    used.write("a.csv", "Nome;E-mail\n" + "".join(f"P{n};p{n}@exemplo.com.br\n" for n in range(60)))
+    box.set_faults(Faults(latency=0.2))
+    killed = used.start("run", "a.csv", "-m", "a.yaml", "--quota", "none", "--concurrency", "2")
+    until(lambda: box.counts()["accepted"] > 5)
+    killed.kill()
+    used.wait(killed)
+    box.set_faults(Faults())
+    refused = used.do(*command.split(), "--state-dir", other)
+    assert refused.code == 2
+    assert str(used.state) in refused.err
+    assert used.do("ledger", "check").code == 0
+    assert run(used).code in (0, 1)
+    arrived = [one["email"] for one in box.conversions()]
+    assert len(arrived) == len(set(arrived))
+    assert used.do("purge", "--older-than", "0d", "--state-dir", other).code == 0
+    assert used.do("ledger", "check").code == 0

@@ -145,10 +145,11 @@ def _unusable(state_dir: Path, error: Exception) -> LedgerError:
 def is_locked(state_dir: Path, account: str) -> bool:
     """Whether a run of this account is active."""
     places = (state_dir, outside(state_dir))
-    return any(_is_taken(_lock_file(place, account)) for place in places if place)
+    return any(is_taken(_lock_file(place, account)) for place in places if place)
 
 
-def _is_taken(path: Path) -> bool:
+def is_taken(path: Path) -> bool:
+    """Whether a process holds a lock file."""
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
     if not exists(path):

@@ -13,11 +13,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import LedgerBusyError, LedgerLostError
-from rdimport.core.looking import listed
+from rdimport.core.looking import exists, listed
 from rdimport.core.messages import _
+from rdimport.core.names import fold
+from rdimport.core.shell import joined
 from rdimport.ledger import twins
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite.witness import ACCEPTED, Seen, last_of, outside, read, witness_name
+from rdimport.ledger.sqlite.account_locks import is_locked, is_taken
+from rdimport.ledger.sqlite.witness import (
+    ACCEPTED,
+    SUFFIX,
+    Seen,
+    last_of,
+    outside,
+    read,
+    witness_name,
+)
 
 if TYPE_CHECKING:
     from rdimport.ledger.sqlite.database import LedgerFile
@@ -48,6 +59,58 @@ def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
         yield
 
 
+def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
+    """Raise LedgerBusyError if a run is using the ledger's file under another name, LedgerLostError
+    if a killed one left records in the log of that name. Each name has a log (`-wal`) of its own,
+    and who writes without the other one damages the ledger.
+
+    `held` is the account of this directory that this process itself holds.
+    """
+    state_dir = ledger.path.parent
+    own = outside(state_dir)
+    if own is None:
+        return
+    names = _other_names(ledger, own)
+    if not names and ledger.path.stat().st_nlink == 1:
+        return
+    locks = _listed(own.parent, str(Path(witness_name(ledger.key)).with_suffix(".lock")))
+    taken = [lock.with_suffix(SUFFIX).name for lock in locks if is_taken(lock)]
+    found = ledger.query("SELECT DISTINCT account FROM destination") if taken else []
+    accounts = {witness_name(ledger.key, name): name for (name,) in found}
+    for witness in taken:
+        account = accounts.get(witness, "?")  # "?": its first run, which only the other log has
+        if fold(account) == fold(held or "") or not is_locked(state_dir, account):
+            raise _busy(ledger, account)
+    for other in names:
+        log = other.with_name(f"{other.name}-wal")
+        if exists(log) and log.stat().st_size:
+            raise _unfinished(ledger, other)
+
+
+def _other_names(ledger: LedgerFile, own: Path) -> list[Path]:
+    """The other names under which rows were sent from the ledger's file."""
+    pattern = witness_name(ledger.key)
+    folders = [folder for folder in _listed(own.parent) if folder != own]
+    seen = [read(path) for folder in folders for path in _listed(folder, pattern)]
+    directories = {Path(one.directory) for one in seen if one} - {ledger.path.parent}
+    names = [directory / ledger.path.name for directory in sorted(directories)]
+    same = [name for name in names if exists(name) and name.samefile(ledger.path)]
+    return [name for name in same if not name.parent.samefile(ledger.path.parent)]
+
+
+def _unfinished(ledger: LedgerFile, other: Path) -> LedgerLostError:
+    return LedgerLostError(
+        _(
+            "The ledger {path} is the same file as {other}, whose log (-wal) contains records that "
+            "are not in the file yet: a run with that name is in progress or was killed. Writing "
+            "to it here would damage it.",
+            path=ledger.path,
+            other=other,
+        ),
+        _("Use that one: {where}", where=joined(["--state-dir", str(other.parent)])),
+    )
+
+
 def _busy(ledger: LedgerFile, account: str) -> LedgerBusyError:
     return LedgerBusyError(
         _(
@@ -56,7 +119,7 @@ def _busy(ledger: LedgerFile, account: str) -> LedgerBusyError:
             account=account,
             path=ledger.path,
         ),
-        _("Nothing was sent. Name the same --state-dir in all runs of this account."),
+        _("Nothing was done. Name the same --state-dir in all commands for this account."),
     )
 
 

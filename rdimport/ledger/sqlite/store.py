@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, ExitStack, closing, suppress
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, closing, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -45,6 +46,7 @@ class SqliteStore:
         self._find_key = find_key
         self._new_key = new_key
         self._path = state_dir / FILE_NAME
+        self._holding: str | None = None
 
     def __str__(self) -> str:
         return str(self._state_dir)
@@ -83,6 +85,7 @@ class SqliteStore:
             upgrade(path, db)
             db.execute(ENDS)
             ledger = SqliteLedger(path, db, self._find_key)
+            copies.refuse_other_name(ledger, self._holding)
             if not trusting:
                 witness.refuse_older(path, known, ledger.key, ledger.writes())
             unless_open.pop_all()
@@ -135,7 +138,8 @@ class SqliteStore:
             unless_open.pop_all()
         return ledger
 
-    def hold(self, account: str) -> AbstractContextManager[Held]:
+    @contextmanager
+    def hold(self, account: str) -> Iterator[Held]:
         """Hold the account's lock. Raises LedgerBusyError naming the run that holds it, LedgerError
         for a state directory in which another user's runs could not open our lock file, or whose
         name only looks like that of another one.
@@ -143,7 +147,12 @@ class SqliteStore:
         see_that_it_is_ours(self._path)
         with explained(self._path):
             namesakes.refuse(self._path)  # before the directory is made
-        return locked(self._state_dir, account, self._who_has)
+        with locked(self._state_dir, account, self._who_has) as held:
+            self._holding = account
+            try:
+                yield held
+            finally:
+                self._holding = None
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> None:
         """Runs on one machine share a quota in a file of their own (`pacing.shared`)."""

@@ -320,7 +320,7 @@ def _may_be_list(suffix: str) -> bool:
 def _looked_in(path: Path) -> str:
     """The folder in which a relative path was looked up: cron starts in another than a person."""
     with suppress(OSError):  # a folder that was deleted
-        if not path.is_absolute():
+        if not path.root:  # on Windows one with a root may still lack a drive
             return _(" It was looked for in {folder}.", folder=Path.cwd())
     return ""
 

@@ -86,6 +86,18 @@ def test_a_library_that_the_system_cannot_load_is_named_with_the_reason(broken: 
     assert f"--force-reinstall --no-deps polars-runtime-32=={version('polars-runtime-32')}" in said
 
 
+def test_a_library_that_is_known_by_its_bare_name_is_found(broken: Workspace) -> None:
+    """As where the system lacks one of those that it is linked to."""
+    why = "libgcc_s.so.1: cannot open shared object file"
+    put(
+        broken,
+        "pydantic_core/__init__.py",
+        f"raise ImportError({why!r}, name='_pydantic_core', path=__file__)\n",
+    )
+    said = refused(broken, *RUN)
+    assert f"The package pydantic_core cannot be loaded: {why}. Either it is damaged, or" in said
+
+
 def test_a_processor_without_what_polars_needs_is_a_refusal_and_no_crash(
     broken: Workspace,
 ) -> None:

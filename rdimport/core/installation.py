@@ -56,11 +56,15 @@ def installation_error(error: BaseException) -> InstallationError | None:
     """What is wrong with the installation, if that explains an unexpected error."""
     if not is_unexpected(error):
         return None
-    found = _of_python(error) or _of_processor(error) or next(_of_packages(), None)
-    if found is None:
-        with suppress(Exception):  # the error that is to be explained is the one to report
-            found = _of_library(error)
-    return found
+    with suppress(Exception):  # the error that is to be explained is the one to report
+        return (
+            _of_python(error)
+            or _of_processor(error)
+            or next(_of_packages(), None)
+            or _of_library(error)
+            or _of_ours()  # last, as somebody may have changed it on purpose
+        )
+    return None
 
 
 def _of_python(error: BaseException) -> InstallationError | None:
@@ -117,8 +121,13 @@ def _of_packages() -> Iterator[InstallationError]:
         elif file := _damaged(found):
             yield _incomplete(found, file)
         waiting += [(other, found.name) for other in _needed_by(found, *needed.extras)]
-    if file := _damaged(ours):  # last, as somebody may have changed it on purpose
-        yield _incomplete(ours, file)
+
+
+def _of_ours() -> InstallationError | None:
+    from importlib.metadata import distribution  # noqa: PLC0415
+
+    file = _damaged(ours := distribution(_OURS))
+    return _incomplete(ours, file) if file else None
 
 
 def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
@@ -200,9 +209,11 @@ def _of_library(error: BaseException) -> InstallationError | None:
     """
     from importlib.metadata import distribution, packages_distributions  # noqa: PLC0415
 
-    name = _package_of(error)
-    owners = packages_distributions().get(name, [])
-    found = [distribution(owner) for owner in dict.fromkeys(owners)]
+    owners = packages_distributions()
+    name = next((one for one in _packages_of(error) if one in owners), _OURS)
+    if name == _OURS:
+        return None
+    found = [distribution(owner) for owner in dict.fromkeys(owners[name])]
     parts = [distribution(needed.name) for one in found for needed in _needed_by(one)]
     for part in [*found, *parts]:
         for module in _compiled_modules(part):
@@ -211,7 +222,7 @@ def _of_library(error: BaseException) -> InstallationError | None:
             except ImportError as why:
                 if why.path:  # the system could not load it
                     return _unloadable(part.name, why, part)
-    if isinstance(error, ImportError) and found:
+    if isinstance(error, ImportError):
         return _unloadable(name, error, found[0])
     return None
 
@@ -223,14 +234,14 @@ def _compiled_modules(found: Distribution) -> Iterator[str]:
             yield ".".join(module)
 
 
-def _package_of(error: BaseException) -> str:
-    """The package that an error comes from: the one that could not be imported, or whose code
-    raised it. Ours for ours.
+def _packages_of(error: BaseException) -> Iterator[str]:
+    """The package that could not be imported, and the one whose code raised the error. The first
+    may be the bare name of a library in the second.
     """
     if isinstance(error, ImportError) and error.name:
-        return error.name.partition(".")[0]
+        yield error.name.partition(".")[0]
     frames = [frame.f_globals.get("__name__", "") for frame, _line in walk_tb(error.__traceback__)]
-    return frames[-1].partition(".")[0] if frames else ""
+    yield from (name.partition(".")[0] for name in frames[-1:])
 
 
 def _unloadable(name: str, why: ImportError, found: Distribution) -> InstallationError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
-from urllib.parse import SplitResult, urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from rdimport.core.names import fold
 
@@ -17,6 +17,7 @@ _USUAL: Final = {"http": 80, "https": 443}
 _IPV4: Final = re.compile(r"(?:[0-9]+\.){3}[0-9]+")
 _NAME: Final = re.compile(r"[A-Za-z0-9._-]+")
 _LABEL: Final = re.compile(r".{0,63}$")
+_DOTS: Final = frozenset({".", ".."})
 _PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{0,2000}")
 
 
@@ -29,7 +30,7 @@ def is_loopback(host: str | None) -> bool:
 
 def is_sound(parts: SplitResult) -> bool:
     """Whether a request can be sent there: an HTTP client refuses other host names, such as one
-    copied with an invisible character.
+    copied with an invisible character. A path with `.` or `..` is another spelling of one without.
 
     Raises ValueError for an invalid port.
     """
@@ -40,9 +41,8 @@ def is_sound(parts: SplitResult) -> bool:
         is_name = _NAME.fullmatch(host) is not None and all(map(_LABEL.match, host.split(".")))
     else:
         is_name = _is_idna(host)
-    return (
-        parts.scheme in _USUAL and is_name and parts.port != 0 and bool(_PATH.fullmatch(parts.path))
-    )
+    is_path = _PATH.fullmatch(parts.path) and _DOTS.isdisjoint(unquote(parts.path).split("/"))
+    return parts.scheme in _USUAL and is_name and parts.port != 0 and bool(is_path)
 
 
 def _is_idna(host: str) -> bool:

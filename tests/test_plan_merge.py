@@ -137,3 +137,46 @@ def test_what_was_merged_by_an_earlier_release_is_known(
         db.commit()
     assert sent(workspace, TWO_ROWS) == 0
     assert len(box.conversions()) == 1
+
+
+ON_CHANGE = "version: 1\nconversion_identifier: Feira\non_change: send\non_duplicate: {keep}\n"
+TAGS = ON_CHANGE + "fields: {{email: E-mail, tags: {{column: T, split: ';'}}}}\n"
+
+
+def sends(workspace: Workspace, box: RunningSandbox, rows: str) -> int:
+    """How many rows of a list with tags are sent."""
+    before = len(box.conversions())
+    workspace.write("a.csv", "E-mail,T\n" + rows)
+    assert workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none").code == 0
+    return len(box.conversions()) - before
+
+
+@pytest.mark.parametrize("keep", ["merge", "last"])
+def test_with_on_change_send_the_order_of_tags_is_no_change(
+    workspace: Workspace, box: RunningSandbox, keep: str
+) -> None:
+    workspace.write("a.yaml", TAGS.format(keep=keep))
+    tags = ["alfa", "beta", "gama"]
+    for order, sent in ((tags, 1), (tags[::-1], 0), ([*tags, "novo"], 1)):
+        cells = order if keep == "merge" else [";".join(order)]
+        rows = "".join(f"p@exemplo.com.br,{cell}\n" for cell in cells)
+        assert sends(workspace, box, rows) == sent
+
+
+def test_a_ledger_with_tags_in_the_order_of_their_row_sends_nobody_again(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("a.yaml", TAGS.format(keep="last"))
+    assert sends(workspace, box, "p@exemplo.com.br,gama;alfa\n") == 1
+    (payload,) = box.conversions()
+    literal = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    with store_of(workspace.state).open() as ledger:
+        (hashed,) = ledger.digests([literal], 8)
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
+        changed = [
+            db.execute("UPDATE posted SET payload = ?", (hashed,)),
+            db.execute("UPDATE daybook SET payload = ?", (hashed,)),
+        ]
+        assert sum(one.rowcount for one in changed) == 1
+    assert sends(workspace, box, "p@exemplo.com.br,gama;alfa\n") == 0
+    assert sends(workspace, box, "p@exemplo.com.br,gama;alfa;novo\n") == 1

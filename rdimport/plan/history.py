@@ -27,7 +27,7 @@ from rdimport.ledger import (
 from rdimport.mapping import Mapping
 from rdimport.plan.absence import Absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
-from rdimport.prepare.encode import compared
+from rdimport.prepare.encode import compared, in_any_order
 from rdimport.source import Table
 
 PAYLOAD_HASH: Final = "is"
@@ -187,11 +187,22 @@ class SendHistory:
             texts = encode(seen[ROW].gather(sent))
         payloads = [compared(payload, self.about) for payload in texts.to_list()]
         found: list[bytes | None] = [None] * seen.height
-        for i, digest in zip(sent, self.digests(payloads, 8), strict=True):
+        for i, digest in zip(sent, self.digests(list(map(in_any_order, payloads)), 8), strict=True):
             found[i] = digest
+        self._know_ordered(seen, found, dict(zip(sent, payloads, strict=True)))
         if UNORDERED in seen.columns:
             self._know_unordered(seen, found)
         return found
+
+    def _know_ordered(
+        self, seen: pl.DataFrame, found: list[bytes | None], payloads: dict[int, str]
+    ) -> None:
+        """Ledgers may have the hash of a payload with its tags in the order of the row."""
+        ordered = [i for i, payload in payloads.items() if in_any_order(payload) != payload]
+        known = seen.select("was", "refused").rows()
+        for i, digest in zip(ordered, self.digests([payloads[i] for i in ordered], 8), strict=True):
+            if digest in known[i]:
+                found[i] = digest
 
     def _know_unordered(self, seen: pl.DataFrame, found: list[bytes | None]) -> None:
         """Releases up to 0.1.0 stored merged payloads with members in the order of the rows."""

@@ -39,7 +39,7 @@ from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
-from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared
+from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared, in_any_order
 
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
@@ -96,7 +96,8 @@ class Plan:
         """The rows to send, one by one."""
         for frame in self.frames():
             for file, row, key, _, version, payload, source, warnings, *cells in frame.iter_rows():
-                part = compared(payload, self.about) if self.about else None
+                text = in_any_order(compared(payload, self.about))
+                part = text if text != payload else None
                 outgoing = SendAttempt(key, file, row, payload, source, part, version)
                 yield PendingRow(outgoing, tuple(cells), warnings)
 

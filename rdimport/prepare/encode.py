@@ -136,6 +136,17 @@ def compared(payload: str, about: Collection[str]) -> str:
     return json.dumps(kept, ensure_ascii=False, separators=(",", ":"))
 
 
+def in_any_order(payload: str) -> str:
+    """The same for all orders of the tags, which RD keeps as a set."""
+    if '"tags":[' not in payload:
+        return payload
+    whole = json.loads(payload)
+    tags = whole.get("tags") or []
+    if len(tags) < 2:
+        return payload
+    return json.dumps({**whole, "tags": sorted(tags)}, ensure_ascii=False, separators=(",", ":"))
+
+
 class Merger:
     """Merges the payloads of each conversion, in the order of their rows.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import cache
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class TextRows:
         from xlsxwriter.utility import xl_col_to_name  # noqa: PLC0415  as the rest of it
 
         self._sheet = sheet
+        self._number = cache(_number)  # the library compares formats each time
         self._names = list(map(xl_col_to_name, range(min(columns, _MOST_COLUMNS))))
         sheet.dim_rowmin = sheet.dim_colmin = 0
         sheet.dim_colmax = len(self._names) - 1
@@ -47,7 +49,7 @@ class TextRows:
         at = row + 1
         tall = f' ht="{height:g}" customHeight="1"' if height else ""
         texts = [
-            f'<c r="{name}{at}" s="{_number(style)}"{_content(cell)}'
+            f'<c r="{name}{at}" s="{self._number(style)}"{_content(cell)}'
             for name, style, cell in zip(self._names, styles, cells, strict=False)
         ]
         self._sheet.dim_rowmax = row

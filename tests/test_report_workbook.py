@@ -336,6 +336,38 @@ def test_every_text_comes_back_as_it_was(workspace: ApiWorkspace) -> None:
     assert [row[heading] for row in found[1]] == list(ODD)
 
 
+def test_markup_is_text_on_every_sheet(workspace: ApiWorkspace) -> None:
+    """XlsxWriter takes such a text for its own markup: no program opens that file."""
+    odd = "<r>Tom & Jerry</r>"
+    mapping = (
+        "conversion_identifier: L\ninvalid: {mobile_phone: drop}\n"
+        f'fields: {{email: E-mail, mobile_phone: Fone, cf_a: {{column: "{odd}", '
+        f'values: {{"{odd}": a, b: b}}, otherwise: invalid}}}}\n'
+    )
+    found = []
+    for rows in ("ana@exemplo.com.br;;b", f"bia@exemplo.com.br;{odd};{odd}", "sem arroba;;b"):
+        path = workspace.home / "odd.csv"
+        path.write_text(f"E-mail;Fone;{odd}\n{rows}\n", encoding="utf-8")
+        done = workspace.run(path, mapping=mapping)
+        book = openpyxl.load_workbook(done.summary.failures_xlsx)
+        found.append(
+            {
+                (sheet.title, cell.coordinate)
+                for sheet in book.worksheets
+                for row in sheet.iter_rows()
+                for cell in row
+                if cell.value == odd
+            }
+        )
+    nothing, dropped, failed = found
+    assert nothing == {("Rows", "D1")}
+    assert dropped == {
+        ("Rows", "D1"),
+        *(("sent without", cell) for cell in ("C1", "B2", "C2", "G2")),
+    }
+    assert failed == {("Rows", "D1"), ("rdimport lists", "A1")}
+
+
 @pytest.mark.filterwarnings("ignore:Print area")  # it is all columns
 def test_columns_beyond_those_of_a_sheet_are_left_to_the_csv(workspace: ApiWorkspace) -> None:
     columns = 16_380

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import DROPPED, REPORTED, REPORTED_IN, Problem
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
+from rdimport.report.failures_xlsx.text_rows import TextRows, cut
 from rdimport.report.rows import columns
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ _ADDED: Final = ("rdimport_row", "rdimport_file", "rdimport_field", "rdimport_va
 """Not all columns that identify a failure report: these rows must not be sent again."""
 
 _MOST: Final = 1_048_575
-_LONGEST: Final = 32_767
 _WIDTH: Final = 22
 
 
@@ -36,6 +36,7 @@ def sent_without(
     """Add the sheet if there is such a row."""
     sheet, own = None, columns(inputs)
     at = 0
+    styles = [formats.text] * len(own) + [formats.added] * len(_ADDED)
     for end in run.sent_without():
         table = inputs[end.file]
         cells = dict(zip(table.columns, end.cells, strict=False))
@@ -44,19 +45,16 @@ def sent_without(
                 continue
             if sheet is None:
                 sheet = book.add_worksheet(words("without_sheet"))
-                for i, name in enumerate((*own, *_headings(words))):
-                    style = formats.header if i < len(own) else formats.added_header
-                    sheet.write_string(0, i, name[:_LONGEST], style)
+                texts = TextRows(sheet, len(styles))
+                headers = [formats.header] * len(own) + [formats.added_header] * len(_ADDED)
+                texts.write(0, list(map(cut, (*own, *_headings(words)))), headers)
                 sheet.freeze_panes(1, 0)
             at += 1
             reason = explain(Problem(problem.detail, *problem[1:4]), words.lang)
             added = (str(end.row), table.name, problem.field, problem.value, reason)
-            for i, cell in enumerate((*(cells.get(name) or "" for name in own), *added)):
-                sheet.write_string(
-                    at, i, cell[:_LONGEST], formats.text if i < len(own) else formats.added
-                )
+            texts.write(at, [cut(cell or "") for cell in (*map(cells.get, own), *added)], styles)
     if sheet is not None:
-        sheet.autofilter(0, 0, at, len(own) + len(_ADDED) - 1)
-        sheet.set_column(0, len(own) + len(_ADDED) - 1, _WIDTH)
-        for_print(sheet, [_WIDTH] * (len(own) + len(_ADDED)), at)
+        sheet.autofilter(0, 0, at, len(styles) - 1)
+        sheet.set_column(0, len(styles) - 1, _WIDTH)
+        for_print(sheet, [_WIDTH] * len(styles), at)
         sheet.repeat_rows(0)

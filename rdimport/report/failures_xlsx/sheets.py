@@ -9,7 +9,7 @@ from __future__ import annotations
 import textwrap
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import starmap
+from itertools import starmap, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -218,11 +218,10 @@ class Sheets:
             return
         lists = self._book.add_worksheet(self._words("lists_sheet"))
         lists.hide()
-        longest = max(len(values) for values in self._lists.values())
-        for row in range(longest):
-            for i, values in enumerate(self._lists.values()):
-                if row < len(values):
-                    lists.write_string(row, i, values[row], self._formats.text)
+        texts = TextRows(lists, len(self._lists))
+        styles = [self._formats.text] * len(self._lists)
+        for row, values in enumerate(zip_longest(*self._lists.values(), fillvalue="")):
+            texts.write(row, values, styles)
 
     def _style(self, column: int) -> Format:
         """The format of a cell without a problem: input, reason, or another added column."""

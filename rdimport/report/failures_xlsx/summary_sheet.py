@@ -9,6 +9,7 @@ from rdimport.core.messages.reasons import explain, remedy
 from rdimport.core.row import FAILED, Problem, State
 from rdimport.report.data import ReportData
 from rdimport.report.failures_xlsx.formats import CellFormats, for_print
+from rdimport.report.failures_xlsx.text_rows import write_text
 from rdimport.report.next_steps import steps
 from rdimport.report.stop_reason import why
 from rdimport.report.summary import RunSummary
@@ -88,7 +89,7 @@ class _Page:
             if isinstance(value, int):
                 self._sheet.write_number(self._row, i, value, style)
             elif value:
-                self._sheet.write_string(self._row, i, value, style)
+                write_text(self._sheet, self._row, i, value, style)
         self._row += 1
 
     def header(self, *names: str) -> None:
@@ -162,7 +163,7 @@ class _Page:
         self._sheet.set_row(self._row, _LINE * lines + 1)
         last = len(_WIDTHS) - 1
         self._sheet.merge_range(self._row, 0, self._row, last, "", style)
-        self._sheet.write_string(self._row, 0, text, style)
+        write_text(self._sheet, self._row, 0, text, style)
         self._row += 1
 
     def way_back(self, summary: RunSummary, names: list[str]) -> None:

@@ -1,7 +1,7 @@
 """Rows of texts in a worksheet, written whole.
 
 XlsxWriter takes ten times as long, because it handles each cell by itself, and keeps the height of
-every row in memory. It also takes a cell `<r>...</r>` for markup, which can damage the workbook.
+every row in memory.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class TextRows:
         """Write a row; without a height, the program that opens it chooses one."""
         if not self._sheet.constant_memory:
             for i, (cell, style) in enumerate(zip(cells, styles, strict=True)):
-                self._sheet.write_string(row, i, cell, style)
+                write_text(self._sheet, row, i, cell, style)
             return
         at = row + 1
         tall = f' ht="{height:g}" customHeight="1"' if height else ""
@@ -54,6 +54,15 @@ class TextRows:
         ]
         self._sheet.dim_rowmax = row
         self._sheet.fh.write(f'<row r="{at}"{tall}>{"".join(texts)}</row>')
+
+
+def write_text(sheet: Worksheet, row: int, column: int, text: str, style: Format | None) -> None:
+    """Write one cell. XlsxWriter takes `<r>...</r>` for markup, but escapes the parts of a text."""
+    if text.startswith("<r>"):
+        parts = (*text[:2], cut(text)[2:], *([style] if style else []))
+        sheet.write_rich_string(row, column, *parts)
+    else:
+        sheet.write_string(row, column, text, style)
 
 
 def cut(text: str) -> str:

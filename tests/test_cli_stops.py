@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from support.command import KEY, Done, Workspace
 from support.lists import MAPPING, address, people
-from support.posix import interrupt
+from support.posix import interrupt, only_posix
 from support.waiting import until
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -226,6 +226,7 @@ def test_an_account_out_of_quota_is_waited_for_and_nothing_is_lost(ready: Worksp
 def test_files_about_people_are_readable_by_their_owner_only(
     ready: Workspace, box: RunningSandbox
 ) -> None:
+    only_posix("a file's mode does not say who may read it")
     ready.write("list.csv", people(3) + "nobody,Ninguém\n")
     previous = os.umask(0o022)
     try:

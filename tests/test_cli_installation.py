@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import copyfile
 
 import pytest
+from support import hostile
 from support.command import Done, Workspace
 from support.lists import MAPPING, people
 from support.waiting import TIMEOUT
@@ -161,6 +162,17 @@ def test_no_list_is_put_away_for_a_reader_that_cannot_be_loaded(
     assert "The package fastexcel cannot be loaded: it does not load." in done.out
     assert not (broken.home / "failed").exists()
     assert broken.do("status", "--check").code == 2
+
+
+def test_a_reader_that_fails_blames_no_list_while_a_package_is_damaged(broken: Workspace) -> None:
+    spans = "<text:span>" * 200_000 + "</text:span>" * 200_000
+    hostile.ods(
+        broken.home / "deep.ods", f"<table:table-row>{hostile.ods_cell(spans)}</table:table-row>"
+    )
+    words = ("check", "deep.ods", "-m", "list.yaml")
+    assert "deep.ods is damaged or malicious" in refused(broken, *words)
+    record(broken, "fastexcel", version("fastexcel"), "fastexcel/gone.py,,1\n")
+    assert "The package fastexcel is not completely installed" in refused(broken, *words)
 
 
 def crashed(workspace: Workspace, *words: str) -> Done:

@@ -60,11 +60,16 @@ def installation_error(error: BaseException) -> InstallationError | None:
         return (
             _of_python(error)
             or _of_processor(error)
-            or next(_of_packages(), None)
+            or incomplete_package()
             or _of_library(error)
             or _of_ours()  # last, as somebody may have changed it on purpose
         )
     return None
+
+
+def incomplete_package() -> InstallationError | None:
+    """A package that rdimport needs and that is missing, of another version, or incomplete."""
+    return next(_of_packages(), None)
 
 
 def _of_python(error: BaseException) -> InstallationError | None:
@@ -99,7 +104,6 @@ def _of_processor(error: BaseException) -> InstallationError | None:
 
 
 def _of_packages() -> Iterator[InstallationError]:
-    """Packages that rdimport needs and that are missing, of another version, or incomplete."""
     from importlib.metadata import PackageNotFoundError, distribution  # noqa: PLC0415
 
     try:

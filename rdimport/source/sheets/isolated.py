@@ -22,6 +22,7 @@ import polars as pl
 
 from rdimport.core import child
 from rdimport.core.errors import InstallationError, SourceError
+from rdimport.core.installation import incomplete_package
 from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import ErrorCells
@@ -102,7 +103,7 @@ class IsolatedBook:
         try:
             answer = _asked(self._process, question, parts)
         except (OSError, EOFError, ValueError) as error:
-            raise harmful(self._file.name) from error
+            raise incomplete_package() or harmful(self._file.name) from error
         finally:
             done.set()
             guard.join()
@@ -112,9 +113,8 @@ class IsolatedBook:
         if "error" in answer:
             raise SourceError(*answer["error"])
         if "failed" in answer:
-            raise harmful(
-                self._file.name, _("its content makes no sense ({error})", error=answer["failed"])
-            )
+            why = _("its content makes no sense ({error})", error=answer["failed"])
+            raise incomplete_package() or harmful(self._file.name, why)
         return answer
 
     def _guard(self, done: threading.Event) -> None:

@@ -109,7 +109,7 @@ def _main(words: Sequence[str]) -> int:
             print_error(str(damage))
             return int(damage.exit_code)
         with suppress(OSError):
-            sys.stderr.write(_without_typed_keys(stack(), words))
+            sys.stderr.write(_without_typed_keys(stack(keys.MASK), words))
         print_error(
             _("this is a bug in rdimport. The ledger is correct: the same command continues.")
         )

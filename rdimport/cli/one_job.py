@@ -176,7 +176,7 @@ def _ended(
     except BaseException as error:  # it must not stop other jobs
         if not is_unexpected(error):
             raise
-        return Ended(job, account, ExitCode.BUG, args, trouble=keys.MASK(stack()))
+        return Ended(job, account, ExitCode.BUG, args, trouble=stack(keys.MASK))
 
 
 def _inbox_ended(
@@ -239,7 +239,7 @@ def _ended_run(
     except BaseException as error:  # a bug: show its traceback
         if not is_unexpected(error):
             raise
-        return ended(code=ExitCode.BUG, trouble=keys.MASK(stack()))
+        return ended(code=ExitCode.BUG, trouble=stack(keys.MASK))
     return ended(code=ExitCode(done.exit_code), result=done)
 
 

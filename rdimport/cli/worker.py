@@ -75,7 +75,7 @@ def _run_job(
     except BaseException as error:  # a bug: show its traceback, and go on with other jobs
         if not is_unexpected(error):
             raise
-        print_error(f"{job}: {keys.MASK(stack())}")
+        print_error(f"{job}: {stack(keys.MASK)}")
         return _as_end_of(RdimportError(job).with_code(ExitCode.BUG))
     with printing:
         try:

@@ -193,8 +193,8 @@ def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> No
                     command=joined(copy),
                 ),
                 _(
-                    "To start over, knowing that everyone is sent again: rdimport ledger new "
-                    "{where}",
+                    "To set the directory's own aside, knowing that whoever only it knows is sent "
+                    "again: rdimport ledger new {where}",
                     where=joined(own.location_options),
                 ),
             ]

@@ -9,6 +9,7 @@ import shutil
 import sqlite3
 import subprocess
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from support.command import Workspace
@@ -264,18 +265,30 @@ def test_no_command_writes_to_a_ledger_that_a_run_uses_under_another_name(
     command: str, account: str, used: Workspace, box: RunningSandbox
 ) -> None:
     """Each name has a log of its own, so the run's ledger would be damaged."""
-    used.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
     used.write("webhooks.jsonl", "{}\n")
     other = used.home / "other"
     other.mkdir(mode=0o700)
     os.link(used.state / "ledger.sqlite3", other / "ledger.sqlite3")
+    refuse_during_run(used, box, account, command.format(url=box.base_url), other)
+
+
+def test_nor_does_one_in_a_backup_of_hard_links(used: Workspace, box: RunningSandbox) -> None:
+    """`cp -al` links the lock files too."""
+    other = used.home / "other"
+    shutil.copytree(used.state, other, copy_function=os.link)
+    refuse_during_run(used, box, "default", "purge --older-than 0d", other)
+
+
+def refuse_during_run(
+    used: Workspace, box: RunningSandbox, account: str, command: str, other: Path
+) -> None:
+    used.environment["XDG_DATA_HOME"] = os.environ["XDG_DATA_HOME"]
     used.write("a.csv", ROWS + "Caio;caio@exemplo.com.br\n")
-    words = command.format(url=box.base_url).split()
     late = []
 
     def on_event(event: Event) -> None:
         if isinstance(event, RowsRead) and not late:
-            late.append(used.do(*words, "--state-dir", other))
+            late.append(used.do(*command.split(), "--state-dir", other))
             late.append(used.do("purge", "--older-than", "0d"))
 
     rdimport.run(

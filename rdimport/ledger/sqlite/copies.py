@@ -66,8 +66,7 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
 
     `held` is the account of this directory that this process itself holds.
     """
-    state_dir = ledger.path.parent
-    own = outside(state_dir)
+    own = outside(ledger.path.parent)
     if own is None:
         return
     names = _other_names(ledger, own)
@@ -79,7 +78,8 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
     accounts = {witness_name(ledger.key, name): name for (name,) in found}
     for witness in taken:
         account = accounts.get(witness, "?")  # "?": its first run, which only the other log has
-        if fold(account) == fold(held or "") or not is_locked(state_dir, account):
+        # not the locks next to the ledger, which `cp -al` links too
+        if fold(account) == fold(held or "") or not is_locked(own, account):
             raise _busy(ledger, account)
     for other in names:
         log = other.with_name(f"{other.name}-wal")

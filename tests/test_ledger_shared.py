@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import threading
 from collections import Counter
@@ -210,6 +211,25 @@ def test_who_moves_to_a_shared_ledger_without_a_copy_sends_nobody_again(
     assert one.here("ledger", "copy", one.state, one.ledger).code == 0
     assert one.here(*RUN).summary["already_imported"] == 60
     assert set(arrived(box).values()) == {1}
+
+
+def test_who_has_used_a_shared_ledger_beside_the_directorys_own_goes_on(
+    machines: list[Machine], box: RunningSandbox, tmp_path: Path
+) -> None:
+    """As an earlier release let it begin."""
+    one, _two = machines
+    (tmp_path / "alone").mkdir()
+    alone = Workspace(tmp_path / "alone", one.key, one.base_url)
+    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    alone.write("m.yaml", MAPPING)
+    alone.write("list.csv", people(1))
+    assert alone.here(*RUN).code == 0
+    assert one.here(*RUN).summary["accepted"] == 60
+    shutil.copy(alone.state / "ledger.sqlite3", one.state)
+    again = one.here(*RUN)
+    assert (again.code, again.summary["already_imported"]) == (0, 60), again.err
+    (one.state / "shared-ledger").write_text(f"{one.ledger}2\n")
+    assert "with the directory's own ledger" in one.here(*RUN).err
 
 
 def test_who_starts_over_in_a_shared_ledger_sets_the_directorys_own_aside(

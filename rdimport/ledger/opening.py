@@ -13,7 +13,7 @@ from rdimport.core.messages import _
 from rdimport.core.shell import installing, joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger import twins
-from rdimport.ledger.port import Store
+from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
@@ -148,13 +148,12 @@ def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> No
     mark = state_dir / _MARK
     if is_shared(str(store)):
         see_moved(state_dir, store, own, destination)
-    try:
-        if is_shared(str(store)):
+        with suppress(OSError):
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             mark.write_text(f"{store}\n", encoding="utf-8")
-            return
-        used = mark.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        return
+    used = _mark_in(state_dir)
+    if used is None:
         return
     raise UsageError(
         _(
@@ -174,8 +173,12 @@ def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> No
 def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> None:
     """Raise UsageError for a shared ledger if rows were sent to the destination from the state
     directory's own one, which was not copied to it, or whose key is not at hand.
+
+    Raises nothing if the directory's runs have used the shared one for the destination before.
     """
-    if not _has_sent(own, destination):
+    if not _has_sent_uncopied(own, destination):
+        return
+    if _mark_in(state_dir) == str(store) and _has_sent(store, destination):
         return
     copy = ["rdimport", "ledger", "copy", str(state_dir.absolute()), str(store)]
     raise UsageError(
@@ -202,13 +205,32 @@ def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> No
     )
 
 
-def _has_sent(store: Store, destination: str) -> bool:
+def _mark_in(state_dir: Path) -> str | None:
+    """The shared ledger that the last runs of a state directory used, if any did."""
+    with suppress(OSError, UnicodeDecodeError):
+        return (state_dir / _MARK).read_text(encoding="utf-8").strip()
+    return None
+
+
+def _has_sent_uncopied(own: Store, destination: str) -> bool:
     """Whether a ledger without a twin has sent rows there, as far as it can be read."""
     with suppress(LedgerError):
-        ledger = store.if_there()
+        ledger = own.if_there()
         if ledger is not None:
             with ledger:
-                number = ledger.destination(destination)
-                sent = number is not None and not ledger.is_new(number)
-                return sent and not twins.of(ledger)
+                return _has_sent_in(ledger, destination) and not twins.of(ledger)
     return False
+
+
+def _has_sent(store: Store, destination: str) -> bool:
+    """Whether rows were sent there. Raises LedgerError if the ledger cannot be read."""
+    ledger = store.if_there()
+    if ledger is None:
+        return False
+    with ledger:
+        return _has_sent_in(ledger, destination)
+
+
+def _has_sent_in(ledger: Ledger, destination: str) -> bool:
+    number = ledger.destination(destination)
+    return number is not None and not ledger.is_new(number)

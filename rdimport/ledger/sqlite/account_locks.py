@@ -136,8 +136,8 @@ def _unusable(state_dir: Path, error: Exception) -> LedgerError:
             error=error,
         ),
         _(
-            "Correct its permissions. Another --state-dir would not know what was sent from this "
-            "one."
+            "Correct its permissions, or move the whole directory and name its new place with "
+            "--state-dir: an empty one would not know what was sent from this one."
         ),
     )
 

@@ -209,6 +209,15 @@ def test_a_bug_says_that_the_ledger_is_correct_and_nothing_about_people(
     assert (broken.do(*RUN).code, len(box.conversions())) == (0, 2)
 
 
+def test_a_bug_is_one_where_libraries_were_stripped_to_save_space(broken: Workspace) -> None:
+    record(broken, "pandera", version("pandera"), "stripped.abi3.so,,9999\n")
+    put(broken, "stripped.abi3.so", "smaller")
+    put(broken, "xlsxwriter.py", "raise ValueError('a bug')\n")
+    done = crashed(broken, *RUN)
+    assert done.code == 70, done.err
+    assert "ValueError: a bug" in done.err
+
+
 def test_a_command_without_its_modules_ends_with_2_in_both_languages() -> None:
     """Python's own 1 would mean that rows need attention."""
     code = "import sys; sys.modules['rdimport.cli'] = None; "

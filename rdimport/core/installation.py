@@ -29,7 +29,7 @@ _OURS: Final = "rdimport"
 _LOADED: Final = (".py", *EXTENSION_SUFFIXES)
 """Endings of files that Python loads; others may be missing where space is scarce."""
 _KEEP_THEIR_FILES: Final = frozenset({"pip", "uv"})
-"""Installers that leave files as they are recorded. Distributions of Linux strip libraries."""
+"""Installers that leave files as they are recorded. Distributions of Linux change some."""
 _LACKING: Final = re.compile(r"not detected:\s*(.+)")
 """What polars says on a processor that it was not compiled for, before it crashes."""
 
@@ -145,7 +145,9 @@ def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
 
 
 def _damaged(found: Distribution) -> PackagePath | None:
-    """A file that Python may load and that is missing, or of another size than recorded."""
+    """A file that Python may load and that is missing, or a source of another size than recorded.
+    Libraries are smaller once they are stripped to save space.
+    """
     if (found.read_text("INSTALLER") or "").strip() not in _KEEP_THEIR_FILES:
         return None
     for file in found.files or ():
@@ -155,7 +157,7 @@ def _damaged(found: Distribution) -> PackagePath | None:
             size = Path(file.locate()).stat().st_size
         except OSError:
             return file
-        if size != file.size:
+        if size != file.size and file.name.endswith(".py"):
             return file
     return None
 

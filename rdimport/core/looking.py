@@ -47,11 +47,19 @@ def listed(folder: Path, pattern: str = "*") -> list[Path]:
 
     Raises OSError if it may not be listed.
     """
+    return [folder / name for name in names_in(folder) if fnmatchcase(name, pattern)]
+
+
+def names_in(folder: Path) -> list[str]:
+    """The names of the entries of a folder, sorted; none if there is no folder. In a large one,
+    paths take ten times as long.
+
+    Raises OSError if it may not be listed.
+    """
     try:
-        found = sorted(folder.iterdir())
+        return sorted(os.listdir(folder))  # noqa: PTH208
     except (FileNotFoundError, NotADirectoryError):
         return []
-    return [path for path in found if fnmatchcase(path.name, pattern)]
 
 
 def nearest(path: Path, is_kind: Callable[[str], bool]) -> Path | None:

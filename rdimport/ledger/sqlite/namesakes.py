@@ -6,14 +6,13 @@ A new ledger in such a directory would not know whom the other one has sent.
 
 from __future__ import annotations
 
-import os
 import unicodedata
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from rdimport.core.errors import LedgerLostError
-from rdimport.core.looking import exists
+from rdimport.core.looking import exists, names_in
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
@@ -64,8 +63,7 @@ def _named_like(place: Path, name: str) -> list[Path]:
     """
     wanted = _looks(name)
     with suppress(OSError):
-        names = os.listdir(place)  # noqa: PTH208  paths take ten times as long
-        return [place / one for one in names if _looks(one) == wanted]
+        return [place / one for one in names_in(place) if _looks(one) == wanted]
     return [place / name]
 
 

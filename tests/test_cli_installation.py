@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -59,7 +60,8 @@ def test_a_package_of_another_release_is_named_with_the_one_that_is_needed(
     put(broken, "pandera/__init__.py", "raise AttributeError('no such thing')\n")
     said = refused(broken, *RUN)
     assert "The package pandera is installed in version 0.20.0, but rdimport needs >=0.35." in said
-    assert f"Type: {sys.executable} -m pip install 'pandera[polars]>=0.35'" in said
+    command = shlex.join([sys.executable, "-m", "pip", "install", "pandera[polars]>=0.35"])
+    assert f"Type: {command}" in said
     in_portuguese = refused(broken, *RUN, "--lang", "pt-BR")
     assert "O pacote pandera está instalado na versão 0.20.0, mas rdimport" in in_portuguese
     assert box.conversions() == []

@@ -5,6 +5,7 @@ It is asked after an unexpected error only, as it looks at every installed file.
 
 from __future__ import annotations
 
+import csv
 import re
 import sys
 import warnings
@@ -21,7 +22,7 @@ from rdimport.core.messages import _
 from rdimport.core.shell import installing
 
 if TYPE_CHECKING:
-    from importlib.metadata import Distribution, PackagePath
+    from importlib.metadata import Distribution
 
     from packaging.requirements import Requirement
 
@@ -144,20 +145,22 @@ def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
             yield needed
 
 
-def _damaged(found: Distribution) -> PackagePath | None:
+def _damaged(found: Distribution) -> Path | None:
     """A file that Python may load and that is missing, or a source of another size than recorded.
     Libraries are smaller once they are stripped to save space.
     """
     if (found.read_text("INSTALLER") or "").strip() not in _KEEP_THEIR_FILES:
         return None
-    for file in found.files or ():
-        if file.size is None or not file.name.endswith(_LOADED) or "tests" in file.parts:
+    # `found.files` lacks those that are missing, from Python 3.12 on
+    for name, _hash, recorded in csv.reader((found.read_text("RECORD") or "").splitlines()):
+        file = Path(str(found.locate_file(name)))
+        if not recorded or not name.endswith(_LOADED) or "tests" in name.split("/"):
             continue
         try:
-            size = Path(file.locate()).stat().st_size
+            size = file.stat().st_size
         except OSError:
             return file
-        if size != file.size and file.name.endswith(".py"):
+        if size != int(recorded) and name.endswith(".py"):
             return file
     return None
 
@@ -188,12 +191,12 @@ def _of(needed: Requirement) -> str:
     return f"{needed.name}{extras}{needed.specifier}"
 
 
-def _incomplete(found: Distribution, file: PackagePath) -> InstallationError:
+def _incomplete(found: Distribution, file: Path) -> InstallationError:
     return InstallationError(
         _(
             "The package {name} is not completely installed: {file} is missing or damaged.",
             name=found.name,
-            file=file.locate(),
+            file=file,
         ),
         _again(found),
     )

@@ -177,6 +177,20 @@ def test_a_reader_that_fails_blames_no_list_while_a_package_is_damaged(broken: W
     assert "The package fastexcel is not completely installed" in refused(broken, *words)
 
 
+def test_what_is_missing_once_rows_were_sent_does_not_say_that_none_was(
+    broken: Workspace, box: RunningSandbox
+) -> None:
+    put(
+        broken,
+        "sitecustomize.py",
+        "import sys\nsys.modules['rdimport.cli.screen.run'] = None\n",
+    )
+    record(broken, "fastexcel", version("fastexcel"), "fastexcel/gone.py,,1\n")
+    done = crashed(broken, *RUN)
+    assert (done.code, len(box.conversions())) == (3, 2), done.err
+    assert "The package fastexcel is not completely installed" in done.err
+
+
 def crashed(workspace: Workspace, *words: str) -> Done:
     process = workspace.start(*words)
     out, err = process.communicate(timeout=TIMEOUT)

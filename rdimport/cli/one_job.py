@@ -172,7 +172,8 @@ def _ended(
     except SourceError:  # its folder may not be listed: a run of all its files reports that
         return run(args)
     except InstallationError as error:
-        return Ended(job, account, ExitCode.NOTHING_SENT, args, trouble=str(error), error=error)
+        # lists before this one may have been sent
+        return Ended(job, account, ExitCode.STOPPED, args, trouble=str(error), error=error)
     except BaseException as error:  # it must not stop other jobs
         if not is_unexpected(error):
             raise

@@ -13,15 +13,18 @@ from rdimport.cli.streams import flush_output, print_error, say_json
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import (
     ExitCode,
+    InstallationError,
     KeyInNameError,
     OutputError,
     RdimportError,
     UsageError,
 )
+from rdimport.core.installation import installation_explained
 
 if TYPE_CHECKING:
-    from rdimport import RDStation
+    from rdimport import RDStation, RunResult
     from rdimport.cli.log import LogFile
+    from rdimport.cli.terminal import Terminal
 
 # The engine is imported late, so that a missing key is reported at once.
 
@@ -74,6 +77,15 @@ def _import(args: RunArguments, to: RDStation, stack: ExitStack, log: LogFile | 
     terminal = Terminal(args, stack, log)
     ask = partial(agreed, args, to.credentials()["api_key"])
     done = carry_out(args, to, on_event=terminal.observer, agreed=ask, signals=True)
+    try:
+        with installation_explained():
+            return _ended(args, terminal, done, log)
+    except InstallationError as error:  # rows were sent
+        raise error.with_code(ExitCode.STOPPED) from error
+
+
+def _ended(args: RunArguments, terminal: Terminal, done: RunResult, log: LogFile | None) -> int:
+    """Show the result of a run; returns the exit code."""
     terminal.close()
     _write_metrics(args)
     if log:

@@ -18,10 +18,8 @@ from rdimport.source.refusals import no_table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import polars as pl
-
     from rdimport.source.port import Hints, Table
-    from rdimport.source.sheets.table import Book
+    from rdimport.source.sheets.book import Book
 
 _ZIP: Final = b"PK\x03\x04"
 _PARQUET: Final = b"PAR1"
@@ -83,14 +81,14 @@ def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Tabl
     from rdimport.source.sheets.several import several_sheets  # noqa: PLC0415  each reader costs
     from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  its imports
 
-    hinted = sheet_hints(book.sheets, lambda sheet: _first_row(book.cells(sheet)), hints)
+    def first_row(sheet: str) -> tuple[str | None, ...]:
+        """The first row of a sheet that has rows below it."""
+        cells = book.read(sheet).cells
+        return cells.row(0)[1:] if cells.height > 1 else ()
+
+    hinted = sheet_hints(book.sheets, first_row, hints)
     hinted = several_sheets(book, hints, file.name) if hinted == (hints,) else hinted
     return tuple(GridTable(file, at, hint, book) for at, hint in enumerate(hinted, start=index))
-
-
-def _first_row(cells: pl.DataFrame) -> tuple[str | None, ...]:
-    """The first row of a sheet that has rows below it."""
-    return cells.row(0)[1:] if cells.height > 1 else ()
 
 
 def _open_workbook(file: InputFile, index: int, hints: Hints, head: bytes) -> tuple[Table, ...]:

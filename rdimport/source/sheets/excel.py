@@ -15,10 +15,9 @@ from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, is_vast
 from rdimport.source.refusals import damaged_workbook, vast
-from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
-from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_marks
 from rdimport.source.sheets.xlsb_flags import xlsb_marks
 from rdimport.source.sheets.xlsb_short import with_columns
@@ -43,10 +42,7 @@ class CalamineBook:
     def __init__(self, file: InputFile, kind: str) -> None:
         self._file = file
         self.kind = kind
-        self.hidden: list[str] = []  # only loading a sheet reveals it
         self._marks: dict[str, Marks] = {}
-        self._first_column: dict[str, int] = {}
-        self._linked: dict[str, list[tuple[int, str]]] = {}
         if not self._is_intact():
             raise damaged_workbook(file.name, kind)
         with self._reading():
@@ -70,14 +66,25 @@ class CalamineBook:
         """The names of the sheets, in order."""
         return list(self._reader.sheet_names)
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """Every cell from row 1 on as text."""
+    def read(self, sheet: str) -> Sheet:
+        """A sheet, with every row from 1 on.
+
+        It has notes about hidden rows, links to e-mail addresses, and formulas without a value: for
+        xlsb without links and formulas, for xls without formulas.
+        """
         self._refuse_vast(sheet)
-        frame = self._loaded(sheet)
-        frame.columns = [f"c{i}" for i in range(frame.width)]
-        begin = self._first_column[sheet]
+        loaded, frame = self._loaded(sheet)
+        # columns before the first filled one are left out
+        columns = loaded.available_columns()
+        begin = columns[0].absolute_index if columns else 0
         links = [link._replace(column=link.column - begin) for link in self._mail_links(sheet)]
-        self._linked[sheet] = linked_texts(frame, links)
+        marks = self.marks(sheet)
+        merged = [m._replace(column=m.column - begin) for m in marks.merged if m.column >= begin]
+        notes = (*sentences(marks.counts), *link_notes(linked_texts(frame, links)))
+        is_hidden = loaded.visible != "visible"
+        return Sheet(self._as_meant(sheet, frame), notes, marks.errors, merged, is_hidden)
+
+    def _as_meant(self, sheet: str, frame: pl.DataFrame) -> pl.DataFrame:
         timed = frame.select(pl.all().str.contains(_TIME).any()).row(0) if frame.width else ()
         columns = [
             as_meant(with_durations(frame.to_series(at), partial(self._durations, sheet, at)))
@@ -104,19 +111,17 @@ class CalamineBook:
             )
             return loaded.to_polars().to_series()
 
-    def _loaded(self, sheet: str) -> pl.DataFrame:
+    def _loaded(self, sheet: str) -> tuple[fastexcel.ExcelSheet, pl.DataFrame]:
+        """A sheet as the library has it, and its cells."""
         with self._reading():
             # skip_rows=0 is not the default, which skips blank rows at the top and so shifts
             # the row numbers.
             loaded = self._reader.load_sheet(sheet, header_row=None, skip_rows=0, dtypes="string")
-            if loaded.visible != "visible":
-                self.hidden.append(sheet)
             if loaded.width > MOST_COLUMNS:
                 raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
-            # columns before the first filled one are left out
-            columns = loaded.available_columns()
-            self._first_column[sheet] = columns[0].absolute_index if columns else 0
-            return loaded.to_polars()
+            frame = loaded.to_polars()
+        frame.columns = [f"c{i}" for i in range(frame.width)]
+        return loaded, frame
 
     def marks(self, sheet: str) -> Marks:
         """Flags in a sheet, cached; of xls without the extent."""
@@ -136,30 +141,6 @@ class CalamineBook:
         extent = self.marks(sheet).extent
         if is_vast(*extent[:3]) or not is_on_sheet(extent):
             raise vast(_("Sheet “{sheet}” of {name}", sheet=sheet, name=self._file.name))
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """Hidden rows, links to e-mail addresses, formulas without a value.
-
-        For xlsb without links and formulas, for xls without formulas.
-        """
-        if self.kind == "xls":
-            self.marks(sheet)
-        notes = tuple(sentences(self._marks[sheet].counts)) if sheet in self._marks else ()
-        return (*notes, *link_notes(self._linked.get(sheet, [])))
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """The cells that are empty because they contain an error value."""
-        if self.kind == "xls":
-            self.marks(sheet)
-        return self._marks[sheet].errors if sheet in self._marks else ErrorCells()
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        if self.kind == "xls":
-            self.marks(sheet)
-        found = self._marks[sheet].merged if sheet in self._marks else ()
-        begin = self._first_column.get(sheet, 0)
-        return [one._replace(column=one.column - begin) for one in found if one.column >= begin]
 
     @contextmanager
     def _reading(self) -> Iterator[None]:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.source.encoding import Decoder, charset, guess_encoding
-from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.cells import Rows, checked_place, frame_of
 from rdimport.source.sheets.merged_cells import Merged
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import polars as pl
 
     from rdimport.source.files import InputFile
 
@@ -31,7 +29,6 @@ class HtmlBook:
     """The tables of a page; each is a sheet with its own row numbers."""
 
     kind = "html"
-    hidden: Sequence[str] = ()
 
     def __init__(self, file: InputFile) -> None:
         data = file.whole()
@@ -54,24 +51,12 @@ class HtmlBook:
         """`Table 1`, `Table 2`, ... or a single nameless sheet."""
         return list(self._tables)
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """All cells of a table."""
-        return frame_of(
-            self._tables[sheet][0],
-            _("{sheet} of {name}", sheet=sheet, name=self._name) if sheet else self._name,
-        )
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """A note that the file is not what its name says."""
-        return (_("The file is a web page (HTML), despite its name; its table is read."),)
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """None are marked."""
-        return ErrorCells()
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        return self._tables[sheet][1]
+    def read(self, sheet: str) -> Sheet:
+        """A table, with a note that the file is not what its name says."""
+        rows, merged = self._tables[sheet]
+        where = _("{sheet} of {name}", sheet=sheet, name=self._name) if sheet else self._name
+        note = _("The file is a web page (HTML), despite its name; its table is read.")
+        return Sheet(frame_of(rows, where), (note,), merged=merged)
 
 
 def _encoding(data: bytes) -> str:

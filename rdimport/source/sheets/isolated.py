@@ -26,11 +26,10 @@ from rdimport.core.installation import incomplete_package
 from rdimport.core.messages import _, language
 from rdimport.source.refusals import harmful
 from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.merged_cells import Merged
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rdimport.source.files import InputFile
 
 _PACKED: Final = frozenset({"xlsx", "xlsm", "xlsb", "ods", "parquet"})
@@ -66,31 +65,15 @@ class IsolatedBook:
         opened = self._ask({"memory": memory, "kind": kind, "file": where, "lang": language()})
         self.kind: str = opened["kind"]
         self.sheets: list[str] = opened["sheets"]
-        self.hidden: list[str] = []
-        self._notes: dict[str, list[str]] = {}
-        self._errors: dict[str, ErrorCells] = {}
-        self._merged: dict[str, list[Merged]] = {}
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """Every cell as text."""
+    def read(self, sheet: str) -> Sheet:
+        """A sheet, as the child has read it."""
         parts: list[pl.DataFrame] = []
-        answer = self._ask({"cells": sheet}, parts)
-        self.hidden, self._notes[sheet] = answer["hidden"], answer["notes"]
-        self._errors[sheet] = _error_cells(*answer["errors"])
-        self._merged[sheet] = [Merged(*map(int, one)) for one in answer["merged"]]
-        return pl.concat(parts)
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """Sentences about anything unusual in the sheet's cells."""
-        return self._notes.get(sheet, ())
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """The cells that are empty because they contain an error value."""
-        return self._errors.get(sheet, ErrorCells())
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        return self._merged.get(sheet, ())
+        answer = self._ask({"sheet": sheet}, parts)
+        cells, first = answer["errors"]
+        errors = ErrorCells(cells, (int(first[0]), str(first[1])) if first else None)
+        merged = [Merged(*map(int, one)) for one in answer["merged"]]
+        return Sheet(pl.concat(parts), answer["notes"], errors, merged, answer["is_hidden"])
 
     def _ask(
         self, question: dict[str, Any], parts: list[pl.DataFrame] | None = None
@@ -126,10 +109,6 @@ class IsolatedBook:
             if time.monotonic() >= until or _resident(self._process.pid) > self._memory:
                 self._process.kill()
                 return
-
-
-def _error_cells(cells: int, first: list[Any] | None) -> ErrorCells:
-    return ErrorCells(cells, (int(first[0]), str(first[1])) if first else None)
 
 
 def _started() -> subprocess.Popen[bytes]:

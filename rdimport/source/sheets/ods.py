@@ -6,7 +6,7 @@ Not by calamine (fastexcel 0.21), which drops tabs and line breaks inside a para
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import Counter
 from decimal import Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -15,6 +15,7 @@ from rdimport.core.messages import _
 from rdimport.source.limits import MOST_PART, is_vast
 from rdimport.source.refusals import damaged_workbook, protected_workbook, vast
 from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of, times
 from rdimport.source.sheets.mail_links import link_notes
 from rdimport.source.sheets.merged_cells import Merged
@@ -24,8 +25,6 @@ from rdimport.source.sheets.xlsx_flags import sentences
 if TYPE_CHECKING:
     import zipfile
     from collections.abc import Iterator, Sequence
-
-    import polars as pl
 
     from rdimport.source.files import InputFile
 
@@ -46,11 +45,7 @@ class OdsBook:
 
     def __init__(self, file: InputFile) -> None:
         self._file = file
-        self._cells: dict[str, pl.DataFrame] = {}
-        self._notes: dict[str, list[str]] = defaultdict(list)
-        self._errors: dict[str, ErrorCells] = {}
-        self._merged: dict[str, list[Merged]] = {}
-        self.hidden: list[str] = []
+        self._sheets: dict[str, Sheet] = {}
         try:
             with file.package() as package:
                 self._refuse_encrypted(package)
@@ -62,23 +57,11 @@ class OdsBook:
     @property
     def sheets(self) -> Sequence[str]:
         """The names of the sheets, in order."""
-        return list(self._cells)
+        return list(self._sheets)
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """The non-empty rows as text."""
-        return self._cells[sheet]
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """Notes about hidden rows and links."""
-        return self._notes[sheet]
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """The cells that are empty because they contain an error value."""
-        return self._errors.get(sheet, ErrorCells())
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        return self._merged.get(sheet, ())
+    def read(self, sheet: str) -> Sheet:
+        """A sheet, with notes about hidden rows and links."""
+        return self._sheets[sheet]
 
     def _refuse_encrypted(self, package: zipfile.ZipFile) -> None:
         with package.open("META-INF/manifest.xml") as manifest:
@@ -93,17 +76,14 @@ class OdsBook:
             if node.tag == f"{_TABLE}table":
                 depth += 1 if event == "start" else -1
                 if event == "start" and depth == 1:
-                    sheet = _Sheet(node.get(f"{_TABLE}name", ""), self._file.name)
-                    if node.get(f"{_TABLE}style-name") in hidden_styles:
-                        self.hidden.append(sheet.name)
+                    name = node.get(f"{_TABLE}name", "")
+                    rows = _Rows(_("Sheet “{sheet}” of {name}", sheet=name, name=self._file.name))
                 elif event == "end" and depth == 0:
-                    self._cells[sheet.name] = frame_of(sheet.rows, sheet.where)
-                    self._notes[sheet.name].extend(sheet.notes())
-                    self._errors[sheet.name] = sheet.errors
-                    self._merged[sheet.name] = sheet.merged
+                    is_hidden = node.get(f"{_TABLE}style-name") in hidden_styles
+                    self._sheets[name] = rows.sheet(is_hidden=is_hidden)
                     node.clear()
             elif event == "end" and node.tag == f"{_TABLE}table-row" and depth == 1:
-                sheet.add(node)
+                rows.add(node)
                 node.clear()
             elif event == "end" and node.tag == f"{_STYLE}style" and _is_not_shown(node):
                 hidden_styles.add(node.get(f"{_STYLE}name", ""))
@@ -113,19 +93,18 @@ def _is_not_shown(style: ET.Element) -> bool:
     return any(part.get(f"{_TABLE}display") == "false" for part in style)
 
 
-class _Sheet:
-    """Collects the rows of one sheet."""
+class _Rows:
+    """Collects the rows of one sheet, named by `where`."""
 
-    def __init__(self, name: str, file: str) -> None:
-        self.name = name
-        self.where = _("Sheet “{sheet}” of {name}", sheet=name, name=file)
-        self.rows: Rows = []
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self._rows: Rows = []
         self._cells = 0
         self._written = 0
         self._number = 1
         self._found: Counter[str] = Counter()
-        self.errors = ErrorCells()
-        self.merged: list[Merged] = []
+        self._errors = ErrorCells()
+        self._merged: list[Merged] = []
         self._linked: list[tuple[int, str]] = []
 
     def add(self, row: ET.Element) -> None:
@@ -133,11 +112,11 @@ class _Sheet:
         cells = self._row(row)
         if cells:
             last = self._number + rows
-            checked_place(last - 1, len(cells), self.where)
+            checked_place(last - 1, len(cells), self._where)
             self._cells += rows * len(cells)
             if is_vast(1, self._cells, self._written):
-                raise vast(self.where)
-            self.rows.extend((number, cells) for number in range(self._number, last))
+                raise vast(self._where)
+            self._rows.extend((number, cells) for number in range(self._number, last))
             if row.get(f"{_TABLE}visibility") in _BY_DISPLAY:
                 self._found["hidden"] += rows
         self._number += rows
@@ -156,11 +135,11 @@ class _Sheet:
             if value is None:
                 empty += columns
                 continue
-            checked_place(1, len(cells) + empty + columns, self.where)
+            checked_place(1, len(cells) + empty + columns, self._where)
             down = node.get(f"{_TABLE}number-rows-spanned", "1")
             if down.isdecimal() and down != "1":
                 last = self._number + int(down[:8]) - 1
-                self.merged.append(Merged(self._number, last, len(cells) + empty))
+                self._merged.append(Merged(self._number, last, len(cells) + empty))
             self._written += 1
             cells.extend([None] * empty)
             cells.extend([value] * columns)
@@ -183,12 +162,13 @@ class _Sheet:
         return text or cell.get(f"{_OFFICE}string-value") or None
 
     def _note_error(self, column: int, columns: int) -> None:
-        first = self.errors.first or (self._number, column_letters(column + 1))
-        self.errors = ErrorCells(self.errors.cells + columns, first)
+        first = self._errors.first or (self._number, column_letters(column + 1))
+        self._errors = ErrorCells(self._errors.cells + columns, first)
 
-    def notes(self) -> Iterator[str]:
-        yield from sentences(self._found)
-        yield from link_notes(self._linked)
+    def sheet(self, *, is_hidden: bool) -> Sheet:
+        cells = frame_of(self._rows, self._where)
+        notes = (*sentences(self._found), *link_notes(self._linked))
+        return Sheet(cells, notes, self._errors, self._merged, is_hidden)
 
 
 def _links_to_mail(cell: ET.Element) -> bool:

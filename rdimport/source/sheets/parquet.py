@@ -11,13 +11,12 @@ from rdimport.core.messages import _
 from rdimport.core.row import ROW
 from rdimport.source.limits import MOST_COLUMNS, MOST_RATIO, UNPACKED_FREE, is_vast
 from rdimport.source.refusals import harmful, vast
-from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rdimport.source.files import InputFile
-    from rdimport.source.sheets.merged_cells import Merged
 
 _WHOLE: Final = 1 << 53
 """Integers up to here are exact as floating-point numbers."""
@@ -31,7 +30,6 @@ class ParquetBook:
 
     kind = "parquet"
     sheets: Sequence[str] = ("",)
-    hidden: Sequence[str] = ()
 
     def __init__(self, file: InputFile) -> None:
         self._file = file
@@ -44,8 +42,8 @@ class ParquetBook:
             raise vast(file.name)
         self._frame, self._rows, self._columns = frame, rows, columns
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """Every cell as text."""
+    def read(self, sheet: str) -> Sheet:
+        """Its one sheet."""
         read = self._frame.collect()
         filled = self._rows * self._columns - sum(read.null_count().row(0)) if read.width else 0
         if is_vast(self._rows, self._columns, filled):
@@ -54,7 +52,8 @@ class ParquetBook:
         self._see_that_it_is_in_proportion(texts)
         header = {f"c{i}": [name] for i, name in enumerate(read.columns)}
         whole = pl.concat([pl.DataFrame(header, schema=texts.schema), texts])
-        return whole.select(pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW), pl.all())
+        number = pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).alias(ROW)
+        return Sheet(whole.select(number, pl.all()))
 
     def _see_that_it_is_in_proportion(self, texts: pl.DataFrame) -> None:
         """Raise if the text would be out of proportion: a dictionary-encoded value may be in every
@@ -65,18 +64,6 @@ class ParquetBook:
             raise harmful(
                 self._file.name, _("it unpacks to many times its size, more than any list does")
             )
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """No notes."""
-        return ()
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """None are marked."""
-        return ErrorCells()
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """None."""
-        return ()
 
 
 def _text(cells: pl.Series) -> pl.Series:

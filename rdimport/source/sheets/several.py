@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
@@ -13,7 +14,7 @@ from rdimport.source.sheets.table import table_columns
 
 if TYPE_CHECKING:
     from rdimport.source.port import Hints
-    from rdimport.source.sheets.table import Book
+    from rdimport.source.sheets.book import Book
 
 ALL: Final = "all"
 
@@ -23,9 +24,7 @@ def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
     if hints.sheets is None or hints.sheet is not None:
         return (hints,)
     if fold(hints.sheets) == ALL:
-        read = [sheet for sheet in book.sheets if _has_columns(book, sheet, hints, name)]
-        visible = [sheet for sheet in read if sheet not in book.hidden]
-        read = visible or read
+        read = _with_columns(book, hints, name)
     else:
         pattern = fold(hints.sheets)
         read = [sheet for sheet in book.sheets if fnmatchcase(fold(sheet), pattern)]
@@ -38,9 +37,14 @@ def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
     return tuple(replace(hints, sheet=sheet, together=together) for sheet in read)
 
 
-def _has_columns(book: Book, sheet: str, hints: Hints, name: str) -> bool:
-    try:
-        found = {fold(column) for column in table_columns(book, sheet, hints, name)}
-    except SourceError:  # a cover page or an empty sheet
-        return False
-    return found.issuperset(map(fold, hints.columns))
+def _with_columns(book: Book, hints: Hints, name: str) -> list[str]:
+    """The sheets that have the mapping's columns; hidden ones only if all of these are."""
+    visible: list[str] = []
+    hidden: list[str] = []
+    for sheet in book.sheets:
+        with suppress(SourceError):  # a cover page or an empty sheet
+            read = book.read(sheet)
+            columns = table_columns(read, sheet, hints, name)
+            if set(map(fold, columns)).issuperset(map(fold, hints.columns)):
+                (hidden if read.is_hidden else visible).append(sheet)
+    return visible or hidden

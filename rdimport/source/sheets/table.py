@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
@@ -16,7 +16,7 @@ from rdimport.source.fingerprint import fingerprint
 from rdimport.source.header import NAME_THE_ROW, FirstRow, Header, find_header, header_only
 from rdimport.source.limits import MOST_SHEETS
 from rdimport.source.port import BATCH_ROWS, Facts
-from rdimport.source.row_filter import ErrorCells, RowFilter
+from rdimport.source.row_filter import RowFilter
 from rdimport.source.sheets.merged_cells import merged_notes
 
 if TYPE_CHECKING:
@@ -24,50 +24,22 @@ if TYPE_CHECKING:
 
     from rdimport.source.files import InputFile
     from rdimport.source.port import Hints
-    from rdimport.source.sheets.merged_cells import Merged
+    from rdimport.source.sheets.book import Book, Sheet
 
 SAMPLE_ROWS: Final = 1_000
 _LISTED: Final = 20
 _ADDRESS: Final = r"[^@\s]@[^@\s]+\.[^@\s]"
 
 
-class Book(Protocol):
-    """The interface of each format: the sheets, and the cells of a sheet."""
-
-    @property
-    def kind(self) -> str:
-        """The format: `xlsx`, `ods`, ..."""
-
-    @property
-    def sheets(self) -> Sequence[str]:
-        """The names of the sheets, in order."""
-
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Names of hidden sheets, as far as their cells have been loaded."""
-
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """All cells as text: `row.ROW` (from 1, as shown by the program), then c0, c1, ...
-
-        Rows without a filled cell may be omitted.
-        """
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """Sentences about anything unusual in the sheet's cells."""
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """The cells that are empty because they contain an error value."""
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-
-
 class _Found(NamedTuple):
+    """A table on a sheet."""
+
     sheet: str
     header: Header
     cells: pl.DataFrame
     kept: Sequence[int]
-    """The numbers of the book's columns that are left in `cells`."""
+    """The numbers of the sheet's columns that are left in `cells`."""
+    read: Sheet
 
 
 _Score = tuple[int, bool, bool, bool, bool, int]
@@ -86,22 +58,21 @@ class GridTable:
         data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
-        errors = book.errors(found.sheet)
         row_filter = RowFilter(
             self.columns,
             found.header.names,
             repair=hints.repair,
-            errors=errors.cells,
-            first_error=errors.first,
+            errors=found.read.errors.cells,
+            first_error=found.read.errors.first,
         )
         self._rows = row_filter.apply(data.select(ROW, DEFECT, *names).rename(names))
         if self._rows.is_empty():
             raise header_only(_place(found.sheet, file.name), found.header)
         is_report = is_header(self.columns)
-        choice = _choice_note(book, found.sheet, hints.together, is_report=is_report)
+        choice = _choice_note(book, found, hints.together, is_report=is_report)
         name_of = dict(zip(found.kept, self.columns, strict=True))
-        merged = merged_notes(self._rows, name_of, book.merged(found.sheet))
-        about = (*found.header.notes, *book.notes(found.sheet), *merged, *row_filter.notes)
+        merged = merged_notes(self._rows, name_of, found.read.merged)
+        about = (*found.header.notes, *found.read.notes, *merged, *row_filter.notes)
         self.notes = (*file.notes, *choice, *about)
 
     @property
@@ -120,7 +91,7 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
     """The sheet with the table. Raises SourceError if there is none."""
     if hints.sheet is not None:
         sheet = _named_sheet(book.sheets, hints.sheet, name)
-        return _table_in(book.cells(sheet), sheet, hints, name)
+        return _table_in(book.read(sheet), sheet, hints, name)
     if len(book.sheets) > MOST_SHEETS:
         raise SourceError(
             _("{name} has {book} sheets, too many to search.", name=name, book=len(book.sheets)),
@@ -129,14 +100,14 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
     best: tuple[_Score, _Found] | None = None
     wanted = {fold(column) for column in hints.columns}
     for sheet in book.sheets:
-        cells = book.cells(sheet)
+        read = book.read(sheet)
         try:
-            found = _table_in(cells, sheet, hints, name)
+            found = _table_in(read, sheet, hints, name)
         except SourceError:
             if len(book.sheets) == 1:
                 raise
             continue
-        score = _score(found, wanted, cells.height, is_visible=sheet not in book.hidden)
+        score = _score(found, wanted)
         if best is None or score > best[0]:
             best = score, found
     if best is not None:
@@ -156,15 +127,16 @@ def _find_table(book: Book, hints: Hints, name: str) -> _Found:
     )
 
 
-def _score(found: _Found, wanted: set[str], height: int, *, is_visible: bool) -> _Score:
+def _score(found: _Found, wanted: set[str]) -> _Score:
     """How likely it is that a sheet has the list: by the number of the mapping's columns (`wanted`,
-    folded); then by e-mail addresses, by being visible, by a header, by its `height` in rows.
+    folded); then by e-mail addresses, by being visible, by a header, by its number of rows.
     """
     known = sum(fold(column) in wanted for column in found.header.columns)
     has_rows = found.cells[ROW].max() != found.header.row
     is_list = _holds_addresses(found)
     has_header = has_rows and found.header.row > 0
-    size = 0 if known else height
+    size = 0 if known else found.cells.height
+    is_visible = not found.read.is_hidden
     return known, is_list and is_visible, is_list, is_visible, has_header, size
 
 
@@ -180,21 +152,19 @@ def _named_sheet(names: Sequence[str], wanted: str, file: str) -> str:
     )
 
 
-def _table_in(cells: pl.DataFrame, sheet: str, hints: Hints, name: str) -> _Found:
+def _table_in(read: Sheet, sheet: str, hints: Hints, name: str) -> _Found:
+    """The table on a sheet, without columns that have neither a name nor a value."""
+    cells = read.cells
     rows = [FirstRow(row[0], row[0], row[1:]) for row in cells.head(SAMPLE_ROWS).iter_rows()]
     rows = [row for row in rows if not row.is_blank]
     header = find_header(rows, hints, _place(sheet, name))
-    return _without_empty_columns(cells, sheet, header)
-
-
-def _without_empty_columns(cells: pl.DataFrame, sheet: str, header: Header) -> _Found:
-    """Remove columns with neither a name nor a value."""
     names = [*header.names, *[""] * (cells.width - 1 - len(header.names))]
     data = cells.filter(pl.col(ROW) >= header.first_data)
     empty = [data[f"c{i}"].null_count() == data.height for i in range(len(names))]
     kept = [i for i, name in enumerate(names) if name.strip() or not empty[i]]
     frame = cells.select(ROW, *(pl.col(f"c{i}").alias(f"c{at}") for at, i in enumerate(kept)))
-    return _Found(sheet, replace(header, names=tuple(names[i] for i in kept)), frame, kept)
+    header = replace(header, names=tuple(names[i] for i in kept))
+    return _Found(sheet, header, frame, kept, read)
 
 
 def _holds_addresses(found: _Found) -> bool:
@@ -208,9 +178,9 @@ def _holds_addresses(found: _Found) -> bool:
     return any(share is not None and share > 0.5 for share in shares.row(0))
 
 
-def table_columns(book: Book, sheet: str, hints: Hints, name: str) -> tuple[str, ...]:
+def table_columns(read: Sheet, sheet: str, hints: Hints, name: str) -> tuple[str, ...]:
     """The columns of the table on a sheet. Raises SourceError if there is none, or no rows."""
-    found = _table_in(book.cells(sheet), sheet, hints, name)
+    found = _table_in(read, sheet, hints, name)
     if found.cells.filter(pl.col(ROW) >= found.header.first_data).is_empty():
         raise header_only(_place(sheet, name), found.header)
     return found.header.columns
@@ -220,15 +190,17 @@ def _place(sheet: str, name: str) -> str:
     return _("Sheet “{sheet}” of {name}", sheet=sheet, name=name) if sheet else name
 
 
-def _choice_note(book: Book, sheet: str, together: Sequence[str], *, is_report: bool) -> list[str]:
+def _choice_note(
+    book: Book, found: _Found, together: Sequence[str], *, is_report: bool
+) -> list[str]:
     if together:
-        return _together_note(book, together) if sheet == together[0] else []
-    others = [name for name in book.sheets if name != sheet]
+        return _together_note(book, together) if found.sheet == together[0] else []
+    others = [name for name in book.sheets if name != found.sheet]
     if is_report:  # its summary sheet is not a list
         others = [name for name in others if not fold(name).startswith(SHEET)]
     if not others:
         return []
-    hidden = _(" (which is hidden)") if sheet in book.hidden else ""
+    hidden = _(" (which is hidden)") if found.read.is_hidden else ""
     listed = ", ".join(f"“{name}”" for name in others[:_LISTED])
     if len(others) > _LISTED:
         listed += _(" and {number} more", number=len(others) - _LISTED)
@@ -236,7 +208,7 @@ def _choice_note(book: Book, sheet: str, together: Sequence[str], *, is_report: 
         _(
             "Sheet “{sheet}”{hidden} is read; not read: {others}. --sheet chooses another, and "
             "`source: {{sheets: all}}` in the mapping reads all that have its columns.",
-            sheet=sheet,
+            sheet=found.sheet,
             hidden=hidden,
             others=listed,
         )

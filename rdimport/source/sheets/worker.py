@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from rdimport.source.sheets.table import Book
+    from rdimport.source.sheets.book import Book
 
 _CELLS: Final = 1 << 20
 """Cells of a frame that is sent in one piece."""
@@ -29,7 +29,7 @@ _CELLS: Final = 1 << 20
 
 def main() -> None:
     """Open the workbook named on the first line of standard input, then answer each following line
-    with the cells of a sheet.
+    with a sheet.
     """
     # output of libraries must not mix with the answers
     answers = os.fdopen(os.dup(1), "wb")
@@ -45,7 +45,7 @@ def main() -> None:
             return
         for line in sys.stdin.buffer:
             try:
-                _answer(answers, *_cells(book, json.loads(line)["cells"]))
+                _answer(answers, *_read(book, json.loads(line)["sheet"]))
             except Exception as error:  # noqa: BLE001  the same
                 _answer(answers, _failure(error))
 
@@ -79,15 +79,13 @@ def _opened(kind: str, where: dict[str, str]) -> Book:
     return CalamineBook(file, kind)
 
 
-def _cells(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
-    frame = book.cells(sheet)
+def _read(book: Book, sheet: str) -> tuple[dict[str, Any], list[pl.DataFrame]]:
+    about = book.read(sheet)._asdict()
+    frame = about.pop("cells")
     if frame.width > MOST_COLUMNS + 1:
         raise vast(_("Sheet “{sheet}”", sheet=sheet))
-    about = {"notes": book.notes, "errors": book.errors, "merged": book.merged}
-    answer = {name: list(ask(sheet)) for name, ask in about.items()}
-    answer["hidden"] = list(book.hidden)
     rows = max(_CELLS // max(frame.width, 1), 1)
-    return answer, list(frame.iter_slices(rows)) or [frame]
+    return about, list(frame.iter_slices(rows)) or [frame]
 
 
 def _answer(out: BinaryIO, answer: dict[str, Any], parts: Sequence[pl.DataFrame] = ()) -> None:

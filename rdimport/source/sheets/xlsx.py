@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import SourceError
 from rdimport.source.limits import is_vast
-from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.excel import CalamineBook
 from rdimport.source.sheets.isolated import IsolatedBook
 from rdimport.source.sheets.xlsx_package import Texts, texts_of_plain
@@ -17,10 +17,7 @@ from rdimport.source.sheets.xlsx_package import Texts, texts_of_plain
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    import polars as pl
-
     from rdimport.source.files import InputFile
-    from rdimport.source.sheets.merged_cells import Merged
 
 _MOST_TEXT: Final = 512 << 20
 """Upper bound, in bytes, on the expanded shared strings of a sheet's cells."""
@@ -42,32 +39,11 @@ class XlsxBook:
         """The names of the sheets, in order."""
         return (self._in_process or self._child()).sheets
 
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Hidden sheets among those whose cells were loaded."""
-        books = [book for book in (self._in_process, self._isolated) if book]
-        return [sheet for book in books for sheet in book.hidden]
-
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """Every cell from row 1 on as text."""
+    def read(self, sheet: str) -> Sheet:
+        """A sheet, read in a child unless its cells are certainly few enough."""
         if self._in_process and self._is_bounded(self._in_process, sheet):
-            return self._in_process.cells(sheet)
-        return self._child().cells(sheet)
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """Sentences about anything unusual in the sheet's cells."""
-        books = [book for book in (self._isolated, self._in_process) if book]
-        return next((notes for book in books if (notes := book.notes(sheet))), ())
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """The cells that are empty because they contain an error value."""
-        books = [book for book in (self._isolated, self._in_process) if book]
-        return next((found for book in books if (found := book.errors(sheet)).cells), ErrorCells())
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        books = [book for book in (self._isolated, self._in_process) if book]
-        return next((found for book in books if (found := book.merged(sheet))), ())
+            return self._in_process.read(sheet)
+        return self._child().read(sheet)
 
     def _child(self) -> IsolatedBook:
         if self._isolated is None:

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from rdimport.core.messages import _
 from rdimport.source.refusals import damaged_workbook
-from rdimport.source.row_filter import ErrorCells
+from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.ods import plain_number
@@ -17,8 +17,6 @@ from rdimport.source.sheets.xml2003_dates import DateStyles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    import polars as pl
 
     from rdimport.source.files import InputFile
 
@@ -29,11 +27,10 @@ class Xml2003Book:
     """A workbook in SpreadsheetML. Raises SourceError if it is damaged."""
 
     kind = "xml"
-    hidden: Sequence[str] = ()
 
     def __init__(self, file: InputFile) -> None:
-        self._cells: dict[str, pl.DataFrame] = {}
-        self._merged: dict[str, list[Merged]] = {}
+        self._sheets: dict[str, Sheet] = {}
+        note = _("The file is Excel 2003 XML, despite its name.")
         dates = DateStyles()
         try:
             with file.open() as stream:
@@ -42,8 +39,9 @@ class Xml2003Book:
                     if node.tag == f"{_SS}Worksheet":
                         name = node.get(f"{_SS}Name", "")
                         where = _("Sheet “{sheet}” of {name}", sheet=name, name=file.name)
-                        merged = self._merged[name] = []
-                        self._cells[name] = frame_of(_rows(node, where, dates, merged), where)
+                        merged: list[Merged] = []
+                        cells = frame_of(_rows(node, where, dates, merged), where)
+                        self._sheets[name] = Sheet(cells, (note,), merged=merged)
                         node.clear()
         except (ET.ParseError, LookupError, ValueError) as error:
             raise damaged_workbook(file.name, _("Excel 2003 XML")) from error
@@ -51,23 +49,11 @@ class Xml2003Book:
     @property
     def sheets(self) -> Sequence[str]:
         """The names of the sheets, in order."""
-        return list(self._cells)
+        return list(self._sheets)
 
-    def cells(self, sheet: str) -> pl.DataFrame:
-        """The non-empty rows as text."""
-        return self._cells[sheet]
-
-    def notes(self, sheet: str) -> Sequence[str]:
-        """A note that the file is not what its name says."""
-        return (_("The file is Excel 2003 XML, despite its name."),)
-
-    def errors(self, sheet: str) -> ErrorCells:
-        """None are marked."""
-        return ErrorCells()
-
-    def merged(self, sheet: str) -> Sequence[Merged]:
-        """The cells merged with others, in columns of `cells`."""
-        return self._merged[sheet]
+    def read(self, sheet: str) -> Sheet:
+        """A sheet, with a note that the file is not what its name says."""
+        return self._sheets[sheet]
 
 
 def _rows(sheet: ET.Element, where: str, dates: DateStyles, found: list[Merged]) -> Rows:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
+import sqlite3
 import ssl
 import subprocess
 import sys
@@ -11,6 +14,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from support.command import Workspace
 from support.processes import Process
 
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -136,3 +140,90 @@ def test_importing_the_options_does_not_load_the_server() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert result.stdout.split() == ["False", "False"]
+
+
+BUSY = "the port of a server that listens"
+
+
+@pytest.mark.parametrize(
+    ("lang", "options", "says"),
+    [
+        ("en", ["--port", BUSY], "stop the program that uses this one"),
+        ("en", ["--host", "192.0.2.1"], "Name an address of this machine with --host"),
+        ("en", ["--host", "a" * 300], "the name is not known"),
+        ("pt-BR", ["--host", "a b"], "o nome não é conhecido"),
+        ("pt-BR", ["--host", "192.0.2.1"], "Indique um endereço deste computador com --host"),
+        ("en", ["--data", "file"], "cannot keep its data in file"),
+        ("en", ["--data", "of-others"], "cannot keep its data in of-others"),
+        ("pt-BR", ["--data", "dangling"], "não consegue guardar os dados em dangling"),
+        ("en", ["--certificate", "x.pem", "--private-key", "gone.pem"], "private key gone.pem"),
+        ("en", ["--certificate", "pipe", "--private-key", "x.pem"], "pipe cannot be used"),
+        ("en", ["--keep", "9" * 30], "do not accept this number"),
+    ],
+)
+def test_a_sandbox_that_cannot_start_says_why_and_what_to_change(
+    workspace: Workspace, lang: str, options: list[str], says: str
+) -> None:
+    workspace.write("file", "")
+    workspace.write("x.pem", "x")
+    (workspace.home / "of-others").mkdir()
+    with sqlite3.connect(workspace.home / "of-others" / "sandbox.sqlite3") as other:
+        other.execute("CREATE TABLE key (something)")
+    other.close()
+    if sys.platform == "win32" and ("pipe" in options or "dangling" in options):
+        pytest.skip("Windows has no such files")
+    if sys.platform != "win32":
+        os.mkfifo(workspace.home / "pipe")
+        (workspace.home / "dangling").symlink_to("nowhere")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = str(server.getsockname()[1])
+        words = [port if word == BUSY else word for word in ["--port", "0", *options]]
+        done = workspace.do("--lang", lang, "sandbox", *words)
+    assert done.code == 2, done.err
+    assert says in done.err
+    assert len(done.err.splitlines()) == 2 or "--keep" in options
+
+
+def test_a_private_key_with_a_password_is_refused_and_the_password_not_asked_for(
+    workspace: Workspace,
+) -> None:
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("openssl is not installed")
+    command = f"{openssl} req -x509 -newkey rsa:2048 -passout pass:secret -days 1 -subj /CN=here"
+    files = ["-keyout", str(workspace.home / "k.pem"), "-out", str(workspace.home / "c.pem")]
+    subprocess.run([*command.split(), *files], check=True, capture_output=True)
+    words = ["--port", "0", "--certificate", "c.pem", "--private-key", "k.pem"]
+    done = workspace.do("sandbox", *words)
+    assert done.code == 2, done.err
+    assert "They must be PEM files that belong together, without a password." in done.err
+    assert "pass phrase" not in done.err
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has neither")
+@pytest.mark.parametrize(
+    ("peril", "says"),
+    [
+        (
+            (
+                "most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]\n"
+                "resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0) + 1, most))"
+            ),
+            "cannot be started: Too many open files.\nEnd other programs",
+        ),
+        ("sys.executable = shutil.which('false')", "its process ended with 1."),
+    ],
+)
+def test_an_embedded_sandbox_that_cannot_start_says_why(peril: str, says: str) -> None:
+    code = (
+        "import os, resource, shutil, sys\n"
+        "from rdimport import RdimportError\n"
+        "from rdimport.sandbox import embedded, running\n"
+        f"{peril}\n"
+        "try:\n"
+        "    with running(): pass\n"
+        "except RdimportError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert says in done.stdout, done.stderr
+    assert "Traceback" not in done.stderr

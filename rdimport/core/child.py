@@ -12,6 +12,9 @@ from pathlib import Path
 from threading import Thread
 from typing import IO, Any, Final
 
+from rdimport.core.errors import RdimportError
+from rdimport.core.messages import _
+
 _CHILD: Final = """\
 import sys
 sys.path += [where for where in sys.argv[1:] if where not in sys.path]
@@ -33,15 +36,23 @@ def start(
 ) -> subprocess.Popen[bytes]:
     """Start the `main` of a module, with pipes to its standard input and output, and with these
     variables in addition to the few that it inherits.
+
+    Raises RdimportError if the system has no room for another process.
     """
-    return subprocess.Popen(  # noqa: S603  the command is ours
-        command(module),
-        env={**bare(os.environ), **(environment or {})},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        **streams,
-        **own_group(),
-    )
+    try:
+        return subprocess.Popen(  # noqa: S603  the command is ours
+            command(module),
+            env={**bare(os.environ), **(environment or {})},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            **streams,
+            **own_group(),
+        )
+    except OSError as error:
+        raise RdimportError(
+            _("A second process of rdimport cannot be started: {error}.", error=error),
+            _("End other programs, or raise the limits for this one (ulimit -a)."),
+        ) from error
 
 
 def command(module: str) -> list[str]:

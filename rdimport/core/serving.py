@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 import sys
+from contextlib import ExitStack
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from rdimport.core.errors import UsageError
+from rdimport.core.messages import _
 
-def bound(host: str, port: int, backlog: int) -> socket.socket:
-    """A socket that listens there. Raises OSError, which `socket.create_server` would reword."""
+
+def bound(
+    host: str, port: int, backlog: int, *, host_option: str, port_option: str
+) -> socket.socket:
+    """A socket that listens there. Raises UsageError, which names the option to change."""
+    try:
+        return _bound(host, port, backlog)
+    except (OSError, UnicodeError) as error:  # the latter for a name that cannot be one
+        number, why = getattr(error, "errno", None), getattr(error, "strerror", None) or str(error)
+        if number == errno.EADDRINUSE:
+            remedy = _(
+                "Choose another port with {option}, or stop the program that uses this one.",
+                option=port_option,
+            )
+        elif number in (errno.EACCES, errno.EPERM):
+            remedy = _("Choose another port with {option}, 1024 or higher.", option=port_option)
+        elif number in (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM):
+            remedy = _("End other programs, or raise the limits for this one (ulimit -a).")
+        else:
+            remedy = _(
+                "Name an address of this machine with {option}, such as 127.0.0.1.",
+                option=host_option,
+            )
+        if isinstance(error, socket.gaierror | UnicodeError):
+            why = _("the name is not known")
+        message = _("Cannot listen on {host} port {port}: {why}.", host=host, port=port, why=why)
+        raise UsageError(message, remedy) from error
+
+
+def _bound(host: str, port: int, backlog: int) -> socket.socket:
+    # not `socket.create_server`, which rewords the system's messages
     family, kind, protocol, _name, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM
     )[0]
-    listening = socket.socket(family, kind, protocol)
-    if sys.platform != "win32":
-        # There it would let two servers share a port; elsewhere it only skips TIME_WAIT.
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listening.bind(address)
-    listening.listen(backlog)
+    with ExitStack() as unless_listening:
+        listening = unless_listening.enter_context(socket.socket(family, kind, protocol))
+        if sys.platform != "win32":
+            # There it would let two servers share a port; elsewhere it only skips TIME_WAIT.
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(backlog)
+        unless_listening.pop_all()
     return listening
 
 

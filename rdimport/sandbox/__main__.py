@@ -12,9 +12,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 
 from rdimport.core.errors import RdimportError
+from rdimport.core.installation import installation_explained
 from rdimport.core.messages import language_of, speaking
 from rdimport.sandbox.options import SandboxOptions
-from rdimport.sandbox.server import run
 
 
 def main() -> None:
@@ -23,9 +23,16 @@ def main() -> None:
     options = SandboxOptions.from_json(sys.stdin.readline())
     with speaking(lang, everywhere=True):
         try:
-            run(options, lambda started: _tell(asdict(started)), _stop_at_end_of_input)
+            with installation_explained():
+                _serve(options)
         except RdimportError as error:
-            _tell({"error": str(error)})
+            _tell({"error": [error.message, error.remedy]})
+
+
+def _serve(options: SandboxOptions) -> None:
+    from rdimport.sandbox.server import run  # noqa: PLC0415  its packages may be incomplete
+
+    run(options, lambda started: _tell(asdict(started)), _stop_at_end_of_input)
 
 
 def _tell(message: dict[str, object]) -> None:

@@ -192,16 +192,23 @@ def running(options: SandboxOptions | None = None) -> Iterator[RunningSandbox]:
 def _handshake(process: subprocess.Popen[bytes], options: SandboxOptions) -> RunningSandbox:
     if process.stdin is None or process.stdout is None:  # pragma: no cover  both are pipes
         raise SandboxError(_("The sandbox has no pipes."))
+    started = None
     try:
-        process.stdin.write(f"{language()}\n{options.to_json()}\n".encode())
-        process.stdin.flush()
-        started = json.loads(process.stdout.readline() or b"null")
-    except (OSError, ValueError) as error:
+        with contextlib.suppress(OSError):  # it has ended
+            process.stdin.write(f"{language()}\n{options.to_json()}\n".encode())
+            process.stdin.flush()
+            started = json.loads(process.stdout.readline() or b"null")
+    except ValueError as error:
         raise SandboxError(_("The sandbox did not start: {error}.", error=error)) from error
     if not isinstance(started, dict):
-        raise SandboxError(_("The sandbox did not start; its output says why."))
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_CHILD_WITHIN)
+        raise SandboxError(
+            _("The sandbox did not start: its process ended with {code}.", code=process.returncode),
+            _("Anything that it said is above."),
+        )
     if "error" in started:
-        raise SandboxError(started["error"])
+        raise SandboxError(*started["error"])
     return RunningSandbox(started["base_url"], started["api_key"], started["token"])
 
 

@@ -19,6 +19,8 @@ from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
 
+_MOST_KEPT: Final = 1 << 62
+"""SQLite's numbers end there."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_~.-]{16,}")
 
 
@@ -152,7 +154,9 @@ class SandboxOptions:
                 _("--port {port} is not a port.", port=self.port),
                 _("Write a number from 0 to 65535."),
             )
-        if min(self.lead_limit, self.max_length) < 0 or min(self.max_body, self.keep) < 1:
+        if min(self.lead_limit, self.max_length, self.max_body - 1) < 0 or (
+            not 1 <= self.keep <= _MOST_KEPT
+        ):
             raise UsageError(
                 _("--lead-limit, --max-length, --max-body and --keep do not accept this number.")
             )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import secrets
 import socket
 import ssl
+import stat
 import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 import uvicorn
@@ -26,11 +29,14 @@ from rdimport.sandbox.control import control
 from rdimport.sandbox.endpoint import Endpoint
 from rdimport.sandbox.log import Log
 from rdimport.sandbox.options import SandboxOptions
-from rdimport.sandbox.store import Store
+from rdimport.sandbox.store import Store, usable
 from rdimport.sandbox.transport import SandboxProtocol
 
 _WRITE_EVERY: Final = 0.05
 """Seconds between two writes of pending data, and between two checks for a stop."""
+
+_NO_PASSWORD: Final = "-"  # noqa: S105
+"""For private keys: without one, OpenSSL would ask for it in the terminal."""
 
 _KEEP_ALIVE: Final = 75
 """Seconds after which an idle connection is closed, as is usual for gateways."""
@@ -57,35 +63,21 @@ def run(
     """
     # Errors on connections are mostly intended here, and shown on the page.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    listener = _bind(options)
-    store = Store(options.data, options.keep, log.note if log else None)
     stop, clock = threading.Event(), SystemClock()
-    try:
-        endpoint = Endpoint(options, store, clock)
-        started = _prepare(options, endpoint, listener)
+    with contextlib.ExitStack() as stack:
+        listener = stack.enter_context(
+            bound(options.host, options.port, 2048, host_option="--host", port_option="--port")
+        )
+        with usable(options.data):
+            store = Store(options.data, options.keep, log.note if log else None)
+            stack.enter_context(contextlib.closing(store))
+            endpoint = Endpoint(options, store, clock)
+            started = _prepare(options, endpoint, listener)
         server = _server(options, endpoint, started.token)
         if arm_stop:
             arm_stop(stop.set)
         on_start(started)
         asyncio.run(_serve(server, listener, lambda: _tick(store, log, clock), stop))
-    finally:
-        store.close()
-        listener.close()
-
-
-def _bind(options: SandboxOptions) -> socket.socket:
-    try:
-        return bound(options.host, options.port, backlog=2048)
-    except OSError as error:
-        raise UsageError(
-            _(
-                "The sandbox cannot listen on {host} port {port}: {strerror}.",
-                host=options.host,
-                port=options.port,
-                strerror=error.strerror,
-            ),
-            _("Choose another port with --port, or stop the program that uses this one."),
-        ) from error
 
 
 def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socket) -> Started:
@@ -117,8 +109,12 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
         timeout_keep_alive=_KEEP_ALIVE,
         ssl_certfile=options.certificate,
         ssl_keyfile=options.private_key,
+        ssl_keyfile_password=_NO_PASSWORD,
     )
+    file = options.certificate
     try:
+        for file in filter(None, (options.private_key, options.certificate)):
+            _refuse_no_file(file)
         config.load()
         if config.ssl:
             # RD accepts nothing older (page `seguranca`).
@@ -126,13 +122,20 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
     except OSError as error:
         raise UsageError(
             _(
-                "The certificate {file} cannot be used: {error}.",
-                file=options.certificate,
+                "The certificate or private key {file} cannot be used: {error}.",
+                file=file,
                 error=error,
             ),
-            _("It and its private key must be PEM files that belong together."),
+            _("They must be PEM files that belong together, without a password."),
         ) from error
     return uvicorn.Server(config)
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Raise OSError for what OpenSSL would wait for, or could not read."""
+    if not (path.is_dir() or stat.S_ISREG(path.stat().st_mode)):
+        raise OSError(errno.EINVAL, _("it is not a file, but a device or a socket"))
+    path.open("rb").close()
 
 
 async def _serve(

@@ -11,7 +11,7 @@ import secrets
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -131,9 +131,11 @@ class Store:
         self._accepted: list[Accepted] = []
         self._refused: list[Refused] = []
         self._heads: dict[str, int] = {}
-        self._db = _open(directory)
-        self.keys: dict[str, Key] = {key.secret: key for key in self._read_keys()}
-        self.accounts: dict[int, str] = dict(self._db.execute("SELECT id, name FROM account"))
+        with usable(directory), ExitStack() as unless_open:
+            self._db = unless_open.enter_context(closing(_open(directory)))
+            self.keys: dict[str, Key] = {key.secret: key for key in self._read_keys()}
+            self.accounts: dict[int, str] = dict(self._db.execute("SELECT id, name FROM account"))
+            unless_open.pop_all()
 
     def close(self) -> None:
         """Flush, and close the file."""
@@ -309,34 +311,38 @@ class Store:
         self._db.commit()
 
 
+@contextmanager
+def usable(directory: Path | None) -> Iterator[None]:
+    """Raise UsageError for errors of the store in this directory."""
+    try:
+        yield
+    except (OSError, sqlite3.Error) as error:
+        raise UsageError(
+            _(
+                "The sandbox cannot keep its data in {directory}: {error}.",
+                directory=directory or ":memory:",
+                error=error,
+            ),
+            _("Name a directory that you can write to and that no other sandbox uses."),
+        ) from error
+
+
 def _open(directory: Path | None) -> sqlite3.Connection:
-    if directory is None:
-        db = sqlite3.connect(":memory:")
-        db.executescript(_SCHEMA)
-    else:
-        path = directory / _FILE
-        try:
+    with ExitStack() as unless_open:
+        if directory is None:
+            db = unless_open.enter_context(closing(sqlite3.connect(":memory:")))
+        else:
             directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path = directory / _FILE
             # The file exists for its owner only before SQLite writes people's data into it.
             path.touch(mode=0o600)
-            with ExitStack() as unless_open:
-                db = sqlite3.connect(path, timeout=1)
-                unless_open.callback(db.close)
-                # As long as it serves: two sandboxes in one directory would mix their windows up.
-                db.execute("PRAGMA locking_mode = EXCLUSIVE")
-                db.execute("PRAGMA journal_mode = WAL")
-                db.execute("PRAGMA synchronous = NORMAL")
-                db.executescript(_SCHEMA)
-                unless_open.pop_all()
-        except (OSError, sqlite3.Error) as error:
-            raise UsageError(
-                _(
-                    "The sandbox cannot keep its data in {directory}: {error}.",
-                    directory=directory,
-                    error=error,
-                ),
-                _("Name a directory that you can write to and that no other sandbox uses."),
-            ) from error
+            db = unless_open.enter_context(closing(sqlite3.connect(path, timeout=1)))
+            # As long as it serves: two sandboxes in one directory would mix their windows up.
+            db.execute("PRAGMA locking_mode = EXCLUSIVE")
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+        db.executescript(_SCHEMA)
+        unless_open.pop_all()
     db.row_factory = sqlite3.Row
     # People search without accents and capitals; SQLite alone knows those of ASCII only.
     db.create_function("fold", 1, _folded, deterministic=True)

@@ -199,7 +199,7 @@ def listen(
     the end. `failed` is called once with the reason if rows cannot be settled; calls are still
     received. Raises UsageError for an address that cannot be used.
     """
-    listening = _bind(*address)
+    listening = bound(*address, backlog=128, host_option="--listen", port_option="--listen")
     host, port = listening.getsockname()[:2]
     host = f"[{host}]" if ":" in host else host
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
@@ -231,21 +231,6 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         """Capture nothing."""
         yield
-
-
-def _bind(host: str, port: int) -> socket.socket:
-    try:
-        return bound(host, port, backlog=128)
-    except OSError as error:
-        raise UsageError(
-            _(
-                "Cannot listen on {host} port {port}: {why}.",
-                host=host,
-                port=port,
-                why=error.strerror,
-            ),
-            _("Name another address with --listen, such as 127.0.0.1:8091."),
-        ) from error
 
 
 async def _serve(

@@ -68,6 +68,14 @@ def words(platform: str, of_windows: Callable[[int], str] = _said_by_windows) ->
         (errno.EROFS, untranslated("Read-only file system")),
         (errno.ENAMETOOLONG, untranslated("File name too long")),
         (errno.EADDRINUSE, untranslated("Address already in use")),
+        (errno.EADDRNOTAVAIL, untranslated("Cannot assign requested address")),
+        (errno.EIO, untranslated("Input/output error")),
+        (errno.ELOOP, untranslated("Too many levels of symbolic links")),
+        (errno.EMFILE, untranslated("Too many open files")),
+        (errno.ENFILE, untranslated("Too many open files in system")),
+        (errno.ENOMEM, untranslated("Cannot allocate memory")),
+        (errno.EDQUOT, untranslated("Disk quota exceeded")),
+        (errno.EINVAL, untranslated("Invalid argument")),
     )
     found = {os.strerror(number): text for number, text in known}
     if platform == "win32":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, ExitStack, nullcontext, suppress
+from contextlib import ExitStack, suppress
 from contextvars import copy_context
 from functools import partial
 from math import ceil
@@ -86,7 +86,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         store, clock = options.store, options.clock
         store.bring_up()
         hold = partial(store.hold, options.to.account)
-        lock = stack.enter_context(await wait_for(hold, clock, options.wait, stop_request.is_set))
+        lock = await wait_for(stack, hold, clock, options.wait, stop_request.is_set)
         # rows are read, and files hashed, while the ledger is opened and checked
         begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))
         hashes = ahead((table.fingerprint for table in lists.tables), "hash")
@@ -339,7 +339,7 @@ async def _deliver(
     last_trouble = LastTrouble(options.on_event)
     run.ledger.rest()
     with ExitStack() as stack:
-        pace = stack.enter_context(await _pace(options, stop_request, notes.append))
+        pace = await _pace(stack, options, stop_request, notes.append)
         async with connected(
             options.to.base_url,
             options.to.credentials(),
@@ -369,19 +369,20 @@ async def _deliver(
 
 
 async def _pace(
-    options: RunOptions, stop_request: StopRequest, tell: Callable[[str], None]
-) -> AbstractContextManager[RateLimiter]:
-    """The pacer of the run, alone or sharing a quota; `tell` is called with the reason if it is not
-    shared.
+    stack: ExitStack, options: RunOptions, stop_request: StopRequest, tell: Callable[[str], None]
+) -> RateLimiter:
+    """The pacer of the run until `stack` is closed, alone or sharing a quota; `tell` is called with
+    the reason if it is not shared.
     """
     if options.quota is None or options.quota_dir is None:
-        return nullcontext(EvenPacer(options.quota))
+        return EvenPacer(options.quota)
     return await shared_pace(
+        stack,
         options.quota,
         options.to,
         options.store,
         options.clock,
-        stop_request,
+        stop_request=stop_request,
         place=options.quota_dir,
         wait=options.wait,
         tell=tell,

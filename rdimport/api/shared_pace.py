@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Callable
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 from rdimport.core.clock import Clock
@@ -17,44 +17,35 @@ from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import StopRequest
 from rdimport.destination import Destination
 from rdimport.destination.address import endpoint
-from rdimport.ledger import HeldQuota, Store, wait_for
+from rdimport.ledger import Store, wait_for
 
 
 async def shared_pace(
+    stack: ExitStack,
     quota: Quota,
     to: Destination,
     store: Store,
     clock: Clock,
-    stop_request: StopRequest,
     *,
+    stop_request: StopRequest,
     place: Path,
     wait: float,
     tell: Callable[[str], None],
-) -> AbstractContextManager[RateLimiter]:
-    """The pacer of a run. With a ledger in a database, the run holds the quota of its key
-    exclusively, and LedgerBusyError is raised after `wait` seconds. With one in a state directory,
-    runs of this machine share a file at `place`; `tell` is called with the reason if they cannot.
+) -> RateLimiter:
+    """The pacer of a run, until `stack` is closed. With a ledger in a database, the run holds the
+    quota of its key exclusively, and LedgerBusyError is raised after `wait` seconds. With one in a
+    state directory, runs of this machine share a file at `place`; `tell` is called with the reason
+    if they cannot.
     """
     name = json.dumps([endpoint(to.base_url), sorted(to.credentials().items())])
     hold = store.hold_of_quota(name, to.account, to.identity)
     if hold is None:
-        return shared(quota, to, place, clock.monotonic(), tell)
-    held = await wait_for(hold, clock, wait, stop_request.is_set)
+        return stack.enter_context(shared(quota, to, place, clock.monotonic(), tell))
+    held = await wait_for(stack, hold, clock, wait, stop_request.is_set)
     loop = asyncio.get_running_loop()
 
     def lost() -> None:
         with suppress(RuntimeError):  # the run has ended
             loop.call_soon_threadsafe(stop_request.stop, StopReason.LEASE)
 
-    return _leased(quota, held, clock, lost)
-
-
-@contextmanager
-def _leased(
-    quota: Quota,
-    holding: AbstractContextManager[HeldQuota],
-    clock: Clock,
-    lost: Callable[[], object],
-) -> Iterator[RateLimiter]:
-    with holding as held:
-        yield LeasedPacer(quota, held, clock.monotonic, lost)
+    return LeasedPacer(quota, held, clock.monotonic, lost)

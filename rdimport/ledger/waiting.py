@@ -16,34 +16,21 @@ _POLL_INTERVAL: Final = 0.5
 
 
 async def wait_for(
+    stack: ExitStack,
     hold: Callable[[], AbstractContextManager[T]],
     clock: Clock,
     seconds: float,
     given_up: Callable[[], bool],
-) -> AbstractContextManager[T]:
-    """Hold an account, or a quota, as soon as its holder releases it.
+) -> T:
+    """Hold an account, or a quota, until `stack` is closed, as soon as its holder releases it.
 
     Raises LedgerBusyError after the given time, or when waiting was `given_up`.
     """
     end = clock.monotonic() + seconds
     while True:
-        with ExitStack() as stack:
-            try:
-                held = stack.enter_context(hold())
-            except LedgerBusyError:
-                if given_up() or clock.monotonic() >= end:
-                    raise
-            else:
-                return _Holding(held, stack.pop_all())
+        try:
+            return stack.enter_context(hold())
+        except LedgerBusyError:
+            if given_up() or clock.monotonic() >= end:
+                raise
         await clock.sleep(_POLL_INTERVAL)
-
-
-class _Holding(AbstractContextManager[T]):
-    def __init__(self, held: T, stack: ExitStack) -> None:
-        self._held, self._stack = held, stack
-
-    def __enter__(self) -> T:
-        return self._held
-
-    def __exit__(self, *_: object) -> None:
-        self._stack.close()

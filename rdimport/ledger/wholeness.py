@@ -9,6 +9,7 @@ from rdimport.core.errors import Bug, ExitCode, LedgerError
 from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.row import State
 from rdimport.ledger.port import Ledger, Run
+from rdimport.ledger.records import Found
 
 Question = tuple[str, str, LiteralString]
 """A possible error, its table, and a query that counts it."""
@@ -43,8 +44,26 @@ def strays(
     ]
 
 
-def errors(ledger: Ledger, questions: Sequence[Question], accepted: LiteralString) -> Iterator[str]:
-    """All errors. `accepted` asks for the number of accepted conversions of each run."""
+def looked_through(
+    ledger: Ledger,
+    questions: Sequence[Question],
+    *,
+    accepted: LiteralString,
+    by_state: LiteralString,
+) -> Found:
+    """The contents of a ledger and its errors. `accepted` asks for the number of accepted
+    conversions of each run, `by_state` for that of all conversions in each state.
+    """
+    with ledger.snapshot():
+        if wrong := list(_errors(ledger, questions, accepted)):
+            return Found(0, {}, "", wrong)
+        ((runs,),) = ledger.ask("SELECT count(*) FROM rdimport.run", {})
+        return Found(runs, dict(ledger.ask(by_state, {})), "".join(ledger.latest(1)), wrong)
+
+
+def _errors(
+    ledger: Ledger, questions: Sequence[Question], accepted: LiteralString
+) -> Iterator[str]:
     for what, table, question in questions:
         ((found,),) = ledger.ask(question, {})
         if found:

@@ -35,8 +35,9 @@ from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.run import PostgresRun
 from rdimport.ledger.postgres.session import Session, asking
 from rdimport.ledger.postgres.trouble import taken_over
-from rdimport.ledger.postgres.wholeness import looked_through
+from rdimport.ledger.postgres.wholeness import ACCEPTED, BY_STATE, QUESTIONS
 from rdimport.ledger.records import Found, Lost, RunRecord
+from rdimport.ledger.wholeness import looked_through
 
 if TYPE_CHECKING:
     import polars as pl
@@ -138,7 +139,7 @@ SELECT 1 FROM rdimport.conversion WHERE destination = %(destination)s AND state 
 
     def looked_through(self) -> Found:
         """Check the ledger; returns what it contains and what is wrong."""
-        return looked_through(self)
+        return looked_through(self, QUESTIONS, accepted=ACCEPTED, by_state=BY_STATE)
 
     @contextmanager
     def content(self) -> Iterator[PostgresContent]:

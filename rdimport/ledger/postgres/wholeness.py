@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from typing import Final
 
-from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.records import Found
-from rdimport.ledger.wholeness import NO_HASH, UNKNOWN_STATE, errors, strays
+from rdimport.ledger.wholeness import NO_HASH, UNKNOWN_STATE, strays
 
-_ACCEPTED: Final = "SELECT run, count(*) FROM rdimport.conversion WHERE state = 1 GROUP BY run"
+ACCEPTED: Final = "SELECT run, count(*) FROM rdimport.conversion WHERE state = 1 GROUP BY run"
 
-_QUESTIONS: Final = (
+QUESTIONS: Final = (
     *(
         (NO_HASH, table, f"SELECT count(*) FROM rdimport.{table} WHERE length(identity) <> 16")  # noqa: S608
         for table in ("conversion", "corrected", "outcome")
@@ -24,19 +22,7 @@ _QUESTIONS: Final = (
         ("conversion", "run", "corrected"), ("conversion", "outcome", "tally", "minute", "input")
     ),
 )
-_STATES: Final = """
+BY_STATE: Final = """
 SELECT CASE state WHEN 1 THEN 'accepted' WHEN 3 THEN 'refused' ELSE 'uncertain' END, count(*)
 FROM rdimport.conversion WHERE state <> 9 GROUP BY 1 ORDER BY 1
 """
-
-
-def looked_through(ledger: Database) -> Found:
-    """See `port.Ledger`."""
-    with ledger.snapshot():
-        wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))
-        if wrong:
-            return Found(0, {}, "", wrong)
-        ((runs,),) = ledger.query("SELECT count(*) FROM rdimport.run")
-        states = dict(ledger.query(_STATES))
-        last = "".join(ledger.latest(1))
-    return Found(runs, states, last, wrong)

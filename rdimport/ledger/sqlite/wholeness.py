@@ -7,12 +7,14 @@ from typing import Final
 
 from rdimport.core.messages import untranslated
 from rdimport.core.row import State
+from rdimport.ledger import wholeness
 from rdimport.ledger.records import Found
 from rdimport.ledger.sqlite.database import LedgerFile
-from rdimport.ledger.wholeness import NO_HASH, UNKNOWN_STATE, errors, strays
+from rdimport.ledger.wholeness import NO_HASH, UNKNOWN_STATE, strays
 
 _STATES: Final = json.dumps([str(state) for state in State])
 _ACCEPTED: Final = "SELECT run, count(*) FROM conversion WHERE state = 'accepted' GROUP BY run"
+_BY_STATE: Final = "SELECT state, count(*) FROM conversion GROUP BY state ORDER BY state"
 
 _QUESTIONS: Final = (
     *(
@@ -65,11 +67,6 @@ def looked_through(ledger: LedgerFile) -> Found:
     wrong = [
         str(message) for (message,) in ledger.query("PRAGMA integrity_check(5)") if message != "ok"
     ]
-    if not wrong:
-        with ledger.snapshot():
-            wrong = list(errors(ledger, _QUESTIONS, _ACCEPTED))
     if wrong:
         return Found(0, {}, "", wrong)
-    ((runs,),) = ledger.query("SELECT count(*) FROM run")
-    states = ledger.query("SELECT state, count(*) FROM conversion GROUP BY state ORDER BY state")
-    return Found(runs, dict(states), "".join(ledger.latest(1)), wrong)
+    return wholeness.looked_through(ledger, _QUESTIONS, accepted=_ACCEPTED, by_state=_BY_STATE)

@@ -17,8 +17,8 @@ from rdimport.core.messages import _
 from rdimport.core.names import fold, is_slip
 from rdimport.core.shell import joined
 from rdimport.destination import address
-from rdimport.ledger.hashes import Keyed
-from rdimport.ledger.sql import Ask
+from rdimport.ledger.hashes import hashed
+from rdimport.ledger.sql import Ask, Asked
 
 _OWNER: Final = """
 SELECT k.destination, d.account, k.run FROM rdimport.account_key k
@@ -198,9 +198,9 @@ def resolve_claims(books: AccountBooks, runs: Sequence[int]) -> None:
             books.let_go(run)
 
 
-def hash_of(ledger: Keyed, credentials: Sequence[tuple[str, str]]) -> bytes:
+def hash_of(ledger: Asked, credentials: Sequence[tuple[str, str]]) -> bytes:
     """The keyed hash of a key."""
-    return ledger.digests([f"key {json.dumps(sorted(credentials))}"])[0]
+    return hashed(ledger.key, [f"key {json.dumps(sorted(credentials))}"], 16)[0]
 
 
 def add_key(

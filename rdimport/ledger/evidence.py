@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
-from rdimport.ledger.hashes import Keyed, digests_of
-from rdimport.ledger.sql import Ask
+from rdimport.ledger.hashes import digests_of
+from rdimport.ledger.sql import Ask, Asked
 
 PROVED: Final = "proved."
 """Prefix of the codes of rows whose arrival was proved later."""
@@ -75,7 +75,7 @@ def forget_what_was_to_come(ask: Ask, destination: int, begun: datetime) -> None
     ask(_NOT_YET, {"destination": destination, "until": until})
 
 
-def identifier_hash(ledger: Keyed, identifier: str) -> bytes:
+def identifier_hash(ledger: Asked, identifier: str) -> bytes:
     """The hash under which a ledger knows a conversion_identifier."""
     return digests_of(ledger.key, identifier)[0]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from hashlib import blake2b
-from typing import Final, Protocol
+from typing import Final
 
 from rdimport.core.names import fold
 
@@ -13,17 +13,6 @@ UNSEEN: Final = re.compile(
     "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200d\u2800\u3164\ufe00-\ufe0f\uffa0]"
 )
 """Joiners, variation selectors and invisible letters, which the cleaners keep."""
-
-
-class Keyed(Protocol):
-    """An object with a key for its hashes."""
-
-    @property
-    def key(self) -> bytes:
-        """32 bytes that all hashes are keyed with."""
-
-    def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
-        """Keyed hashes of `size` bytes."""
 
 
 def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, LiteralString, NamedTuple
+from typing import Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger.hashes import digests_of, folded_earlier
-from rdimport.ledger.sql import Ask
+from rdimport.ledger.sql import Asked
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""
@@ -26,6 +26,7 @@ FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
 WHERE n.folded = %(folded)s AND r.destination = %(destination)s
     AND n.run < coalesce(%(before)s, n.run + 1) ORDER BY n.run
 """
+"""The fields of each `Line`, for identifiers that differ in case, accents and blanks at most."""
 
 
 class Names(NamedTuple):
@@ -102,34 +103,6 @@ class Line(NamedTuple):
     agreed: int
 
 
-class NamingBooks:
-    """The stored identities of conversions. `key` is that of the hashes; the query `conversions` is
-    the ledger's own.
-    """
-
-    def __init__(self, ask: Ask, key: bytes, conversions: LiteralString) -> None:
-        self._ask = ask
-        self._conversions = conversions
-        self.key = key
-
-    def lines(self, destination: int, folded: bytes, before: int | None) -> list[Line]:
-        """How runs `before` that one identified the conversions with similar identifiers, in
-        order.
-        """
-        values = {"destination": destination, "folded": folded, "before": before}
-        return [Line(*line) for line in self._ask(_NAMED, values)]
-
-    def conversions(self, destination: int) -> dict[int, int]:
-        """The number of conversions of each run that have arrived or may have."""
-        return dict(self._ask(self._conversions, {"destination": destination}))
-
-    def read_one_of(self, runs: Sequence[int], fingerprints: Sequence[str]) -> bool:
-        """Whether one of these runs read one of these files."""
-        sql = "SELECT fingerprint FROM rdimport.input WHERE run = %(run)s"
-        read = (one for run in runs for (one,) in self._ask(sql, {"run": run}))
-        return any(one in fingerprints for one in read)
-
-
 def noted(key: bytes, names: Names) -> list[dict[str, object]]:
     """The stored form, one line for each identifier."""
     lines: list[dict[str, object]] = []
@@ -172,7 +145,7 @@ class _Naming:
 
 
 def unrecognised(
-    books: NamingBooks,
+    ledger: Asked,
     destination: int,
     names: Names,
     before: int | None,
@@ -185,19 +158,20 @@ def unrecognised(
     counts: dict[int, int] = {}
     found = []
     for text in (text for text, rows in names.new.items() if rows):
-        exact, folded = digests_of(books.key, text)
+        exact, folded = digests_of(ledger.key, text)
+        values = {"destination": destination, "before": before}
         lines = [
-            line
-            for like in (folded, *folded_earlier(books.key, text))
-            for line in books.lines(destination, like, before)
+            Line(*line)
+            for like in (folded, *folded_earlier(ledger.key, text))
+            for line in ledger.ask(_NAMED, {**values, "folded": like})
         ]
         current = (exact, json.dumps(names.fields))
         if all((line.exact, line.fields) == current for line in lines):
             continue
-        counts = counts or books.conversions(destination)
+        counts = counts or dict(ledger.ask(ledger.conversions, values))
         namings = _grouped(lines, counts)
         trusted = bool(names.known.get(text)) or (
-            names.fields == _USUAL and not _same_file(books, namings, exact, fingerprints)
+            names.fields == _USUAL and not _same_file(ledger, namings, exact, fingerprints)
         )
         other = _missed(namings, current, trusted=trusted)
         if other is not None:
@@ -245,7 +219,7 @@ def _missed(
 
 
 def _same_file(
-    books: NamingBooks,
+    ledger: Asked,
     namings: Sequence[_Naming],
     exact: bytes,
     fingerprints: Callable[[], Sequence[str]],
@@ -261,4 +235,6 @@ def _same_file(
     ]
     if not runs:
         return False
-    return books.read_one_of(runs, [one for one in fingerprints() if one])
+    files = [one for one in fingerprints() if one]
+    sql = "SELECT fingerprint FROM rdimport.input WHERE run = %(run)s"
+    return any(one in files for run in runs for (one,) in ledger.ask(sql, {"run": run}))

@@ -19,7 +19,7 @@ from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
 from rdimport.ledger.evidence import Accepted, ClockRange, Complete, Doubt, started_ms
 from rdimport.ledger.hashes import digests_of
 from rdimport.ledger.records import Corrected, Correction, Erased, FailedRow, problems_of, text_of
-from rdimport.ledger.sql import Ask, Asked
+from rdimport.ledger.sql import NOTHING_FAILED, TALLY, Ask, Asked
 
 _IDENTITY_FIELDS: Final = """
 SELECT DISTINCT n.fields FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
@@ -42,17 +42,6 @@ WHERE state = 'uncertain' AND identity = %(identity)s AND run IN
     (SELECT id FROM rdimport.run WHERE destination = %(destination)s AND id > %(run)s) RETURNING run
 """
 """The rows of later runs that listed it as uncertain."""
-
-_TALLY: Final = """
-INSERT INTO rdimport.tally AS t VALUES (%(run)s, %(state)s, %(rows)s)
-ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
-"""
-_NOTHING_FAILED: Final = """
-UPDATE rdimport.run SET exit_code = 0 WHERE id = %(run)s AND exit_code = 1 AND NOT EXISTS
-    (SELECT 1 FROM rdimport.tally t WHERE t.run = %(run)s AND t.rows > 0
-    AND t.state IN ('invalid', 'refused', 'uncertain'))
-"""
-"""A run whose only failures were uncertain rows that are now settled has succeeded."""
 
 _PROVED_RUNS: Final = """
 SELECT r.name FROM rdimport.run r JOIN rdimport.tally t ON t.run = r.id
@@ -180,7 +169,7 @@ class EvidenceBooks(_Part, ABC):
                     done += 1
                     runs |= {doubt.run, *_moved(ask, values)}
             for run in runs:
-                ask(_NOTHING_FAILED, {"run": run})
+                ask(NOTHING_FAILED, {"run": run})
                 ((name,),) = ask("SELECT name FROM rdimport.run WHERE id = %(run)s", {"run": run})
                 names.add(name)
         return Accepted(done, frozenset(names))
@@ -243,7 +232,7 @@ def _moved(ask: Ask, values: Mapping[str, object]) -> list[int]:
     runs = [run for sql in (_MOVED, _MOVED_LATER) for (run,) in ask(sql, values)]
     for run in runs:
         for state, rows in (("uncertain", -1), ("accepted", 1)):
-            ask(_TALLY, {"run": run, "state": state, "rows": rows})
+            ask(TALLY, {"run": run, "state": state, "rows": rows})
     return runs
 
 

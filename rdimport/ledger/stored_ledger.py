@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, LiteralString
+from typing import ClassVar, Final, LiteralString
 
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.core.names import is_run
 from rdimport.ledger import naming
 from rdimport.ledger.attempts import Attempt, Latest, Line, kept, latest, latest_by, line_of
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
-from rdimport.ledger.sql import Ask
+from rdimport.ledger.sql import Asked
 
 _RUN: Final = """
 SELECT id, destination, name FROM rdimport.run WHERE name = coalesce(%(name)s::text, name)
@@ -47,35 +44,15 @@ VALUES (%(at)s, %(account)s, %(job)s, %(code)s, %(facts)s)
 """
 
 
-class StoredLedger(ABC):
+class StoredLedger(Asked):
     """Operations common to all kinds of ledgers."""
 
-    place: str
-    """Its location, for messages."""
     accounts: Accounts
     evidence: EvidenceBooks
     corrections: CorrectionBooks
     people: PeopleBooks
-    conversions: ClassVar[LiteralString]
-    """Runs with their number of conversions that have arrived or may have."""
     sent: ClassVar[LiteralString]
     """A row if something was sent to a destination."""
-
-    def __init__(self, key: bytes) -> None:
-        self.key = key
-        """The key of all hashes, 32 bytes."""
-
-    @abstractmethod
-    def ask(self, sql: LiteralString, values: Mapping[str, object]) -> list[tuple[Any, ...]]:
-        """All rows of a query with named parameters."""
-
-    @abstractmethod
-    def writing(self) -> AbstractContextManager[Ask]:
-        """A transaction, durable at its end; yields a function that executes statements in it."""
-
-    @abstractmethod
-    def damaged(self, what: str) -> LedgerError:
-        """The error for a damaged ledger, with a remedy."""
 
     def digests(self, texts: Sequence[str], size: int = 16) -> list[bytes]:
         """Keyed hashes: addresses cannot be recovered from them without the key."""
@@ -89,14 +66,6 @@ class StoredLedger(ABC):
         number, destination, known = rows[0]
         return number, destination, known
 
-    def see_name(self, name: object) -> str:
-        """Return the name of a run, which is also that of its report's folder. Raises
-        LedgerDamagedError for a name that rdimport does not give, as it may lead to another folder.
-        """
-        if not isinstance(name, str) or not is_run(name):
-            raise self.damaged(_("it has a run with the name {name}", name=ascii(name)[:80]))
-        return name
-
     def knows_run(self, name: str) -> bool:
         """Whether there is a run of that name."""
         return bool(self.ask("SELECT 1 FROM rdimport.run WHERE name = %(name)s", {"name": name}))
@@ -109,12 +78,6 @@ class StoredLedger(ABC):
     def unfinished(self) -> list[tuple[str, str]]:
         """Name and account of each run without an end: active or killed."""
         return [(name, account) for name, account in self.ask(_UNFINISHED, {})]
-
-    def destination(self, identity: str) -> int | None:
-        """The number of a destination; None if nothing was ever sent there."""
-        sql = "SELECT id FROM rdimport.destination WHERE identity = %(identity)s"
-        rows = self.ask(sql, {"identity": identity})
-        return rows[0][0] if rows else None
 
     def is_new(self, destination: int) -> bool:
         """Whether nothing was ever sent there."""
@@ -132,8 +95,7 @@ class StoredLedger(ABC):
         fingerprints: Callable[[], Sequence[str]],
     ) -> list[Unrecognised]:
         """See `naming.unrecognised`."""
-        books = naming.NamingBooks(self.ask, self.key, self.conversions)
-        return naming.unrecognised(books, destination, names, before, fingerprints)
+        return naming.unrecognised(self, destination, names, before, fingerprints)
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""

@@ -219,21 +219,10 @@ UPDATE rdimport.run SET exit_code = 3 WHERE id = ANY(%s::int[]) AND exit_code IN
 """
 """A run that had ended is unfinished: one of its rows is pending."""
 
-NOTHING_FAILED: Final = """
-UPDATE rdimport.run r SET exit_code = 0 WHERE r.id = ANY(%s::int[]) AND r.exit_code = 1
-    AND NOT EXISTS (SELECT 1 FROM rdimport.tally t WHERE t.run = r.id AND t.rows > 0
-    AND t.state IN ('invalid', 'refused', 'uncertain'))
-"""
-"""A run whose only failures were uncertain rows that are now settled has succeeded."""
-
 LIST: Final = """
 INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, instead_file,
     instead_row, identity) SELECT %s, * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[],
     %s::text[], %s::text[], %s::int[], %s::int[], %s::bytea[]) ON CONFLICT DO NOTHING
-"""
-TALLY: Final = """
-INSERT INTO rdimport.tally AS t VALUES (%s, %s, %s)
-ON CONFLICT (run, state) DO UPDATE SET rows = t.rows + excluded.rows
 """
 
 COMMITTED: Final = """

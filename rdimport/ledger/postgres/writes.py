@@ -17,12 +17,9 @@ from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered, Rows
 from rdimport.ledger.postgres.lease import SECONDS, Lease, boottime
 from rdimport.ledger.postgres.schema import ACCEPTED, ON_ITS_WAY, REFUSED, UNCERTAIN, timeline
-from rdimport.ledger.postgres.trouble import (
-    CutOffError,
-    notes_lost,
-    timeline_changed,
-)
+from rdimport.ledger.postgres.trouble import CutOffError, notes_lost, timeline_changed
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, problems_of, text_of
+from rdimport.ledger.sql import NOTHING_FAILED, TALLY
 
 _PAUSES: Final = (0.05, 0.1, 0.2, 0.5, 1.0)
 Ends = Sequence[RowResult | SendAttempt]
@@ -256,7 +253,8 @@ class Writes:
         runs = db.execute(sql.CORRECT, values, prepare=False).fetchall()  # plan anew
         db.execute(sql.THEIR_ENDS, ([run for run, _is_to_be_sent in runs],))
         db.execute(sql.NOT_OVER, ([run for run, is_to_be_sent in runs if is_to_be_sent],))
-        db.execute(sql.NOTHING_FAILED, ([run for run, _is_to_be_sent in runs],))
+        for run, _is_to_be_sent in runs:
+            db.execute(NOTHING_FAILED, {"run": run})
 
     def _claim(self, db: Connection, begun: Sequence[SendAttempt]) -> Answer:
         hashes = self._digests([row.compared or row.payload for row in begun], 8)
@@ -356,7 +354,7 @@ class Writes:
 
     def tally(self, db: Connection, state: State, rows: int) -> None:
         """Count the results of rows."""
-        db.execute(sql.TALLY, (self._ids["run"], str(state), rows))
+        db.execute(TALLY, {"run": self._ids["run"], "state": str(state), "rows": rows})
 
 
 def _outgoing(end: RowResult | SendAttempt) -> SendAttempt:

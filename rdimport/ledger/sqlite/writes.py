@@ -16,6 +16,7 @@ from typing import Final
 from rdimport.core.errors import Bug
 from rdimport.core.row import State
 from rdimport.ledger.records import Counters, Outcome, RowResult, SendAttempt, text_of
+from rdimport.ledger.sql import TALLY, in_sqlite
 from rdimport.ledger.sqlite.schema import post
 
 _POST_EVERY: Final = 20_000
@@ -195,11 +196,7 @@ class Writes:
 
     def tally(self, db: sqlite3.Connection, state: State, rows: int) -> None:
         """Count the results of rows."""
-        db.execute(
-            "INSERT INTO tally VALUES (?, ?, ?)"
-            " ON CONFLICT (run, state) DO UPDATE SET rows = rows + excluded.rows",
-            (self._run, state, rows),
-        )
+        db.execute(in_sqlite(TALLY), {"run": self._run, "state": state, "rows": rows})
 
 
 def _sources(rows: Sequence[SendAttempt]) -> bytes:

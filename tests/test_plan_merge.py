@@ -180,3 +180,70 @@ def test_a_ledger_with_tags_in_the_order_of_their_row_sends_nobody_again(
         assert sum(one.rowcount for one in changed) == 1
     assert sends(workspace, box, "p@exemplo.com.br,gama;alfa\n") == 0
     assert sends(workspace, box, "p@exemplo.com.br,gama;alfa;novo\n") == 1
+
+
+CUSTOM = "  cf_b: {column: B}\n  cf_a: {column: A, type: integer}\n"
+BASES = "  - {type: legitimate_interest, status: granted}\n  - {type: consent, status: granted}\n"
+LINES = """\
+version: 1
+conversion_identifier: Feira
+fields:
+  email: E-mail
+  tags: {{column: T, split: ";"}}
+{custom}legal_bases:
+{bases}on_change: send
+on_duplicate: {keep}
+"""
+
+
+def swapped(lines: str) -> str:
+    """Two lines the other way round."""
+    return "".join(lines.splitlines(keepends=True)[::-1])
+
+
+def moved(workspace: Workspace, keep: str) -> None:
+    """Write the mapping with its custom fields and legal bases in another order."""
+    lines = {"custom": swapped(CUSTOM), "bases": swapped(BASES), "keep": keep}
+    workspace.write("a.yaml", LINES.format(**lines))
+
+
+WIDE = "p@exemplo.com.br,x;y,2,1\nq@exemplo.com.br,,,1\n"
+
+
+def wide(workspace: Workspace, box: RunningSandbox, rows: str = WIDE) -> int:
+    before = len(box.conversions())
+    workspace.write("a.csv", f"E-mail,T,B,A\n{rows}")
+    assert workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none").code == 0
+    return len(box.conversions()) - before
+
+
+@pytest.mark.parametrize("keep", ["merge", "last"])
+def test_lines_of_the_mapping_in_another_order_are_no_change(
+    workspace: Workspace, box: RunningSandbox, keep: str
+) -> None:
+    workspace.write("a.yaml", LINES.format(custom=CUSTOM, bases=BASES, keep=keep))
+    assert wide(workspace, box) == 2
+    moved(workspace, keep)
+    assert wide(workspace, box) == 0
+    assert wide(workspace, box, WIDE.replace("2,1", "2,3")) == 1
+
+
+def test_a_ledger_with_the_order_of_the_mapping_learns_one_that_does_not_depend_on_it(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("a.yaml", LINES.format(custom=CUSTOM, bases=BASES, keep="last"))
+    one = "p@exemplo.com.br,y;x,2,1\n"
+    assert wide(workspace, box, one) == 1
+    (payload,) = box.conversions()
+    as_mapped = ("conversion_identifier", "email", "tags", "cf_b", "cf_a", "legal_bases")
+    payload["legal_bases"].sort(key=lambda basis: basis["type"], reverse=True)
+    text = {name: payload[name] for name in as_mapped}
+    literal = json.dumps(text, ensure_ascii=False, separators=(",", ":"))
+    with store_of(workspace.state).open() as ledger:
+        (hashed,) = ledger.digests([literal], 8)
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
+        assert db.execute("SELECT payload FROM posted").fetchone() != (hashed,)
+        assert db.execute("UPDATE posted SET payload = ?", (hashed,)).rowcount == 1
+    assert wide(workspace, box, one) == 0
+    moved(workspace, "last")
+    assert wide(workspace, box, one) == 0

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
+from itertools import repeat
 from typing import Final, NamedTuple
 
 import polars as pl
@@ -25,9 +26,10 @@ from rdimport.ledger import (
     problems_of,
 )
 from rdimport.mapping import Mapping
+from rdimport.mapping.targets import targets
 from rdimport.plan.absence import Absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
-from rdimport.prepare.encode import compared, in_any_order
+from rdimport.prepare.encode import Order, compared, in_any_order
 from rdimport.source import Table
 
 PAYLOAD_HASH: Final = "is"
@@ -46,6 +48,9 @@ VERSION: Final = "__rdimport_version__"
 _SENT_AS: Final = "sent_as"
 """The identity under which the ledger knows a row: its own, otherwise the earlier one."""
 
+_STORED: Final = "stored"
+"""The hash of a row's payload as the ledger may have it: in an earlier order, or `PAYLOAD_HASH`."""
+
 _HASHED: Final = 8
 """Bytes of a payload's hash. Hashes written by an older release are longer (`ledger.upgrade`)."""
 
@@ -61,11 +66,11 @@ class Known(NamedTuple):
     """The rows of a batch, split into rows to send, rows that end here, and rows imported already.
 
     `rows` has the additional columns `UNCHANGED` and `VERSION`; `already` has only `ROW` and
-    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows sent by an older release. Its
-    cleaners differed, so a different payload proves nothing, and later runs compare with the hash
-    from this run. `recognised` has the `ROW` of every row that is known, and `by_earlier` of those
-    known only by their `EARLIER` identity. The identities in `already` and `adopted` are those
-    under which the ledger knows the rows.
+    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows of which an older release stored
+    another hash: its cleaners differed, so a different payload proves nothing, or the order of its
+    members did. Later runs compare with the hash from this run. `recognised` has the `ROW` of every
+    row that is known, and `by_earlier` of those known only by their `EARLIER` identity. The
+    identities in `already` and `adopted` are those under which the ledger knows the rows.
     """
 
     rows: pl.DataFrame
@@ -84,7 +89,8 @@ class SendHistory:
     `refused`, `run`. `resend` has the states to send again, except for rows of the runs in
     `resend_begun`. With `changed`, an accepted row is also sent when its payload has changed.
     `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
-    again only if it is known not to have arrived.
+    again only if it is known not to have arrived. `order_earlier` puts a payload in the order that
+    earlier releases encoded.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -95,6 +101,7 @@ class SendHistory:
     of_0_1: bool = False
     about: frozenset[str] = frozenset()
     absent: Absent | None = None
+    order_earlier: Callable[[str], str] = str
 
     @property
     def is_empty(self) -> bool:
@@ -144,13 +151,16 @@ class SendHistory:
         was = known.rename({"identity": _SENT_AS, "payload": "was"})
         seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
-        seen = seen.with_columns(pl.Series(PAYLOAD_HASH, self._payloads(seen, encode), pl.Binary))
-        now = pl.col(PAYLOAD_HASH)
-        adopted = pl.col("was").bin.size().gt(_HASHED) & final & self.changed
-        denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(now)
+        seen = self._hashed(seen, encode)
+        hashed = pl.col(_STORED)
+        equal = pl.col("was").eq(hashed)
+        reordered = equal & hashed.ne(pl.col(PAYLOAD_HASH))
+        older = pl.col("was").bin.size().gt(_HASHED) | reordered
+        adopted = older & final & self.changed
+        denied = pl.col("state").eq(State.ACCEPTED) & pl.col("refused").eq(hashed)
         return seen.with_columns(
             (denied & (final and self.changed)).fill_null(value=False).alias("denied"),
-            ((pl.col("was").eq(now) & final) | adopted).fill_null(value=False).alias("same"),
+            ((equal & final) | adopted).fill_null(value=False).alias("same"),
             adopted.fill_null(value=False).alias("adopted"),
         )
 
@@ -175,45 +185,39 @@ class SendHistory:
             own.then("version").fill_null(0).alias(VERSION),
         )
 
-    def _payloads(self, seen: pl.DataFrame, encode: Encode | None) -> list[bytes | None]:
-        """Hashes of the payloads of rows that were sent before and depend on whether they have
-        changed: only these are compared.
+    def _hashed(self, seen: pl.DataFrame, encode: Encode | None) -> pl.DataFrame:
+        """Add `PAYLOAD_HASH` and `_STORED` to rows that were sent before and depend on whether they
+        have changed: only these are compared.
         """
         state = pl.col("state")
         depend = state.is_not_null() if self.changed else state.eq(State.REFUSED)
-        sent = seen.select(depend.fill_null(value=False).arg_true()).to_series()
-        texts = seen["payload"].gather(sent)
+        some = seen.with_row_index("at").filter(depend.fill_null(value=False))
+        texts = some["payload"]
         if encode is not None and texts.null_count():
-            texts = encode(seen[ROW].gather(sent))
+            texts = encode(some[ROW])
         payloads = [compared(payload, self.about) for payload in texts.to_list()]
-        found: list[bytes | None] = [None] * seen.height
-        for i, digest in zip(sent, self.digests(list(map(in_any_order, payloads)), 8), strict=True):
-            found[i] = digest
-        self._know_ordered(seen, found, dict(zip(sent, payloads, strict=True)))
-        if UNORDERED in seen.columns:
-            self._know_unordered(seen, found)
-        return found
+        now = self.digests(list(map(in_any_order, payloads)), _HASHED)
+        merged = some[UNORDERED] if UNORDERED in some.columns else repeat(None)
+        known = some.select("was", "refused").iter_rows()
+        stored = [
+            digest if digest in hashes else self._earlier(payload, text, hashes) or digest
+            for digest, payload, text, hashes in zip(now, payloads, merged, known, strict=False)
+        ]
+        found = some.select(
+            "at", pl.Series(PAYLOAD_HASH, now, pl.Binary), pl.Series(_STORED, stored, pl.Binary)
+        )
+        return seen.with_row_index("at").join(found, on="at", how="left", maintain_order="left")
 
-    def _know_ordered(
-        self, seen: pl.DataFrame, found: list[bytes | None], payloads: dict[int, str]
-    ) -> None:
-        """Ledgers may have the hash of a payload with its tags in the order of the row."""
-        ordered = [i for i, payload in payloads.items() if in_any_order(payload) != payload]
-        known = seen.select("was", "refused").rows()
-        for i, digest in zip(ordered, self.digests([payloads[i] for i in ordered], 8), strict=True):
-            if digest in known[i]:
-                found[i] = digest
-
-    def _know_unordered(self, seen: pl.DataFrame, found: list[bytes | None]) -> None:
-        """Releases up to 0.1.0 stored merged payloads with members in the order of the rows."""
-        known = seen.select(UNORDERED, "was", "refused").with_row_index()
-        known = known.filter(pl.col(UNORDERED).is_not_null() & pl.col("was").is_not_null())
-        texts = [compared(text, self.about) for text in known[UNORDERED]]
-        for digest, (at, _, was, refused) in zip(
-            self.digests(texts, 8), known.iter_rows(), strict=True
-        ):
-            if digest in (was, refused):
-                found[at] = digest
+    def _earlier(
+        self, payload: str, merged: str | None, known: tuple[bytes | None, ...]
+    ) -> bytes | None:
+        """The hash of the payload in an order of earlier releases, if it is `known`: tags as in the
+        row, other members as in the mapping, all members of a `merged` payload as in its rows.
+        """
+        texts = [payload, self.order_earlier(payload)]
+        texts += [] if merged is None else [compared(merged, self.about)]
+        digests = self.digests([*texts, *map(in_any_order, texts)], _HASHED)
+        return next((digest for digest in digests if digest in known), None)
 
 
 def _all_new(rows: pl.DataFrame) -> Known:
@@ -281,6 +285,7 @@ def history_of(
         of_0_1,
         absent=absent,
         about=mapping.about,
+        order_earlier=Order.earlier(targets(mapping)).applied,
     )
 
 

@@ -6,11 +6,13 @@ RD rejects empty values and null, so empty fields are left out.
 from __future__ import annotations
 
 import json
+import re
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from rdimport.destination.rdstation.fields import FIELDS
 from rdimport.mapping import Mapping, Type
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ def payload(targets: Sequence[Target], mapping: Mapping, full: Container[str] = 
     `full` names columns without nulls. Consecutive ones are encoded together, which takes half the
     time and gives the same text.
     """
-    members = [target for target in targets if not target.is_status]
+    members = _in_order([target for target in targets if not target.is_status])
     parts: list[pl.Expr] = []
     for always, group in groupby(members, lambda t: t.required or t.name in full):
         if always:
@@ -38,6 +40,13 @@ def payload(targets: Sequence[Target], mapping: Mapping, full: Container[str] = 
     parts += [_legal_bases(mapping)] if mapping.legal_bases else []
     # The first member, the identifier, is always present and needs no comma.
     return pl.concat_str(pl.lit("{"), *parts[1:], pl.lit("}"), ignore_nulls=True)
+
+
+def _in_order(targets: Sequence[Target]) -> list[Target]:
+    """The targets in an order that does not depend on the mapping's: custom fields and legal bases
+    by name, after RD's own fields, so that moving a line of the mapping changes no payload.
+    """
+    return sorted(targets, key=lambda target: target.name if target.name not in FIELDS else "")
 
 
 def identity(targets: Sequence[Target], mapping: Mapping) -> pl.Expr:
@@ -102,7 +111,7 @@ def _legal_bases(mapping: Mapping) -> pl.Expr:
         .then(pl.lit(_basis(basis, "granted")))
         .when(pl.col(basis.target) == "false")
         .then(pl.lit(_basis(basis, "declined")))
-        for basis in mapping.legal_bases
+        for basis in sorted(mapping.legal_bases, key=lambda basis: basis.target)
     ]
     some = pl.any_horizontal(pl.col(basis.target).is_not_null() for basis in mapping.legal_bases)
     listed = pl.concat_str(bases, separator=",", ignore_nulls=True)
@@ -137,14 +146,54 @@ def compared(payload: str, about: Collection[str]) -> str:
 
 
 def in_any_order(payload: str) -> str:
-    """The same for all orders of the tags, which RD keeps as a set."""
-    if '"tags":[' not in payload:
+    """The same for all orders of the tags, which RD keeps as a set.
+
+    Parsing each payload for that would take five times as long.
+    """
+    found = _TAGS.search(payload)
+    if found is None:
         return payload
-    whole = json.loads(payload)
-    tags = whole.get("tags") or []
-    if len(tags) < 2:
-        return payload
-    return json.dumps({**whole, "tags": sorted(tags)}, ensure_ascii=False, separators=(",", ":"))
+    tags = '","'.join(sorted(_TEXT.findall(found[1])))
+    return f'{payload[: found.start(1)]}"{tags}"{payload[found.end(1) :]}'
+
+
+class Order:
+    """An order of a payload's members and legal bases."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        self._place = {name: at for at, name in enumerate(names)}
+
+    @classmethod
+    def of(cls, targets: Sequence[Target]) -> Order:
+        """The order of the payloads that this release encodes."""
+        return cls._of(_in_order(targets))
+
+    @classmethod
+    def earlier(cls, targets: Sequence[Target]) -> Order:
+        """The order in earlier releases: custom fields and legal bases as in the mapping."""
+        return cls._of(targets)
+
+    @classmethod
+    def _of(cls, targets: Sequence[Target]) -> Order:
+        names = [target.name for target in targets if not target.is_status]
+        return cls([*names, "legal_bases", *(t.name for t in targets if t.is_status)])
+
+    def applied(self, payload: str) -> str:
+        """The same payload in this order."""
+        whole = json.loads(payload)
+        if "legal_bases" in whole:
+            whole["legal_bases"].sort(key=lambda basis: self._at(f"legal_bases.{basis['type']}"))
+        ordered = {name: whole[name] for name in sorted(whole, key=self._at)}
+        return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
+
+    def _at(self, name: str) -> int:
+        return self._place.get(name, len(self._place))
+
+
+_STRING: Final = r'"((?:[^"\\]|\\.)*)"'
+_TEXT: Final = re.compile(_STRING)
+_TAGS: Final = re.compile(rf',"tags":\[((?:{_STRING},)+{_STRING})\]')
+"""Two tags or more. Quotation marks within a text are escaped, so no value can look like this."""
 
 
 class Merger:
@@ -154,9 +203,7 @@ class Merger:
     """
 
     def __init__(self, targets: Sequence[Target]) -> None:
-        names = [target.name for target in targets if not target.is_status]
-        bases = [target.name for target in targets if target.is_status]
-        self._place = {name: at for at, name in enumerate([*names, "legal_bases", *bases])}
+        self._order = Order.of(targets)
         self._held: dict[Hashable, str] = {}
 
     def feed(self, identity: Hashable, payload: str, *, last: bool) -> str | None:
@@ -169,18 +216,10 @@ class Merger:
         return None
 
     def in_order(self, merged: str) -> str:
-        """The same payload with its members and legal bases in the order of a single row's payload,
-        so that the same content is the same text, however many rows it came from.
+        """The same payload in the order of a single row's payload, so that the same content is the
+        same text, however many rows it came from.
         """
-
-        def place(name: str) -> int:
-            return self._place.get(name, len(self._place))
-
-        whole = json.loads(merged)
-        if "legal_bases" in whole:
-            whole["legal_bases"].sort(key=lambda basis: place(f"legal_bases.{basis['type']}"))
-        ordered = {name: whole[name] for name in sorted(whole, key=place)}
-        return json.dumps(ordered, ensure_ascii=False, separators=(",", ":"))
+        return self._order.applied(merged)
 
     @property
     def held(self) -> int:

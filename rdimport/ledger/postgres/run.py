@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from rdimport.ledger.holds import Held
     from rdimport.ledger.postgres.lease import Lease
 
-_LONGER: Final = 8
-"""Bytes of a payload's hash; those of release 0.1.0 have one more."""
-
 _AT_ONCE: Final = 2_000
 _LISTED: Final = """
 SELECT file, row, state, cells, problems, warnings FROM rdimport.ends
@@ -145,8 +142,8 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
             db.execute(
                 "UPDATE rdimport.conversion c SET payload = g.payload"
                 " FROM unnest(%s::bytea[], %s::bytea[]) AS g(identity, payload)"
-                " WHERE c.destination = %s AND c.identity = g.identity AND length(c.payload) > %s",
-                (identities, payloads, self.destination, _LONGER),
+                " WHERE c.destination = %s AND c.identity = g.identity",
+                (identities, payloads, self.destination),
             )
         self._adopted = {}
 

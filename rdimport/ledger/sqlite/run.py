@@ -117,7 +117,7 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
         with self.ledger.transaction() as db:
             db.execute(
                 "UPDATE posted SET payload = is_now FROM adopted WHERE destination = ?"
-                " AND posted.identity = adopted.identity AND length(payload) > length(is_now)",
+                " AND posted.identity = adopted.identity",
                 (self.destination,),
             )
             db.execute("DROP TABLE adopted")

@@ -95,9 +95,7 @@ def _order(args: FleetOrderArguments) -> None:
 
 
 def _drain(url: str, names: tuple[str, ...]) -> None:
-    """Order workers to drain: those with these names, or all. An unresponsive one may only be cut
-    off.
-    """
+    """Order these workers, or all, to drain. An unresponsive one may only be cut off."""
     with fleet_of(url) as fleet:
         silent = {one.name: one.is_silent for one in fleet.workers()}
         _refuse_unknown(names, list(silent))

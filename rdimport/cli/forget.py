@@ -60,9 +60,7 @@ def execute(args: ForgetArguments) -> int:
 
 
 def _addresses(typed: Sequence[str]) -> Iterator[str]:
-    """The addresses given; `-` reads them from standard input, which leaves no trace in a shell
-    history.
-    """
+    """The addresses given; `-` reads them from standard input, not from a shell's history."""
     for word in typed:
         for email in sys.stdin.read().split() if word == "-" else [word]:
             local, at, domain = email.strip().partition("@")

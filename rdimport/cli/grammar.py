@@ -140,9 +140,7 @@ class Grammar(argparse.ArgumentParser):
         self.exit(2, "\n".join(lines) + "\n")
 
     def _own(self, words: Sequence[str]) -> Iterable[str]:
-        """The arguments that do not belong to a subparser: for the main parser, those before the
-        command.
-        """
+        """The arguments that do not belong to a subparser: those before the command."""
         for word in words:
             if word == "--":
                 return
@@ -228,9 +226,7 @@ def is_file(word: str) -> bool:
 
 
 def _too_many(words: Sequence[str]) -> str:
-    """The message about surplus arguments. Files are named; other arguments, which may be keys, are
-    not.
-    """
+    """The message about surplus arguments. Only files are named: others may be keys."""
     files = [word for word in words if is_file(word)]
     if len(files) == len(words):
         return _(

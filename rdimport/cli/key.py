@@ -45,9 +45,7 @@ def execute(args: KeyArguments) -> int:
 
 
 def _asked_for_key() -> str:
-    """Read a key from the terminal without echo, otherwise from the first line of standard
-    input.
-    """
+    """Read a key from the terminal without echo, or from a line of standard input."""
     if sys.stdin.isatty():
         return getpass(_("API key (it is not shown): ")).strip()
     return sys.stdin.readline().strip()

@@ -88,9 +88,7 @@ def effective(settings: Settings, job: str) -> Iterator[tuple[str, Any, str]]:
 
 
 def arguments(settings: Settings, job: str) -> RunArguments:
-    """The command-line arguments equivalent to a job. The environment takes precedence over the
-    settings.
-    """
+    """The arguments equivalent to a job. The environment overrides the settings."""
     words = settings.words(job)
     for key in _from_environment():
         option = f"--{key.replace('_', '-')}="

@@ -91,9 +91,7 @@ def station(
 
 
 def quota(args: CheckArguments) -> Quota | None:
-    """The given quota, otherwise the plan's, otherwise RD's lowest; none for a sandbox of our
-    own.
-    """
+    """The given quota, otherwise the plan's, otherwise RD's lowest; none for our own sandbox."""
     from rdimport.core.quota import Quota  # noqa: PLC0415
     from rdimport.destination.rdstation.fields import PLANS  # noqa: PLC0415
 

@@ -80,9 +80,7 @@ def say_openly(line: str) -> None:
 
 @contextmanager
 def speaking(mask: Callable[[str], str]) -> Iterator[None]:
-    """Set up the standard streams: mask all output, and keep output errors from changing a
-    command's result.
-    """
+    """Mask all output, and keep output errors from changing a command's result."""
     # The next file that is opened would get the number of a closed stream, and a library's warnings
     # could be written to the ledger.
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:

@@ -28,18 +28,14 @@ if TYPE_CHECKING:
 
 
 def bars(args: OutputArguments) -> AbstractContextManager[Observer]:
-    """The observer that shows progress on standard error; one that does nothing if not
-    requested.
-    """
+    """The observer that shows progress on standard error; with `quiet`, it does nothing."""
     if args.quiet:
         return nullcontext(ignore_events)
     return progress.shown(sys.stderr, SystemClock(), args.lang)
 
 
 def absolute(summary: RunSummary) -> RunSummary:
-    """The same arguments with absolute paths: a reader of a mail or journal does not know the
-    current folder.
-    """
+    """The summary with absolute paths, for a reader in another folder: of a mail or journal."""
     return replace(
         summary,
         mapping=_whole(summary.mapping),
@@ -95,9 +91,7 @@ class Terminal:
         )
 
     def show(self, summary: Mapping[str, Any], lines: Iterable[str], *, needed: bool) -> None:
-        """Print the result: a JSON object, or lines of text; quiet mode prints only if
-        necessary.
-        """
+        """Print the result as JSON or as lines; quiet mode prints only what is needed."""
         try:
             if self._json:
                 say_json(summary)

@@ -23,9 +23,7 @@ def is_address(word: str) -> bool:
 
 
 def shown(word: str) -> str:
-    """An address for messages and reports: without user, password and query. File names are
-    unchanged.
-    """
+    """An address without user, password and query, for messages. File names are unchanged."""
     if not is_address(word):
         return word
     scheme, where, path, _query, _fragment = _parts(word)

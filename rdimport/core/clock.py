@@ -1,6 +1,4 @@
-"""The clock as a parameter: code that waits or dates takes a Clock, so tests can supply their
-own.
-"""
+"""The clock as a parameter: code that waits or dates takes one, so tests supply their own."""
 
 from __future__ import annotations
 

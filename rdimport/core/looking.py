@@ -30,9 +30,7 @@ def is_folder(path: Path) -> bool:
 
 
 def is_missing(path: Path) -> bool:
-    """Whether it is certain that nothing is there. A place that may not be searched is not
-    missing.
-    """
+    """Whether certainly nothing is there. A place that may not be searched is not missing."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError, ValueError):

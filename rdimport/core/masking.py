@@ -155,9 +155,7 @@ class Mask:
         return found
 
     def _assigned(self) -> Iterator[re.Pattern[str]]:
-        """Patterns for the values of `api_key`: any value, and the short keys, which may be in
-        quotes.
-        """
+        """Patterns for the values of `api_key`: any value, and short keys, perhaps in quotes."""
         yield _ASSIGNED
         with self._learning:
             if self._short and not self._short_ones:

@@ -30,9 +30,7 @@ def run_name(began: datetime) -> str:
 
 
 def is_run(name: str) -> bool:
-    """Whether a name is valid for a run and so for its report's folder: it cannot lead to another
-    folder.
-    """
+    """Whether a name is valid for a run, and so cannot lead to another folder than its report's."""
     return bool(_RUN.fullmatch(name))
 
 

@@ -18,9 +18,7 @@ _UNITS: Final = {"s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
 
 @dataclass(frozen=True, slots=True)
 class Quota:
-    """At most `requests` in `seconds`. `reserve` is the share left to the account's other
-    integrations.
-    """
+    """At most `requests` in `seconds`, of which `reserve` is left to other integrations."""
 
     requests: int
     seconds: float

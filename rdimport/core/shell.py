@@ -54,9 +54,7 @@ def with_key(key: str, words: Sequence[str]) -> str:
 
 
 def installing(*words: str) -> str:
-    """The command that installs packages in rdimport's own environment: `pip` alone may belong to
-    another Python.
-    """
+    """The command that installs packages for this Python: `pip` may belong to another."""
     place = Path(sys.prefix)
     if exists(place / "uv-receipt.toml"):
         return joined(["uv", "pip", "install", "--python", sys.executable, *words])

@@ -1,6 +1,4 @@
-"""Reads small files (a mapping, a list of fields, a key) and refuses devices and endless
-streams.
-"""
+"""Reads small files (a mapping, a list of fields, a key), but no devices or endless streams."""
 
 from __future__ import annotations
 

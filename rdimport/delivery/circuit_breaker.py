@@ -58,9 +58,7 @@ class Doubts:
         self._forgotten = 0
 
     def note(self, number: int, evidence: Evidence) -> bool:
-        """Record the result of the `number`th request. Returns whether there are now too many
-        doubts.
-        """
+        """Record the result of the `number`th request; returns whether doubts are too many."""
         at = number - self._forgotten
         if at < 0:
             return False
@@ -95,9 +93,7 @@ def _stops(rows: bytearray) -> bool:
 
 
 class CircuitBreaker:
-    """Watches the results of a run. `patience`: seconds for which the endpoint may be
-    unavailable.
-    """
+    """Watches a run's results. `patience`: seconds for which the endpoint may be unavailable."""
 
     def __init__(self, patience: float) -> None:
         self._patience = patience

@@ -241,9 +241,7 @@ class Delivery:
             self._on_done(flight, error)
 
     def _not_launched(self, pending: PendingRow, *, asleep: bool) -> None:
-        """Release a row that was not sent. After a sleep it must be claimed again, if that is
-        possible.
-        """
+        """Release a row that was not sent. After a sleep it must be claimed again, if possible."""
         doubted = pending.outgoing.identity in self._doubted
         if not doubted:
             self._journal.end(pending.outgoing)
@@ -296,9 +294,7 @@ class Delivery:
             self.stop(stop)
 
     def _repeat(self, pending: PendingRow, answer: Answer) -> bool:
-        """Queue an uncertain row again if the endpoint is idempotent; the ledger keeps it in
-        flight.
-        """
+        """Queue an uncertain row again if the endpoint is idempotent; it stays in flight."""
         identity = pending.outgoing.identity
         times, _ = self._doubted.get(identity, (0, answer))
         ended = times >= REPEATS or self._waits.is_stopping() or decide(answer.evidence).stops

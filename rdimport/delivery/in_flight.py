@@ -45,9 +45,7 @@ def _untrusted(error: BaseException) -> bool:
 
 
 def problems_found(answer: Answer, state: State) -> tuple[Problem, ...]:
-    """The problems to report for a row. An uncertain row gets one problem, with the endpoint's own
-    codes as its detail.
-    """
+    """The problems of a row; an uncertain one has one, with the endpoint's codes as detail."""
     if state is not State.UNCERTAIN or answer.evidence is Evidence.NOT_ANSWERED:
         return answer.problems
     details = "; ".join(f"{p.code} {p.detail}".strip() for p in answer.problems)

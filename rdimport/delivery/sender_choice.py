@@ -10,9 +10,7 @@ Kind = Literal["auto", "lean", "httpx"]
 """The sender to use. `auto` chooses by the pace. Behind a proxy it is always httpx."""
 
 _UNHURRIED: Final = 10.0
-"""Requests per second up to which `auto` prefers the safety of a new connection for each
-request.
-"""
+"""Requests per second up to which `auto` prefers the safety of new connections."""
 
 _DISPATCHER: Final = "rdimport.delivery.dispatcher"
 _HTTPX: Final = "rdimport.delivery.transport.httpx_sender"

@@ -10,9 +10,7 @@ from typing import Final, Protocol
 from rdimport.core.row import Problem
 
 LONGEST_WAIT: Final = 3600.0
-"""Upper bound, in seconds, of a wait requested by an endpoint; a larger number is taken as an
-error.
-"""
+"""Seconds that an endpoint may ask to wait at most; a larger number is an error."""
 
 LEAD_PERIOD: Final = 86_400.0
 """Seconds until a lead's own quota is renewed (RD's page `limite-de-requisicoes-da-api`)."""

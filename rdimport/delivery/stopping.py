@@ -65,9 +65,7 @@ def stop_signals() -> list[signal.Signals]:
 def on_signal(
     loop: asyncio.AbstractEventLoop, number: signal.Signals, asked: Callable[[], object]
 ) -> None:
-    """Call `asked` in the loop when the signal arrives, also on Windows, whose loops handle no
-    signals.
-    """
+    """Call `asked` in the loop at the signal, also on Windows, whose loops handle none."""
 
     def elsewhere(*_: object) -> None:
         loop.call_soon_threadsafe(asked)

@@ -43,9 +43,7 @@ class Waits:
         return self._until - now
 
     async def until_open(self, enough: int, within: float | None = None) -> None:
-        """Wait until at most `enough` requests are open, the run stops, or `within` seconds have
-        passed.
-        """
+        """Wait until at most `enough` requests are open, the run stops, or the time is up."""
         self._enough = enough
         self._changed.clear()
         if len(self._requests) <= enough or self._stopping:

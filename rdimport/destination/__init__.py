@@ -1,6 +1,4 @@
-"""The destination port: builds requests and interprets responses, without sockets, clock or
-retries.
-"""
+"""The destination port: builds requests and reads responses, without sockets, clock, retries."""
 
 from __future__ import annotations
 
@@ -17,9 +15,7 @@ if TYPE_CHECKING:
 
 
 class Request(NamedTuple):
-    """One request. Its URL contains no secret; `Destination.credentials` are added when it is
-    sent.
-    """
+    """One request. Its URL has no secret; `Destination.credentials` are added when it is sent."""
 
     method: str
     url: str

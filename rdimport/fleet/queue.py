@@ -160,15 +160,11 @@ class Queue:
         return [Load(**one) for one in await self._query(sql.LOADS, names=names)]
 
     async def sweep(self, to: Sequence[str]) -> None:
-        """Give the jobs of dead workers to others: one for each name in `to`, the rest to any
-        worker.
-        """
+        """Give the jobs of dead workers to others: one to each name in `to`, the rest to any."""
         await self._query(sql.SWEEP, silent=HEARTBEAT_TIMEOUT, places=[_place(name) for name in to])
 
     async def free(self, living: Collection[str]) -> None:
-        """Let any worker claim jobs that waited for a worker not in `living`, or whose time has
-        come.
-        """
+        """Let any worker claim jobs that waited for one not in `living`, or whose time has come."""
         await self._query(sql.RIPE)
         await self._query(sql.FREE, known=[_place(name) for name in (None, *living)])
 

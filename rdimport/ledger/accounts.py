@@ -63,9 +63,7 @@ class Owner(NamedTuple):
 
 
 class AccountBooks:
-    """The stored accounts; `ask` executes within the caller's transaction. Each kind of ledger adds
-    its own queries.
-    """
+    """The stored accounts. `ask` executes within the caller's transaction."""
 
     sent: ClassVar[LiteralString]
     """Whether a row of the destination has arrived or may have."""

@@ -13,9 +13,7 @@ from rdimport.core.names import fold, is_slip
 
 
 class Attempt(NamedTuple):
-    """A run that did not begin: account, files, and error message. `given` are the arguments that
-    named the files.
-    """
+    """A run that did not begin. `given` are the arguments that named the files."""
 
     at: datetime
     account: str

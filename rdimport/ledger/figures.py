@@ -67,9 +67,7 @@ class LegalBases(NamedTuple):
 
 
 def of_filled(rows: Mapping[str, int]) -> LegalBases | None:
-    """From the number of rows with each field; every row has an e-mail address. None if not
-    counted.
-    """
+    """From the rows with each field; every row has an e-mail address. None if not counted."""
     granted, declined = rows.get("legal_bases:granted"), rows.get("legal_bases:declined")
     if granted is None or declined is None:
         return None

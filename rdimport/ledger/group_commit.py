@@ -130,9 +130,7 @@ class Journal:
         return self._awaited
 
     def _write(self) -> None:
-        """Hand over the collected records, unless a write is in progress, which calls this
-        again.
-        """
+        """Hand over the collected records, or leave that to the write in progress."""
         if self._soon is not None:
             self._soon.cancel()
             self._soon = None

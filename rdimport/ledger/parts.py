@@ -78,9 +78,7 @@ class Accounts(_Part):
     listed: ClassVar[LiteralString]
     """The fields of each `Account`, by endpoint and account."""
     alone: ClassVar[LiteralString] = ""
-    """Lets one transaction at a time bind keys to accounts; empty where writers are exclusive
-    anyway.
-    """
+    """Lets one transaction at a time bind keys; empty where writers are exclusive."""
 
     def all(self) -> list[Account]:
         """All accounts with conversions or a key, without sandboxes."""

@@ -61,9 +61,7 @@ class Store(Protocol):
         """Upgrade the ledger of an earlier release, before accounts are held."""
 
     def hold(self, account: str) -> AbstractContextManager[Held]:
-        """Hold an account exclusively: its runs take turns. Raises LedgerBusyError naming the
-        holder.
-        """
+        """Hold an account exclusively. Raises LedgerBusyError naming its holder."""
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota | None:
         """The function that holds the quota of a key, known by `name`, for a run of an account to a
@@ -84,9 +82,7 @@ class Store(Protocol):
         """Delete upgrade backups that contain personal data; returns their number."""
 
     def take(self, content: Content) -> None:
-        """Make a ledger with the contents of another one. Raises UsageError if the location is not
-        empty.
-        """
+        """Make a ledger with the contents of another one. Raises UsageError if there is one."""
 
     def accept(self) -> str:
         """Continue with a ledger that lacks rows that were sent; returns what was set aside."""
@@ -106,9 +102,7 @@ class Ledger(StoredLedger):
 
     @abstractmethod
     def rest(self) -> None:
-        """Release resources that others need, before a long wait such as for a quota. The ledger
-        stays open.
-        """
+        """Release what others need, before a long wait as for a quota. The ledger stays open."""
 
     @abstractmethod
     def start_run(

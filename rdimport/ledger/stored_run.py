@@ -210,9 +210,7 @@ class StoredRun(ABC):
         return starmap(_outcome, self._listed("accepted"))
 
     def without_cells(self) -> dict[int, list[int]]:
-        """Rows, by file, that were in flight when the run was killed: their cells are not
-        stored.
-        """
+        """Rows, by file, that were in flight when the run was killed: they have no stored cells."""
         by_file: dict[int, list[int]] = {}
         for file, row in self._ask(_WITHOUT_CELLS):
             by_file.setdefault(file, []).append(row)

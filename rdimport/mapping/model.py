@@ -260,9 +260,7 @@ class Mapping(Section):
             yield basis.target, basis.status
 
     def place(self, column: str) -> str:
-        """Where the mapping names a column, as `FILE:LINE:COLUMN`; empty if not read from a
-        file.
-        """
+        """Where the mapping names a column, as `FILE:LINE:COLUMN`; empty without a file."""
         return self._places.get(column, "")
 
     def columns(self) -> tuple[str, ...]:

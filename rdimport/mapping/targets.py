@@ -1,6 +1,4 @@
-"""The targets of a mapping: one cleaned column for each field, the identifier and each legal
-basis.
-"""
+"""The targets of a mapping: a cleaned column for each field, identifier and legal basis."""
 
 from __future__ import annotations
 

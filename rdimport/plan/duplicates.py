@@ -54,9 +54,7 @@ class Index:
     def __init__(
         self, directory: Path | None = None, most_rows: int = MOST_ROWS, *, digests: bool = True
     ) -> None:
-        """With `digests`, each `IDENTITY` is a digest of 16 bytes, otherwise it is the text
-        itself.
-        """
+        """With `digests`, an `IDENTITY` is a digest of 16 bytes, otherwise the text itself."""
         self._halves = _DIGEST if digests else _HASH
         self._spool = Spool(directory)
         self._most = most_rows

@@ -1,6 +1,4 @@
-"""The description of the mapping that is kept with a run, for reports: the file may change
-later.
-"""
+"""The description of the mapping that a run keeps for reports: the file may change."""
 
 from __future__ import annotations
 

@@ -26,9 +26,7 @@ _PIECE: Final = r"""[^\s;,|<>()\[\]{}"':@/\\]+"""
 _ADDRESS: Final = rf"{_PIECE}@{_PIECE}"
 _SHA256: Final = r"(?-u:\b)[0-9a-f]{64}(?-u:\b)"
 _DIGEST: Final = {"low": pl.UInt64, "high": pl.UInt64}
-"""The first 16 bytes of a SHA-256: among a million people and a million rows, no collision is
-expected.
-"""
+"""The first 16 bytes of a SHA-256: a million people and a million rows do not collide."""
 
 _WHOLE: Final = Hints(header_row=0, sheets="all")
 """A list of addresses may have no header, or a cover: every cell of every sheet is read."""

@@ -1,6 +1,4 @@
-"""Binds a mapping to a table: finds its columns and builds its expressions, once for all
-batches.
-"""
+"""Binds a mapping to a table: its columns and expressions, once for all batches."""
 
 from __future__ import annotations
 
@@ -120,9 +118,7 @@ class _Content:
 
 @lru_cache(maxsize=64)
 def _shared(content: _Content, columns: tuple[str, ...]) -> Bound:
-    """The binding that tables with the same columns share: a worker binds one mapping for hundreds
-    of accounts.
-    """
+    """The binding of tables with equal columns: a worker's hundreds of accounts share it."""
     return _bound(content.mapping, columns, "", None, Origin())
 
 

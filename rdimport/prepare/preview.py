@@ -91,9 +91,7 @@ class Preview:
 
     @property
     def first(self) -> list[RowView]:
-        """The most informative rows: first those with suspect or dropped cells, then
-        changed ones.
-        """
+        """The most informative rows: with suspect or dropped cells, then with changed ones."""
         return [view for _rank, view in self._first]
 
     @property

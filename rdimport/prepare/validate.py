@@ -46,17 +46,13 @@ _ADDRESS: Final = 254
 """Octets of a mailbox's local part and of a whole address (RFC 5321, 4.5.3.1, and erratum 1690)."""
 
 LIBRARIES: Final = ("pandera.polars", "pandera.backends.polars.register")
-"""The modules that validation loads on first use; a caller may load them earlier, while it
-reads.
-"""
+"""The modules that validation loads on first use; a caller may load them while it reads."""
 
 BESIDE_COOKIE: Final = ("traffic_medium", "traffic_campaign", "traffic_value")
 """Fields that must be absent if `traffic_source` contains the cookie `__trf.src`."""
 
 Rule = tuple[str, Callable[[pl.Expr], pl.Expr]]
-"""A code, optionally followed by `|` and a detail, and an expression that is true for valid
-cells.
-"""
+"""A code, perhaps with `|` and a detail, and an expression that is true for valid cells."""
 
 Options = AnyMapping[str, Sequence[str]]
 """The values that an account allows, by custom field."""

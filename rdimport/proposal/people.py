@@ -78,9 +78,7 @@ _WORDS: Final = {
 _ABOUT: Final = r"\b(?:(?:de|do|da|dos|das|del|la|el|of|the|para|por|s|em caso de|in case of) )*"
 
 _SUBJECT: Final = frozenset({Role.ATTENDEE, Role.HOLDER, Role.PATIENT, Role.STUDENT})
-"""Roles that a list can be about: if it names only one of them, columns without a role belong to
-it.
-"""
+"""Roles that a list can be about: if it names one, columns without a role belong to it."""
 
 _NEVER: Final = frozenset(
     {Role.EMERGENCY, Role.RECIPIENT, Role.STAFF, Role.SURETY, Role.REFERRER, Role.SPOUSE}

@@ -31,9 +31,7 @@ _SAMPLE_CHARACTERS: Final = 1_000
 
 
 class Understood(NamedTuple):
-    """The guesses, and the statistics behind them. `people` is a comment on the person they are
-    about.
-    """
+    """The guesses and their statistics. `people` is a comment on whom they are about."""
 
     guesses: dict[str, Guess]
     evidence: dict[str, ColumnEvidence]

@@ -86,9 +86,7 @@ _HUMP: Final = re.compile(r"(?<=[a-zà-ÿ])(?=[A-Z])")
 
 
 def words_of(heading: str) -> str:
-    """The words of a heading, without case, accents, punctuation and brackets; camelCase is
-    split.
-    """
+    """The words of a heading, folded, without punctuation and brackets; camelCase is split."""
     apart = camel_apart(_of_system(of_either(heading)))
     apart = re.sub(r"(?<=[^\W\d_]{3})(?=\d)", " ", apart)
     without = re.sub(r"\([^)]*\)|\[[^\]]*\]", " ", apart)

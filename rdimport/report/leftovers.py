@@ -26,9 +26,7 @@ _OPEN: Final = ".half-open"
 
 @contextmanager
 def half_written(path: Path) -> Iterator[Path]:
-    """A new hidden file next to `path`, for its owner only; removed at the end unless it was
-    renamed.
-    """
+    """A new hidden file next to `path`, for its owner only; removed unless it is renamed."""
     half, number = _made(path)
     try:
         yield half

@@ -39,9 +39,7 @@ class Words:
         )
 
     def legal_bases(self, rows: LegalBases | None) -> str:
-        """How many people have a legal basis granted, declined or none; empty if no bases are
-        sent.
-        """
+        """How many people have which legal basis; empty if no bases are sent."""
         if not rows or not any(rows):
             return ""
         shown = {name: self.number(count) for name, count in rows._asdict().items()}

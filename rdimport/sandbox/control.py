@@ -92,9 +92,7 @@ class Api:
         return Response(f"[{', '.join(entries)}]", media_type="application/json")
 
     async def contacts(self, request: Request) -> Response:
-        """The contacts in order of first arrival: `id`, `account`, `email`, `fields`,
-        `conversions`…
-        """
+        """The contacts in order of first arrival: `id`, `account`, `email`, `fields`…"""
         rows = self._store.rows(
             "SELECT c.id, a.name AS account, c.email, c.fields, c.conversions, c.created, c.updated"
             " FROM contact c JOIN account a ON a.id = c.account"

@@ -69,9 +69,7 @@ class RunningSandbox:
         return entries
 
     def contacts(self) -> list[dict[str, Any]]:
-        """All contacts in order of first arrival: `account`, `email`, `fields`, `conversions` (how
-        many).
-        """
+        """All contacts in order of first arrival, each with its number of `conversions`."""
         return self._all("contacts")
 
     def refused(self) -> list[dict[str, Any]]:

@@ -30,9 +30,7 @@ def _choice(default: object, text: str, metavar: str = "") -> Any:
 
 @dataclass(frozen=True, slots=True)
 class SandboxOptions:
-    """Options of a sandbox. Defaults are RD's behaviour, or the stricter one where it is
-    undocumented.
-    """
+    """Options of a sandbox. Defaults are RD's behaviour or, undocumented, the stricter one."""
 
     port: int = _choice(8090, untranslated("port to listen on; 0 uses a free one"), "N")
     host: str = _choice(

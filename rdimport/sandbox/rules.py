@@ -134,9 +134,7 @@ def _payload(payload: dict[str, object], rules: Rules, refusals: list[Refusal]) 
 
 
 def _required(name: str, payload: dict[str, object], rules: Rules, refusals: list[Refusal]) -> None:
-    """Check that a required field is present, and not blank even where blanks are otherwise
-    ignored.
-    """
+    """Check that a required field is there and not blank, even where blanks are ignored."""
     path = f"$.payload.{name}"
     if name not in payload or (not rules.refuse_blanks and payload[name] is None):
         refusals.append(_null(path))

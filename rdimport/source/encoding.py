@@ -145,9 +145,7 @@ def guess_encoding(sample: bytes) -> str:
 
 
 def _utf16_without_mark(sample: bytes) -> str:
-    """Whether it is UTF-16 without a byte order mark: in Latin text nearly every second byte is
-    zero.
-    """
+    """The codec of UTF-16 without a mark: in Latin text every second byte is zero."""
     even, odd = sample[0::2].count(0), sample[1::2].count(0)
     half = max(len(sample) // 2, 1)
     if odd > half * 0.6 and even < half * 0.1:
@@ -186,9 +184,7 @@ def _sense(sample: bytes, codec: str) -> float:
 
 
 def _makes_sense(before: str, character: str, after: str) -> float:
-    """Whether a character is a Portuguese letter in a plausible position and case, or a common
-    symbol.
-    """
+    """Whether it is a Portuguese letter in a plausible place and case, or a common symbol."""
     is_inside = before.isalpha() and after.isalpha()
     if character in _MARKS:
         return 0.9 if not is_inside else 0.5 if character in "’´" else 0.0

@@ -49,9 +49,7 @@ _INVISIBLE: Final = re.compile("[\u200b-\u200f\u2060\ufeff\x00-\x08\x0e-\x1f]")
 
 
 class FirstRow(NamedTuple):
-    """One of a table's first rows: its number as shown by a spreadsheet program, last line,
-    cells.
-    """
+    """One of a table's first rows: its number as the program shows it, last line, cells."""
 
     number: int
     last: int

@@ -1,6 +1,4 @@
-"""Limits on the resources that a spreadsheet may use. Legitimate files stay within: Excel's own
-size passes.
-"""
+"""Limits on what a spreadsheet may use. Legitimate files, up to Excel's own size, pass."""
 
 from __future__ import annotations
 
@@ -15,9 +13,7 @@ MOST_SHEETS: Final = 1_000
 
 SPARSE: Final = 10_000_000
 FILLED_ONE_IN: Final = 4
-"""Number of empty cells that a table may always have, and maximum ratio of all cells to filled
-ones.
-"""
+"""Empty cells that a table may always have, and how many for each filled one."""
 
 MOST_MARKUP: Final = 1 << 20
 """Bytes of XML or HTML without a tag; a cell has at most 32,767 characters."""

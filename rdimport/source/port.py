@@ -84,6 +84,4 @@ class Table(Protocol):
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Sentences about anything unusual in the file; complete once the batches have been
-        read.
-        """
+        """Sentences about anything unusual; complete once all batches have been read."""

@@ -63,9 +63,7 @@ def explain(problem: Problem, lang: str = "en") -> str:
 
 @lru_cache(_REMEMBERED)
 def detail(text: str, lang: str = "en") -> str:
-    """A detail in words: the sentence for a key of `Detail` or an evidence, anything else
-    unchanged.
-    """
+    """The sentence for a key of `Detail` or an evidence; any other text unchanged."""
     key, _, rest = text.partition(" ")
     if key in _DETAILS:
         return detail_text(key, lang).format(said=rest).removesuffix(": ")

@@ -23,9 +23,7 @@ from rdimport.delivery.transport.response_reader import (
 )
 
 _MARGIN: Final = 1.0
-"""Seconds before the server's announced keep-alive timeout at which an idle connection is given
-up.
-"""
+"""Seconds before a server's announced time-out at which an idle connection is given up."""
 
 
 class Connection(asyncio.Protocol):
@@ -100,9 +98,7 @@ class Connection(asyncio.Protocol):
         self._transport.write(message)
 
     def abandon(self) -> None:
-        """Close it without calling `done`, so that the response is not taken for that of another
-        request.
-        """
+        """Close it without calling `done`: its response must not count for another request."""
         self.carries = None
         self.drop()
 

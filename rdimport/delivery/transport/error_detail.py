@@ -1,6 +1,4 @@
-"""The detail of a failed exchange: a key of `Detail`, followed by the message of the library or the
-system.
-"""
+"""The detail of a failed exchange: a key of `Detail`, then the message of library or system."""
 
 from __future__ import annotations
 

@@ -71,9 +71,7 @@ class _Sent:
         return error_of(httpx.ReadTimeout if self._began else httpx.ConnectTimeout, message)
 
     def classify(self, error: httpx.TransportError) -> type[httpx.TransportError]:
-        """The type to raise: a connect error as long as nothing was sent, otherwise the error's
-        own.
-        """
+        """The type to raise: a connect error while nothing was sent, otherwise the error's own."""
         if self._began or isinstance(error, _UNSENT):
             return type(error)
         if isinstance(error, httpx.TimeoutException):

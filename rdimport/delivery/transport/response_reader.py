@@ -15,9 +15,7 @@ import httptools
 from rdimport.delivery.transport.response import MAX_ANSWER, Reply
 
 _MOST: Final = 8 * MAX_ANSWER
-"""Bytes of heads, interim responses, chunk sizes and body together after which reading is given
-up.
-"""
+"""Bytes of heads, interim responses, chunk sizes and body that are read at most."""
 
 CUT_SHORT: Final = "closed before a whole answer had come"
 

@@ -23,9 +23,7 @@ from rdimport.ledger.postgres.trouble import NOT_THERE, as_ledger_error, explain
 from rdimport.ledger.records import Pause, WorkerState
 
 _GONE: Final = 3.0
-"""Seconds without its lock after which a worker counts as dead. A live worker takes the lock again
-sooner.
-"""
+"""Seconds without its lock after which a worker is dead; a live one takes it sooner."""
 
 _SURE: Final = 15.0
 """Seconds for which a worker must have been connected before it declares others dead: after a

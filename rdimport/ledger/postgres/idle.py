@@ -1,6 +1,4 @@
-"""Connections kept open between uses: a worker begins hundreds of runs, and connecting costs more
-than a query.
-"""
+"""Connections kept open between uses: connecting costs more than a query."""
 
 from __future__ import annotations
 

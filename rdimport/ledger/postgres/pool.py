@@ -25,9 +25,7 @@ it, the delay doubles with each attempt, and is minutes after an outage.
 
 
 _MAX_IDLE: Final = 10.0
-"""Seconds after which an idle connection is closed. A server without free connections may lack them
-for the ledger.
-"""
+"""Seconds after which an idle connection is closed: the ledger may need its place."""
 
 
 class Pool(AsyncConnectionPool[_Connection]):

@@ -135,9 +135,7 @@ class Renewer:
             return bool(self._held)
 
     def let_go(self, held: Held) -> None:
-        """Release a lease, so that another process can take it at once. Without the database, it
-        expires.
-        """
+        """Release a lease, so that others can take it at once. Without a database, it expires."""
         lease = held.lease
         values = {"quota": lease.quota, "epoch": lease.epoch, "standing": held.standing}
         with self._asking, suppress(LedgerError):

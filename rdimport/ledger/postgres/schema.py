@@ -176,9 +176,7 @@ DROP VIEW IF EXISTS rdimport.ends, rdimport.in_flight;
 {_IN_DOUBT}
 """,
 }
-"""Migrations from each version to the next. An active run of the earlier release continues with the
-new tables.
-"""
+"""Migrations to the next version. An active run goes on with the new tables."""
 
 _SINCE: Final = "INSERT INTO rdimport.setting VALUES ('since', clock_timestamp()::text)"
 """The time since which no record is known to be missing."""

@@ -1,6 +1,4 @@
-"""Shuts down connections whose work takes too long, so that no caller waits for an unresponsive
-server forever.
-"""
+"""Shuts down connections whose work takes too long, so that no caller waits forever."""
 
 from __future__ import annotations
 

@@ -151,9 +151,7 @@ class Writes:
             return dict(claimed)
 
     def _end(self, db: Connection, write: _Write) -> list[Answer]:
-        """Record results. The first answer counts the accepted rows; each of the others has a line
-        for each row.
-        """
+        """Record results. The first answer counts accepted rows; the others list theirs."""
         accepted = [end for end in write.ended if _state(end) is State.ACCEPTED]
         reverted = [end for end in write.ended if isinstance(end, SendAttempt)]
         given = self._given(accepted)

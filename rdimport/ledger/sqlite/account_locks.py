@@ -1,6 +1,4 @@
-"""A lock file for each account of a state directory: two concurrent runs of one account would send
-the same rows.
-"""
+"""A lock file for each account: two concurrent runs of it would send the same rows."""
 
 from __future__ import annotations
 

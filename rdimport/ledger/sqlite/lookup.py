@@ -19,9 +19,7 @@ _PARTS: Final = 64
 def look_up(
     db: sqlite3.Connection, destination: int, identities: Iterable[bytes]
 ) -> list[tuple[Any, ...]]:
-    """What is known about them, in the order of `schemas.KNOWN`; for each, the last line is the
-    latest.
-    """
+    """What is known about them, as in `schemas.KNOWN`; the last line of each is the latest."""
     db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
     db.execute("DELETE FROM wanted")
     db.execute("BEGIN")

@@ -55,9 +55,7 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
         self._witness: Witness | None = None
 
     def watched(self, account: str, since: datetime) -> None:
-        """Update the witnesses, so that the loss of this ledger or of this run's writes is
-        noticed.
-        """
+        """Keep witnesses of this run's writes, so that their loss is noticed."""
         place, begun = self.ledger.path.parent, since.isoformat(timespec="seconds")
         witness = Witness(place, self.ledger.key, account, self.name, begun)
         self._witness = self.ledger.closing.enter_context(witness)

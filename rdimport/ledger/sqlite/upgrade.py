@@ -243,9 +243,7 @@ def _learn_names(db: sqlite3.Connection) -> None:
 
 
 def _identifier(facts: Mapping[str, Any]) -> str:
-    """The only conversion_identifier of a run, as cleaned by earlier releases; empty if there is
-    none.
-    """
+    """The only conversion_identifier of a run, as earlier releases cleaned it; else empty."""
     fields = (facts.get("mapping_used") or {}).get("fields") or ()
     values = [f.get("value") for f in fields if f.get("field") == "conversion_identifier"]
     return " ".join(values[0].split()) if values and values[0] else ""

@@ -42,9 +42,7 @@ class Writes:
         ended: Sequence[RowResult | SendAttempt],
         counters: Counters,
     ) -> None:
-        """Record rows about to be sent and results of rows. Raises Bug for a result of a row that
-        never began.
-        """
+        """Record rows about to be sent, and results. Raises Bug for one that never began."""
         accepted = {
             _place(end.outgoing): end.receipt
             for end in ended

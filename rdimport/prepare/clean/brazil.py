@@ -76,9 +76,7 @@ _CNPJ_WEIGHTS: Final = (
 
 
 def uf(cell: pl.Expr) -> pl.Expr:
-    """`são paulo`, `sp`, `Campinas/SP` -> `SP`; anything that is not a state of Brazil
-    unchanged.
-    """
+    """`são paulo`, `sp`, `Campinas/SP` -> `SP`; what is no state of Brazil is unchanged."""
     return stages(cell, in_turn(text, _letters_of), text)
 
 
@@ -97,9 +95,7 @@ def city(cell: pl.Expr) -> pl.Expr:
 
 
 def cpf(cell: pl.Expr) -> pl.Expr:
-    """`39053344705` -> `390.533.447-05`; restores leading zeros removed by a spreadsheet
-    program.
-    """
+    """`39053344705` -> `390.533.447-05`, also where a program removed leading zeros."""
     return stages(cell, _as_cpf, in_turn(unmangled, _as_cpf), tidied(_as_cpf))
 
 
@@ -183,9 +179,7 @@ def is_cnpj(cell: pl.Expr) -> pl.Expr:
 
 
 def _checks_of_cpf(cell: pl.Expr) -> pl.Expr:
-    """Check digits modulo 11, by tables over three digits at a time: thirty times as fast as digit
-    by digit.
-    """
+    """Check digits modulo 11, three at a time by tables: thirty times as fast."""
     sums = [
         pl.lit(table).gather(cell.str.slice(4 * at, 3).cast(pl.UInt16, strict=False))
         for at, table in enumerate(_cpf_sums())
@@ -200,9 +194,7 @@ _APART: Final = 64
 
 @cache
 def _cpf_sums() -> tuple[pl.Series, ...]:
-    """Tables for the first, second and third group of three digits: their contribution to both
-    sums.
-    """
+    """Tables for each group of three digits: what it adds to both sums."""
 
     def pair(at: int, digits: str) -> int:
         first, second = (

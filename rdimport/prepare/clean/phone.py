@@ -172,9 +172,7 @@ def _by_library(tidy: str, country: str) -> str:
 
 
 def of_kind(number: pl.Expr, kind: str) -> pl.Expr:
-    """Mobile or landline numbers only. Foreign numbers, whose kind is unknown, count as
-    mobile.
-    """
+    """Mobile or landline numbers only; foreign ones, of unknown kind, count as mobile."""
     if kind == "landline":
         return pl.when(number.str.contains(LANDLINE)).then(number)
     return pl.when(number.str.contains(LANDLINE).not_()).then(number)

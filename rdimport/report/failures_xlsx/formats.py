@@ -26,9 +26,7 @@ _INDENTED: Final = {"align": "left", "valign": "top", "indent": 1}
 
 
 class CellFormats:
-    """The formats of one workbook. All cells are text (`@`), so Excel never converts what is
-    typed.
-    """
+    """The formats of one workbook. All cells are text (`@`): Excel converts nothing typed."""
 
     def __init__(self, book: Workbook) -> None:
         cell = {"num_format": "@", "valign": "top", "text_wrap": True}

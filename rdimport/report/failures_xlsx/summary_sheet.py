@@ -39,9 +39,7 @@ def summary_sheet(
     words: Words,
     formats: CellFormats,
 ) -> None:
-    """Write the first sheet. `places` has the cells of the first rows with a problem of each
-    code.
-    """
+    """Write the first sheet. `places` are cells of the first rows with each code."""
     summary = data.summary
     page = _Page(sheet, words, formats)
     for i, width in enumerate(_WIDTHS):

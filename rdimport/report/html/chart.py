@@ -49,9 +49,7 @@ def _legend(
 
 
 def thinned(minutes: Sequence[Minute]) -> list[Minute]:
-    """At most `_MOST_COLUMNS` values; neighbours are replaced by their mean, which preserves
-    proportions.
-    """
+    """At most `_MOST_COLUMNS` values: neighbours become their mean, which keeps the shape."""
     size = -(-len(minutes) // _MOST_COLUMNS)
     if size <= 1:
         return list(minutes)

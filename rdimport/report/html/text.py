@@ -39,9 +39,7 @@ def dot(state: State) -> str:
 
 
 def escape(text: str) -> str:
-    """The text with markup escaped, and without characters that reverse, hide or move their
-    neighbours.
-    """
+    """The text, escaped, without characters that reverse, hide or move their neighbours."""
     return html.escape(shown_lines(text.split("\n")))
 
 

@@ -20,16 +20,12 @@ _PAUSE: Final = 0.5
 _MOST_REDIRECTS: Final = 5
 _TIMES: Final = httpx.Timeout(60.0, connect=15.0)
 _SLOWEST: Final = 1_000
-"""Minimum bytes per second, on average after the first minute, so that a slow server cannot block a
-run.
-"""
+"""Minimum bytes per second after the first minute, so that a slow server blocks no run."""
 _LOGIN: Final = "accounts.google.com"
 
 
 class _CutError(Exception):
-    """The download was interrupted and may be resumed; `refusal` is the message if it fails for
-    good.
-    """
+    """The download was interrupted; `refusal` is the error if it cannot be resumed."""
 
     def __init__(self, refusal: SourceError) -> None:
         super().__init__(refusal.message)

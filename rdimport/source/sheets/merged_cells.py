@@ -24,7 +24,7 @@ MOST_MERGED: Final = 1 << 16
 
 class Merged(NamedTuple):
     """Merged cells: their first and last row as the program shows them, and their column, the
-    number of a column of `Book.cells`.
+    number of a column of `Sheet.cells`.
     """
 
     first: int

@@ -168,9 +168,7 @@ def _table_in(read: Sheet, sheet: str, hints: Hints, name: str) -> _Found:
 
 
 def _holds_addresses(found: _Found) -> bool:
-    """Whether most filled cells of a column are e-mail addresses: a list, not a cover or
-    summary.
-    """
+    """Whether most filled cells of a column are addresses: no cover and no summary."""
     data = found.cells.filter(pl.col(ROW) >= found.header.first_data).head(SAMPLE_ROWS).drop(ROW)
     if data.is_empty():
         return False

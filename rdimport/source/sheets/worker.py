@@ -1,6 +1,4 @@
-"""The child process of `isolated.py`: reads one workbook under a memory limit, and answers in
-frames.
-"""
+"""The child process of `isolated.py`: reads one workbook under a memory limit."""
 
 from __future__ import annotations
 

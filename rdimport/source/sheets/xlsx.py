@@ -1,6 +1,4 @@
-"""xlsx and xlsm: read in this process if all cells can be counted in advance, otherwise in a
-child.
-"""
+"""xlsx and xlsm: read in this process if all cells can be counted before, else in a child."""
 
 from __future__ import annotations
 

@@ -1,6 +1,4 @@
-"""Flags of an xlsx sheet that its values do not show: hidden rows, errors, empty formulas, merged
-cells.
-"""
+"""Flags of an xlsx sheet besides its values: hidden rows, errors, formulas, merged cells."""
 
 from __future__ import annotations
 

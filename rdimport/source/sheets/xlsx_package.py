@@ -55,9 +55,7 @@ def texts_of_plain(file: InputFile) -> Texts | None:
 
 
 def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
-    """Whether it has one directory, at the end, with unique names and plausible compression
-    ratios.
-    """
+    """Whether it has one directory, at its end, unique names and plausible ratios."""
     if file.packed:
         return False
     infos = package.infolist()
@@ -79,9 +77,7 @@ def _is_plain(package: zipfile.ZipFile, file: InputFile) -> bool:
 
 
 def _has_plain_links(package: zipfile.ZipFile) -> bool:
-    """Whether each sheet and its relationship occurs once, and the shared strings are in their
-    place.
-    """
+    """Whether each sheet and relationship is there once, and the shared strings in place."""
     book = xml_part(package, "xl/workbook.xml")
     links = xml_part(package, "xl/_rels/workbook.xml.rels")
     if book is None or links is None:

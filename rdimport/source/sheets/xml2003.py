@@ -1,6 +1,4 @@
-"""SpreadsheetML, the XML format of Excel 2003, which some systems still write with the suffix
-.xls.
-"""
+"""SpreadsheetML, the XML of Excel 2003, which some systems write with the suffix .xls."""
 
 from __future__ import annotations
 

@@ -137,9 +137,7 @@ def _declared_delimiter(lines: list[str]) -> tuple[str, int]:
 
 
 def sample_records(lines: list[str], delimiter: str, *, start: int = 0) -> list[FirstRow]:
-    """The first records and the numbers of their first lines; malformed ones are split as well as
-    possible.
-    """
+    """The first records, with their lines; malformed ones are split as well as possible."""
     found: list[FirstRow] = []
     at = start
     while at < len(lines) and len(found) < SAMPLE_RECORDS:

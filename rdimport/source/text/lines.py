@@ -86,9 +86,7 @@ def split(records: pl.Series, shape: Shape) -> pl.DataFrame:
 
 
 def cells_quoted(records: pl.Series, shape: Shape, text: bytes | None) -> pl.DataFrame:
-    """Records with quoted cells. If polars finds another number of records, they are split one by
-    one.
-    """
+    """Records with quoted cells, split one by one if polars finds another number of them."""
     schema = dict.fromkeys(shape.columns, pl.String)
     if not shape.short_is_sound:
         text = text or records.str.join("\n").item().encode()

@@ -21,6 +21,7 @@ import uvicorn
 
 from rdimport.core.clock import Clock, SystemClock
 from rdimport.core.errors import UsageError
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _
 from rdimport.core.serving import bound
 from rdimport.core.shell import joined, with_key
@@ -133,7 +134,7 @@ def _server(options: SandboxOptions, endpoint: Endpoint, token: str) -> uvicorn.
 
 def _refuse_no_file(path: Path) -> None:
     """Raise OSError for what OpenSSL would wait for, or could not read."""
-    if not (path.is_dir() or stat.S_ISREG(path.stat().st_mode)):
+    if not (is_folder(path) or stat.S_ISREG(path.stat().st_mode)):
         raise OSError(errno.EINVAL, _("it is not a file, but a device or a socket"))
     path.open("rb").close()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -84,4 +86,82 @@ def test_the_api_refuses_it_too(
     for verb in (rdimport.run, rdimport.check):
         with pytest.raises(rdimport.UsageError):
             verb(files, mapping, to=to, state_dir=workspace.state, ledger=place)
+    assert box.requests == 0
+
+
+LEDGER_COMMANDS = {
+    "run": ("run", "list.csv", "-m", "list.yaml"),
+    "run with a sandbox": ("run", "list.csv", "-m", "list.yaml", "--sandbox"),
+    "check": ("check", "list.csv", "-m", "list.yaml"),
+    "status": ("status",),
+    "report": ("report",),
+    "settle": ("settle", "calls.jsonl"),
+    "settle --listen": ("settle", "--listen", "127.0.0.1:0"),
+    "forget": ("forget", "ana@exemplo.com.br"),
+    "purge": ("purge", "--older-than", "1d"),
+    "accounts": ("accounts", "list"),
+    "ledger check": ("ledger", "check"),
+    "ledger accept": ("ledger", "accept"),
+    "ledger new": ("ledger", "new"),
+    "ledger key": ("ledger", "key", "--move-to", "hash.key"),
+}
+UNFIT = {
+    "dangling": "is a link to {home}/gone, which is not there.\nRestore {home}/gone, or mount",
+    "dangling/below": "is a link to {home}/gone, which is not there.\nRestore {home}/gone, or",
+    "loop": "loop is a link that leads back to itself.\nCorrect the link",
+    "pipe": "pipe is a device, a pipe or a socket.\nName a directory",
+    "to-device": "to-device is a device, a pipe or a socket.\nName a directory",
+    "to-file": "to-file is a file.\nName a directory",
+}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+@pytest.mark.parametrize("place", UNFIT)
+@pytest.mark.parametrize("command", LEDGER_COMMANDS)
+def test_what_is_no_state_directory_is_no_new_ledger_and_nothing_is_changed(
+    command: str, place: str, workspace: Workspace, box: RunningSandbox, words: list[str]
+) -> None:
+    del words
+    home = workspace.home
+    for link, target in {
+        "dangling": "gone",
+        "loop": "loop",
+        "to-device": "/dev/null",
+        "to-file": "list.csv",
+    }.items():
+        (home / link).symlink_to(target)
+    os.mkfifo(home / "pipe", 0o644)
+    before = {path: path.lstat().st_mode for path in home.rglob("*")}
+    done = workspace.here(*LEDGER_COMMANDS[command], "--state-dir", place)
+    assert (done.code, done.out, box.requests) == (2, "", 0), done.err
+    assert UNFIT[place].format(home=home.resolve()) in done.err
+    assert {path: path.lstat().st_mode for path in home.rglob("*")} == before
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_no_ledger_is_copied_to_a_link_that_leads_nowhere(
+    workspace: Workspace, box: RunningSandbox, words: list[str]
+) -> None:
+    assert workspace.here("run", *words, "--quiet").code == 0
+    (workspace.home / "dangling").symlink_to("gone")
+    done = workspace.here("ledger", "copy", "state", "dangling")
+    assert (done.code, done.out) == (2, ""), done.err
+    assert "dangling is a link to" in done.err
+    assert len(box.conversions()) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
+def test_the_api_refuses_a_link_that_leads_nowhere(
+    workspace: Workspace, box: RunningSandbox, words: list[str]
+) -> None:
+    (workspace.home / "dangling").symlink_to("gone")
+    to = rdimport.RDStation(api_key=box.api_key, base_url=box.base_url)
+    with pytest.raises(rdimport.LedgerError, match="which is not there"):
+        rdimport.run(
+            workspace.home / words[0],
+            workspace.home / words[2],
+            to=to,
+            state_dir=workspace.home / "dangling",
+            report_dir=workspace.reports,
+        )
     assert box.requests == 0

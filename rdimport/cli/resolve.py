@@ -26,6 +26,7 @@ from rdimport.core.errors import UsageError
 from rdimport.core.looking import exists
 from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, prefer
+from rdimport.core.own_folders import refuse_no_folder
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
 
@@ -243,24 +244,17 @@ def resend(args: CheckArguments) -> frozenset[State]:
 def state_dir(args: StateArguments) -> Path:
     """The folder of the ledger: the given one, otherwise the system's folder for program state.
 
-    Raises UsageError for a file.
+    Raises LedgerError for what cannot be a folder.
     """
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
     if named:
-        for place in (Path(named), *Path(named).absolute().parents):
-            if os.path.isfile(place):  # noqa: PTH113  False where it may not look
-                raise UsageError(
-                    _(
-                        "{named} cannot hold the ledger: {place} is a file.",
-                        named=named,
-                        place=place,
-                    ),
-                    _("Name a directory with --state-dir."),
-                )
-        return Path(named)
-    from rdimport.api import default_state_dir  # noqa: PLC0415
+        folder = Path(named)
+    else:
+        from rdimport.api import default_state_dir  # noqa: PLC0415
 
-    return default_state_dir()
+        folder = default_state_dir()
+    refuse_no_folder(folder)
+    return folder
 
 
 def store(args: StateArguments) -> Store:

@@ -14,6 +14,7 @@ from typing import Final
 from rdimport.core.errors import LedgerLostError, UsageError
 from rdimport.core.looking import exists, files_within, is_file, is_folder, listed
 from rdimport.core.messages import _, ngettext
+from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger.sqlite import witness
 from rdimport.ledger.sqlite.safety import see_that_it_is_no_link, see_that_it_is_ours
 from rdimport.ledger.sqlite.schema import (
@@ -165,6 +166,7 @@ def new_file(to: Path) -> Iterator[Path]:
     """A file for its owner only that gets its name once it is whole. Raises UsageError for a place
     that is not empty.
     """
+    refuse_no_folder(to.parent)
     if _is_taken(to):
         raise UsageError(
             _(

@@ -10,6 +10,7 @@ from pathlib import Path
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.key_file import read_key
 from rdimport.core.messages import _
+from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger import twins
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
@@ -69,6 +70,7 @@ class SqliteStore:
         sent from, unless `trusting`.
         """
         path, state_dir = self._path, self._state_dir
+        refuse_no_folder(state_dir)
         with explained(path), ExitStack() as unless_open:
             namesakes.refuse(path)
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -107,6 +109,7 @@ class SqliteStore:
         with a name that looks the same has.
         """
         path = self._path
+        refuse_no_folder(self._state_dir)
         with explained(path, reading=True):  # another user's directory cannot be searched
             try:
                 path.stat()
@@ -144,6 +147,7 @@ class SqliteStore:
         for a state directory in which another user's runs could not open our lock file, or whose
         name only looks like that of another one.
         """
+        refuse_no_folder(self._state_dir)
         see_that_it_is_ours(self._path)
         with explained(self._path):
             namesakes.refuse(self._path)  # before the directory is made
@@ -163,6 +167,7 @@ class SqliteStore:
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
         """See `port.Store`. Raises LedgerError as `hold` does."""
+        refuse_no_folder(self._state_dir)
         see_that_it_is_ours(self._path)
         return nobody_at_work(self._state_dir)
 

@@ -122,5 +122,7 @@ def best_effort(observer: Observer) -> Observer:
                 observer(event)
             except (OSError, ValueError):  # ValueError: the file is closed
                 working = False
+            except StopIteration as error:  # no future can hold it: its run would never end
+                raise RuntimeError("on_event raised StopIteration") from error
 
     return notify

@@ -79,9 +79,14 @@ class Waits:
             return
         self._enough = 0
         late = asyncio.ensure_future(self._clock.sleep(grace))
-        while self._requests and not late.done():
-            self._changed.clear()
-            landed = asyncio.ensure_future(self._changed.wait())
+        landed = asyncio.ensure_future(self._landed())
+        try:
             await asyncio.wait((late, landed), return_when=asyncio.FIRST_COMPLETED)
+        finally:  # also on cancellation, as the loop may belong to a program that continues
+            late.cancel()
             landed.cancel()
-        late.cancel()
+
+    async def _landed(self) -> None:
+        while self._requests:
+            self._changed.clear()
+            await self._changed.wait()

@@ -85,7 +85,8 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         _listen(options, stop_request, stack)
         store, clock = options.store, options.clock
         store.bring_up()
-        hold = partial(store.hold, options.to.account)
+        # a loop that others use, too, is not kept waiting by each attempt
+        hold = partial(store.hold, options.to.account, at_once=options.wait > 0)
         lock = await wait_for(stack, hold, clock, options.wait, stop_request.is_set)
         # rows are read, and files hashed, while the ledger is opened and checked
         begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))

@@ -60,8 +60,10 @@ class Store(Protocol):
     def bring_up(self) -> None:
         """Upgrade the ledger of an earlier release, before accounts are held."""
 
-    def hold(self, account: str) -> AbstractContextManager[Held]:
-        """Hold an account exclusively. Raises LedgerBusyError naming its holder."""
+    def hold(self, account: str, *, at_once: bool = False) -> AbstractContextManager[Held]:
+        """Hold an account exclusively. Raises LedgerBusyError naming its holder; with `at_once`,
+        without waiting for what may hold it only for a moment.
+        """
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota | None:
         """The function that holds the quota of a key, known by `name`, for a run of an account to a

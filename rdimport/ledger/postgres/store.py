@@ -83,8 +83,8 @@ class PostgresStore:
     def bring_up(self) -> None:
         """Nothing to do: `rdimport fleet init` upgrades the tables."""
 
-    def hold(self, account: str) -> AbstractContextManager[renewing.Held]:
-        """Hold the lease of an account. Raises LedgerBusyError naming the holder."""
+    def hold(self, account: str, *, at_once: bool = False) -> AbstractContextManager[renewing.Held]:
+        """Hold the lease of an account. Raises LedgerBusyError, always at once."""
         return renewing.hold(self._address, self._quota(account), account)
 
     def hold_of_quota(self, name: str, account: str, destination: str) -> HoldQuota:

@@ -45,20 +45,23 @@ class Held:
 
 
 @contextmanager
-def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
+def locked(
+    state_dir: Path, account: str, who_has: WhoHas, *, at_once: bool = False
+) -> Iterator[Held]:
     """Hold the account's lock. Raises LedgerBusyError naming the run that holds it.
 
     The system releases the lock when its process ends, however it ends.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
+    patience = 0.0 if at_once else _PASSING
     with ExitStack() as stack:
         try:
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _hold_outside(state_dir, account, stack)
+            _hold_outside(state_dir, account, stack, patience)
             path = _lock_file(state_dir, account)
-            stack.enter_context(FileLock(path, timeout=_PASSING, mode=0o600))
-            with FileLock(_gate_file(state_dir), timeout=_PASSING, mode=0o600):
+            stack.enter_context(FileLock(path, timeout=patience, mode=0o600))
+            with FileLock(_gate_file(state_dir), timeout=patience, mode=0o600):
                 pass  # no other process prevents runs from beginning
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
@@ -67,9 +70,9 @@ def locked(state_dir: Path, account: str, who_has: WhoHas) -> Iterator[Held]:
         yield Held(path, stack)
 
 
-def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
+def _hold_outside(state_dir: Path, account: str, stack: ExitStack, patience: float) -> None:
     """Hold a second lock in the user's own folders, if there are any, so that emptying the state
-    directory does not free an account in use. Raises Timeout.
+    directory does not free an account in use. Raises Timeout after `patience` seconds.
     """
     from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
 
@@ -79,7 +82,7 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack) -> None:
     try:
         beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = _lock_file(beyond, account)
-        stack.enter_context(FileLock(path, timeout=_PASSING, mode=0o600))
+        stack.enter_context(FileLock(path, timeout=patience, mode=0o600))
     except Timeout:
         raise
     except (OSError, NotImplementedError):  # the home directory is read-only or missing

@@ -142,16 +142,15 @@ class SqliteStore:
         return ledger
 
     @contextmanager
-    def hold(self, account: str) -> Iterator[Held]:
-        """Hold the account's lock. Raises LedgerBusyError naming the run that holds it, LedgerError
-        for a state directory in which another user's runs could not open our lock file, or whose
-        name only looks like that of another one.
+    def hold(self, account: str, *, at_once: bool = False) -> Iterator[Held]:
+        """See `port.Store`. Raises LedgerError for a state directory in which another user's runs
+        could not open our lock file, or whose name only looks like that of another one.
         """
         refuse_no_folder(self._state_dir)
         see_that_it_is_ours(self._path)
         with explained(self._path):
             namesakes.refuse(self._path)  # before the directory is made
-        with locked(self._state_dir, account, self._who_has) as held:
+        with locked(self._state_dir, account, self._who_has, at_once=at_once) as held:
             self._holding = account
             try:
                 yield held

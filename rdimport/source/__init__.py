@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from rdimport.core.arguments import KINDS, instance_of, see
+from rdimport.core.forked import refuse_fork_without_threads
 from rdimport.source.port import BATCH_ROWS, Facts, Hints, Table
 
 Files = str | Path | Iterable[str | Path]
@@ -28,4 +29,5 @@ def open_tables(files: Files, hints: Hints | None = None) -> tuple[Table, ...]:
 
     kinds = {**KINDS, "Hints": instance_of(Hints)}
     see(open_tables.__annotations__, {"files": files, "hints": hints}, kinds)
+    refuse_fork_without_threads()
     return open_all(names_of(files), hints or Hints())

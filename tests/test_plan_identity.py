@@ -148,3 +148,59 @@ def test_another_spelling_of_the_endpoint_is_the_same_one(
         done = run(workspace, "--base-url", spelling.format(port))
         assert done.summary["already_imported"] == 3, spelling
     assert box.counts()["accepted"] == 3
+
+
+MIXED = ["a@exemplo.com.br,A,FEIRA DE ABRIL", "b@exemplo.com.br,B,feira  de abril ",
+         "c@exemplo.com.br,C,Feira de Abril", "d@exemplo.com.br,D,Feira de Abríl"]  # fmt: skip
+TIDY = [row.rpartition(",")[0] + ",Feira de Abril" for row in MIXED]
+
+
+def campaigns(workspace: Workspace, *rows: str) -> None:
+    workspace.write("list.csv", "\n".join(["E-mail,Nome,Campanha", *rows]))
+
+
+@pytest.fixture
+def mixed(workspace: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace that has sent a list whose identifiers are spelt in several ways."""
+    workspace.write("list.yaml", COLUMN)
+    campaigns(workspace, *MIXED)
+    box.clear()
+    assert run(workspace).summary["accepted"] == 4
+    assert run(workspace).summary["already_imported"] == 4
+    return workspace
+
+
+def test_rows_that_only_spell_their_identifier_otherwise_are_asked_about(
+    mixed: Workspace, box: RunningSandbox
+) -> None:
+    campaigns(mixed, *TIDY[:3], "e@exemplo.com.br,E,Feira de Abril")
+    done = run(mixed)
+    assert done.code == 2
+    assert "1 conversion of “FEIRA DE ABRIL”" in done.err
+    assert "1 conversion of “feira de abril”" in done.err
+    checked = mixed.here("check", "list.csv", "-m", "list.yaml", "--json")
+    assert checked.code == 2
+    assert [one["conversions"] for one in checked.summary["unrecognised"]] == [1, 1]
+    assert box.counts()["accepted"] == 4
+    assert run(mixed, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(mixed).summary["accepted"] == 2
+
+
+def test_an_identifier_is_recognised_that_the_list_spells_so_elsewhere(
+    mixed: Workspace, box: RunningSandbox
+) -> None:
+    campaigns(mixed, *TIDY, "e@exemplo.com.br,E,Feira de Abríl")
+    assert "1 conversion of “Feira de Abríl”" in run(mixed).err
+    assert box.counts()["accepted"] == 4
+
+
+def test_a_person_whom_a_list_has_under_two_spellings_is_sent_under_both(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.yaml", COLUMN)
+    both = [row for pair in zip(MIXED, TIDY, strict=True) for row in pair]
+    campaigns(workspace, *both, "e@exemplo.com.br,E,Feira de Abril")
+    before = box.counts()["accepted"]
+    assert run(workspace, "--limit", "4").summary["accepted"] == 4
+    assert run(workspace).summary["accepted"] == 4
+    assert box.counts()["accepted"] == before + 8

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import UsageError
@@ -31,13 +32,15 @@ WHERE n.folded = %(folded)s AND r.destination = %(destination)s
 
 class Names(NamedTuple):
     """How a run identifies conversions: the identity fields, the conversion_identifier if it is a
-    constant, and the new and known rows by identifier.
+    constant, and the new and known rows by identifier. `respelt` counts conversions that were sent
+    under another identifier, by that one and the present one.
     """
 
     fields: tuple[str, ...]
     text: str
     new: Mapping[str, int]
     known: Mapping[str, int]
+    respelt: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
 class Unrecognised(NamedTuple):
@@ -103,6 +106,19 @@ class Line(NamedTuple):
     agreed: int
 
 
+def lines_of(ledger: Asked, destination: int, text: str, before: int | None = None) -> list[Line]:
+    """How runs, all or those `before` that one, identified the conversions with an identifier like
+    this one.
+    """
+    _exact, folded = digests_of(ledger.key, text)
+    values = {"destination": destination, "before": before}
+    return [
+        Line(*line)
+        for like in (folded, *folded_earlier(ledger.key, text))
+        for line in ledger.ask(_NAMED, {**values, "folded": like})
+    ]
+
+
 def noted(key: bytes, names: Names) -> list[dict[str, object]]:
     """The stored form, one line for each identifier."""
     lines: list[dict[str, object]] = []
@@ -158,17 +174,12 @@ def unrecognised(
     counts: dict[int, int] = {}
     found = []
     for text in (text for text, rows in names.new.items() if rows):
-        exact, folded = digests_of(ledger.key, text)
-        values = {"destination": destination, "before": before}
-        lines = [
-            Line(*line)
-            for like in (folded, *folded_earlier(ledger.key, text))
-            for line in ledger.ask(_NAMED, {**values, "folded": like})
-        ]
+        exact, _folded = digests_of(ledger.key, text)
+        lines = lines_of(ledger, destination, text, before)
         current = (exact, json.dumps(names.fields))
         if all((line.exact, line.fields) == current for line in lines):
             continue
-        counts = counts or dict(ledger.ask(ledger.conversions, values))
+        counts = counts or dict(ledger.ask(ledger.conversions, {"destination": destination}))
         namings = _grouped(lines, counts)
         trusted = bool(names.known.get(text)) or (
             names.fields == _USUAL and not _same_file(ledger, namings, exact, fingerprints)
@@ -178,7 +189,12 @@ def unrecognised(
             fields = tuple(json.loads(other.fields)) if other.fields else ()
             was = other.text or text
             found.append(Unrecognised(was, fields, other.conversions, text, names.fields))
-    return found
+    said = {one.now for one in found}
+    return found + [
+        Unrecognised(was, names.fields, rows, now, names.fields)
+        for (was, now), rows in names.respelt.items()
+        if now not in said
+    ]
 
 
 def _grouped(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Naming]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import date, datetime
 from typing import ClassVar, Final, LiteralString
 
@@ -13,6 +13,7 @@ from rdimport.ledger.attempts import Attempt, Latest, Line, kept, latest, latest
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
+from rdimport.ledger.spellings import other_spellings
 from rdimport.ledger.sql import Asked
 
 _RUN: Final = """
@@ -96,6 +97,12 @@ class StoredLedger(Asked):
     ) -> list[Unrecognised]:
         """See `naming.unrecognised`."""
         return naming.unrecognised(self, destination, names, before, fingerprints)
+
+    def spellings(
+        self, destination: int, texts: Collection[str], seen: Collection[str]
+    ) -> dict[str, list[str]]:
+        """See `spellings.other_spellings`."""
+        return other_spellings(self, destination, texts, seen)
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""

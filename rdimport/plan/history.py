@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Mapping as Map
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -58,6 +59,9 @@ _HASHED: Final = 8
 Encode = Callable[[pl.Series], pl.Series]
 """Maps rows, by their `ROW`, to their payloads."""
 
+Spellings = Callable[[Collection[str], Collection[str]], Map[str, list[str]]]
+"""Maps identifiers, with all of the same list, to other spellings under which runs have sent."""
+
 Absent = Callable[[pl.DataFrame], pl.Series]
 """Maps rows, with what is known about them, to whether they are known not to have arrived."""
 
@@ -81,6 +85,11 @@ class Known(NamedTuple):
     by_earlier: pl.Series
 
 
+def _no_spellings(_: Collection[str], __: Collection[str]) -> dict[str, list[str]]:
+    """No identifiers: nothing was sent before."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class SendHistory:
     """What earlier runs know, by keyed hashes of identities and payloads.
@@ -90,7 +99,7 @@ class SendHistory:
     `resend_begun`. With `changed`, an accepted row is also sent when its payload has changed.
     `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
     again only if it is known not to have arrived. `order_earlier` puts a payload in the order that
-    earlier releases encoded.
+    earlier releases encoded; `spellings` are those of identifiers.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -102,6 +111,7 @@ class SendHistory:
     about: frozenset[str] = frozenset()
     absent: Absent | None = None
     order_earlier: Callable[[str], str] = str
+    spellings: Spellings = _no_spellings
 
     @property
     def is_empty(self) -> bool:
@@ -286,6 +296,7 @@ def history_of(
         absent=absent,
         about=mapping.about,
         order_earlier=Order.earlier(targets(mapping)).applied,
+        spellings=partial(ledger.spellings, destination),
     )
 
 

@@ -36,6 +36,7 @@ from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, UNORDERED, VERSION, Known, SendHistory
 from rdimport.plan.invalid import Invalid, by_row
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
+from rdimport.plan.respelt import Respelt
 from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
@@ -158,6 +159,7 @@ class Planner:
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
         self._recalled = 0
+        self._respelt = Respelt(history)
 
     def make(
         self,
@@ -192,6 +194,7 @@ class Planner:
         finally:
             self._record_recalled()
         self._choose_duplicates()
+        self._note_respelt()
         if self._plan.spool is not None:
             self._plan.spool.written()
         self._book.keep_adopted()
@@ -259,7 +262,7 @@ class Planner:
         noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
         self._book.count_suspects(Counter(_codes(suspect, noted)))
         self._adopt(known)
-        self._note_names(prepared, known)
+        self._note_names(prepared, known, identified)
         self._put_away(
             known.rows.join(sources, on=ROW, how="left", maintain_order="left"), cells, suspect
         )
@@ -276,16 +279,25 @@ class Planner:
         if made:
             self._book.note_corrections(made)
 
-    def _note_names(self, prepared: Prepared, known: Known) -> None:
+    def _note_names(self, prepared: Prepared, known: Known, identified: pl.DataFrame) -> None:
         """Count new and known rows by their conversion_identifier."""
         fresh = known.rows.filter(~pl.col(ROW).is_in(known.recognised.implode()))[ROW]
         if fresh.is_empty() and known.recognised.is_empty():
             return
-        fields = tuple(name for name in dict.fromkeys(self._mapping.identity) if name != _NAME)
         named = self._mapping.conversion_identifier.value
         text = str(prepared.good[_NAME][0]) if named else ""
         new, old = (_counted(prepared.good, rows) for rows in (fresh, known.recognised))
-        self._book.note_names(Names(fields, text, new, old))
+        self._book.note_names(Names(self._identity(), text, new, old))
+        rows = identified.select(ROW, IDENTITY)
+        self._respelt.see(prepared, rows, fresh, known.recognised)
+
+    def _note_respelt(self) -> None:
+        respelt = self._respelt.counts()
+        if respelt:
+            self._book.note_names(Names(self._identity(), "", {}, {}, respelt))
+
+    def _identity(self) -> tuple[str, ...]:
+        return tuple(name for name in dict.fromkeys(self._mapping.identity) if name != _NAME)
 
     def _adopt(self, known: Known) -> None:
         if known.adopted.height:

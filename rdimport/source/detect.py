@@ -78,8 +78,7 @@ def open_file(file: InputFile, index: int, hints: Hints) -> tuple[Table, ...]:
 
 
 def _sheets(file: InputFile, index: int, hints: Hints, book: Book) -> tuple[Table, ...]:
-    from rdimport.source.sheets.several import several_sheets  # noqa: PLC0415  each reader costs
-    from rdimport.source.sheets.table import GridTable  # noqa: PLC0415  its imports
+    from rdimport.source.sheets.table import GridTable, several_sheets  # noqa: PLC0415  costs its imports
 
     def first_row(sheet: str) -> tuple[str | None, ...]:
         """The first row of a sheet that has rows below it."""

@@ -1,8 +1,10 @@
-"""A sheet of any workbook format as a Table."""
+"""A sheet of any workbook format as a Table, and which sheets of a workbook are read."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from rdimport.source.port import Hints
     from rdimport.source.sheets.book import Book, Sheet
 
+ALL: Final = "all"
 SAMPLE_ROWS: Final = 1_000
 _LISTED: Final = 20
 _ADDRESS: Final = r"[^@\s]@[^@\s]+\.[^@\s]"
@@ -45,6 +48,40 @@ class _Found(NamedTuple):
 _Score = tuple[int, bool, bool, bool, bool, int]
 
 
+def several_sheets(book: Book, hints: Hints, name: str) -> tuple[Hints, ...]:
+    """The hints for each sheet of a list that spans several (`source: {sheets: all}`). Raises
+    SourceError if there is none.
+    """
+    if hints.sheets is None or hints.sheet is not None:
+        return (hints,)
+    if fold(hints.sheets) == ALL:
+        read = _with_columns(book, hints, name)
+    else:
+        pattern = fold(hints.sheets)
+        read = [sheet for sheet in book.sheets if fnmatchcase(fold(sheet), pattern)]
+    if not read:
+        raise SourceError(
+            _("No sheet of {name} matches `sheets: {wish}`.", name=name, wish=hints.sheets),
+            _("Its sheets are: {names}.", names=", ".join(book.sheets[:_LISTED])),
+        )
+    together = tuple(read)
+    return tuple(replace(hints, sheet=sheet, together=together) for sheet in read)
+
+
+def _with_columns(book: Book, hints: Hints, name: str) -> list[str]:
+    """The sheets that have rows and the mapping's columns; hidden ones only if all of these are."""
+    wanted = set(map(fold, hints.columns))
+    visible: list[str] = []
+    hidden: list[str] = []
+    for sheet in book.sheets:
+        with suppress(SourceError):  # a cover page or an empty sheet
+            found = _table_in(book.read(sheet), sheet, hints, name)
+            has_rows = not _data(found).is_empty()
+            if has_rows and wanted.issubset(map(fold, found.header.columns)):
+                (hidden if found.read.is_hidden else visible).append(sheet)
+    return visible or hidden
+
+
 class GridTable:
     """One sheet of a workbook. Its cells stay in memory as long as this object."""
 
@@ -55,7 +92,7 @@ class GridTable:
         self.name = file.name
         self.facts = Facts(book.kind, found.header.row, sheet=found.sheet)
         self.columns = found.header.columns
-        data = found.cells.filter(pl.col(ROW) >= found.header.first_data)
+        data = _data(found)
         names = {f"c{i}": name for i, name in enumerate(self.columns)}
         data = data.with_columns(pl.lit(None, pl.String).alias(DEFECT))
         row_filter = RowFilter(
@@ -169,19 +206,16 @@ def _table_in(read: Sheet, sheet: str, hints: Hints, name: str) -> _Found:
 
 def _holds_addresses(found: _Found) -> bool:
     """Whether most filled cells of a column are addresses: no cover and no summary."""
-    data = found.cells.filter(pl.col(ROW) >= found.header.first_data).head(SAMPLE_ROWS).drop(ROW)
+    data = _data(found).head(SAMPLE_ROWS).drop(ROW)
     if data.is_empty():
         return False
     shares = data.select(pl.all().str.contains(_ADDRESS).mean())
     return any(share is not None and share > 0.5 for share in shares.row(0))
 
 
-def table_columns(read: Sheet, sheet: str, hints: Hints, name: str) -> tuple[str, ...]:
-    """The columns of the table on a sheet. Raises SourceError if there is none, or no rows."""
-    found = _table_in(read, sheet, hints, name)
-    if found.cells.filter(pl.col(ROW) >= found.header.first_data).is_empty():
-        raise header_only(_place(sheet, name), found.header)
-    return found.header.columns
+def _data(found: _Found) -> pl.DataFrame:
+    """The rows below the header."""
+    return found.cells.filter(pl.col(ROW) >= found.header.first_data)
 
 
 def _place(sheet: str, name: str) -> str:

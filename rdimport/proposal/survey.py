@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
-from rdimport.core.messages import _, ngettext
+from rdimport.core.messages import _, ngettext, untranslated
+from rdimport.core.messages.codes import Code
 from rdimport.core.row import DEFECT
 from rdimport.mapping import Clean, FieldSource
 from rdimport.prepare.clean import brazil, clean, phone
@@ -16,7 +17,6 @@ from rdimport.prepare.clean.text import filled
 from rdimport.prepare.validate import FORMS
 from rdimport.proposal.understand import understand
 from rdimport.proposal.vocabulary import NAMES, PHONES, Holds
-from rdimport.source.defects import DEFECTS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -41,6 +41,19 @@ _FORMS: Final = {
     "number": r"^\s*(?:R\$\s*)?[+-]?[\d.,]*\d\s*%?\s*$",
 }
 """Formats of values, the more specific ones first."""
+
+_DEFECTS: Final[dict[str, str]] = {
+    Code.ROW_TOO_LONG: untranslated(
+        "The row has more cells than the table has columns; the last column contains the rest."
+    ),
+    Code.ROW_TOO_SHORT: untranslated(
+        "The row has fewer cells than the table has columns; it is not known which are missing."
+    ),
+    Code.ROW_STRAY_QUOTE: untranslated(
+        "A quotation mark is opened and never closed, so the row's cells are a guess."
+    ),
+}
+"""The possible values of `row.DEFECT`, each with its sentence."""
 
 _LABELS: Final = {
     Holds.EMAIL: "email",
@@ -178,7 +191,7 @@ _LONGEST: Final = 40
 
 def _warnings(columns: Sequence[Column], defects: dict[str, int]) -> list[str]:
     found = [
-        ngettext("{number} row: {what}", "{number} rows: {what}", count, what=_(DEFECTS[code]))
+        ngettext("{number} row: {what}", "{number} rows: {what}", count, what=_(_DEFECTS[code]))
         for code, count in sorted(defects.items())
     ]
     if not any(column.guess == "email" for column in columns):

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import polars as pl
 
 from rdimport.core.messages import _, ngettext
+from rdimport.core.messages.codes import Code
 from rdimport.core.names import fold
 from rdimport.core.row import DEFECT, ROW
-from rdimport.source.defects import STRAY_QUOTE
 from rdimport.source.header import visible
 from rdimport.source.mojibake import LEADS, is_broken, repaired
 
@@ -97,7 +97,7 @@ class RowFilter:
             frame = self._mended(frame)
         frame = self._without_blank_rows(frame)
         suspect = pl.coalesce(self._columns).str.contains(self._suspicious)
-        candidates = frame.filter(suspect & pl.col(DEFECT).ne_missing(STRAY_QUOTE))
+        candidates = frame.filter(suspect & pl.col(DEFECT).ne_missing(Code.ROW_STRAY_QUOTE))
         if candidates.is_empty():
             return frame
         rows = candidates.select(ROW, *self._columns).iter_rows()

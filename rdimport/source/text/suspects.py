@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import polars as pl
 
-from rdimport.source.defects import STRAY_QUOTE, TOO_LONG, TOO_SHORT
+from rdimport.core.messages.codes import Code
 from rdimport.source.text.lines import Shape, marks_of
 from rdimport.source.text.records import Quotes, split_record
 
@@ -76,7 +76,7 @@ class Suspects:
                 record = self._record(at, seek)
                 if record is None and not self._final and self._may_go_on(at):
                     return Judged(pl.Series(sound[:at], dtype=pl.Boolean), joined, odd, at)
-                record = record or self._unsound(at, at, self._text(at, at), STRAY_QUOTE)
+                record = record or self._unsound(at, at, self._text(at, at), Code.ROW_STRAY_QUOTE)
                 next_free = record.last + 1
                 if any(record.cells):
                     odd.append(record)
@@ -106,7 +106,7 @@ class Suspects:
         text = self._text(at, at)
         cells, quotes = split_record(text, self._shape.delimiter)
         if quotes is Quotes.STRAY:
-            return self._unsound(at, at, text, STRAY_QUOTE)
+            return self._unsound(at, at, text, Code.ROW_STRAY_QUOTE)
         if quotes is Quotes.SOUND:
             return self._sized(at, at, text, cells)
         if seek + 1 >= len(self._odd_lines):
@@ -114,7 +114,7 @@ class Suspects:
         last, whole = self._odd_lines[seek + 1], self._pairs[seek]
         cells, quotes = split_record(whole, self._shape.delimiter)
         if quotes is not Quotes.SOUND or self._hides_rows(at, last, cells):
-            return self._unsound(at, at, text, STRAY_QUOTE)
+            return self._unsound(at, at, text, Code.ROW_STRAY_QUOTE)
         return self._sized(at, last, whole, cells)
 
     def _hides_rows(self, first: int, last: int, cells: list[str]) -> bool:
@@ -130,13 +130,13 @@ class Suspects:
         """The record if its width is right; None if the next line is needed to decide."""
         width = len(self._shape.columns)
         if any(cell.strip() for cell in cells[width:]):
-            return self._unsound(first, last, text, TOO_LONG, cells)
+            return self._unsound(first, last, text, Code.ROW_TOO_LONG, cells)
         if len(cells) < width and any(cell.strip() for cell in cells):
             sound = self._is_whole(cells, last)
             if sound is None:
                 return None
             if not sound:
-                return self._unsound(first, last, text, TOO_SHORT, cells)
+                return self._unsound(first, last, text, Code.ROW_TOO_SHORT, cells)
         return Odd(first, last, None, self._fit(cells[:width]))
 
     def _is_whole(self, cells: list[str], last: int) -> bool | None:

@@ -167,15 +167,11 @@ def _advised(
     first, *then = _steps(run, record, path, location_options) or [Step("", "")]
     sentence = first.sentence
     if run.where == "killed":
-        sentence = f"{_no_end()} {sentence}".strip()
+        no_end = _(
+            "Its end is not recorded: its process was killed, or it could not write to the ledger."
+        )
+        sentence = f"{no_end} {sentence}".strip()
     return replace(run, next=sentence, command=first.command, then=tuple(then))
-
-
-def _no_end() -> str:
-    """What is known of a run without an end."""
-    return _(
-        "Its end is not recorded: its process was killed, or it could not write to the ledger."
-    )
 
 
 def _steps(

@@ -37,15 +37,12 @@ def with_columns(file: InputFile) -> bytes | None:
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as whole:
         for info, data in parts.items():
-            whole.writestr(info.filename, _long(data) if info in sheets else data)
+            whole.writestr(info.filename, b"".join(_long(data)) if info in sheets else data)
     return written.getvalue()
 
 
-def _long(data: bytes) -> bytes:
-    return b"".join(_written(data))
-
-
-def _written(data: bytes) -> Iterator[bytes]:
+def _long(data: bytes) -> Iterator[bytes]:
+    """The records of a sheet, with long cells in place of short ones."""
     column, begin = -1, 0
     for kind, at, size in records(data):
         end = at + size

@@ -85,12 +85,12 @@ def xlsx_mail_links(file: InputFile, sheet: str) -> list[Linked]:
         links = xml_part(package, f"{folder}/_rels/{name}.rels")
         if links is None:
             return []
-        is_mail = {link.get("Id", "") for link in links if _is_mail(link.get("Target", ""))}
-        return list(_linked(package, part, file.name, is_mail)) if is_mail else []
-
-
-def _is_mail(target: str) -> bool:
-    return target.lower().startswith("mailto:")
+        ids = {
+            link.get("Id", "")
+            for link in links
+            if link.get("Target", "").lower().startswith("mailto:")
+        }
+        return list(_linked(package, part, file.name, ids)) if ids else []
 
 
 def _linked(package: zipfile.ZipFile, part: str, name: str, ids: set[str]) -> Iterator[Linked]:

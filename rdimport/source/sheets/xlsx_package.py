@@ -13,8 +13,6 @@ from rdimport.source.limits import MOST_PART
 from rdimport.source.sheets.xlsx_flags import unpacked, xml_part
 
 if TYPE_CHECKING:
-    from xml.etree import ElementTree as ET
-
     from rdimport.source.files import InputFile
 
 _END: Final = struct.Struct("<4s4H2LH")
@@ -84,7 +82,9 @@ def _has_plain_links(package: zipfile.ZipFile) -> bool:
         return False
     names = [node.get("name") for node in book.iterfind(".//{*}sheet")]
     ids = [link.get("Id") for link in links]
-    texts = [link.get("Target") for link in links if _is_texts(link)]
+    texts = [
+        link.get("Target") for link in links if link.get("Type", "").endswith("/sharedStrings")
+    ]
     return (
         len(set(names)) == len(names)
         and len(set(ids)) == len(ids)
@@ -92,10 +92,6 @@ def _has_plain_links(package: zipfile.ZipFile) -> bool:
             str(target).lstrip("/").removeprefix("xl/") == "sharedStrings.xml" for target in texts
         )
     )
-
-
-def _is_texts(link: ET.Element) -> bool:
-    return link.get("Type", "").endswith("/sharedStrings")
 
 
 def _size(package: zipfile.ZipFile, info: zipfile.ZipInfo) -> int:

@@ -144,9 +144,5 @@ class PostgresStore:
             return schema.make(session, self.key)
 
     def _quota(self, account: str) -> bytes:
-        return quota_of(self.key, account)
-
-
-def quota_of(key: bytes, account: str) -> bytes:
-    """The key of an account's lease."""
-    return hashed(key, [f"turn {fold(account)}"], 16)[0]
+        """The key of an account's lease."""
+        return hashed(self.key, [f"turn {fold(account)}"], 16)[0]

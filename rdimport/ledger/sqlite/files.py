@@ -63,17 +63,24 @@ def _make(path: Path, kept_apart: str) -> None:
     """Create a ledger under a temporary name and rename it when it is complete. So an empty file
     was not made by a killed process.
     """
-    new = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
-    try:
-        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    with _half_made(path) as new:
         with closing(sqlite3.connect(new, isolation_level=None)) as db:
             db.execute("PRAGMA synchronous = OFF")  # nothing uses it yet: it is flushed once below
             make(new, db, kept_apart)
             write_ahead(db)
         _sync(new)
         _name(new, path)
+
+
+@contextmanager
+def _half_made(path: Path) -> Iterator[Path]:
+    """A new file next to `path`, for its owner only; removed unless it is renamed."""
+    new = path.with_name(f"{path.name}.new-{secrets.token_hex(4)}")
+    try:
+        os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        yield new
     finally:
-        for part in _PARTS:
+        for part in (*_PARTS, "-journal"):
             new.with_name(new.name + part).unlink(missing_ok=True)
 
 
@@ -177,17 +184,12 @@ def new_file(to: Path) -> Iterator[Path]:
         )
     with explained(to):
         to.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        new = to.with_name(f"{to.name}.new-{secrets.token_hex(4)}")
-        try:
-            os.close(os.open(new, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        with _half_made(to) as new:
             yield new
             if exists(to):  # created meanwhile
                 raise UsageError(_("{to} already exists.", to=to), _("Name another place."))
             new.rename(to)
             _sync(to)
-        finally:
-            for part in ("", "-wal", "-shm", "-journal"):
-                new.with_name(new.name + part).unlink(missing_ok=True)
 
 
 def _fill(new: Path, path: Path) -> None:

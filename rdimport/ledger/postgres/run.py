@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from array import array
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, LiteralString
@@ -10,14 +11,15 @@ from typing import TYPE_CHECKING, Any, Final, LiteralString
 from rdimport.core.errors import Bug, ExitCode
 from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import resolve_claims
+from rdimport.ledger.hashes import first_from
 from rdimport.ledger.port import Run
 from rdimport.ledger.postgres.accounts import AccountBooks
-from rdimport.ledger.postgres.connection import SILENCE, Connection
+from rdimport.ledger.postgres.connection import BLOCKS, SILENCE, Connection
 from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.lookup import sources
 from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.session import asking
 from rdimport.ledger.postgres.statements import IN_ORDER
+from rdimport.ledger.postgres.trouble import explained
 from rdimport.ledger.postgres.writes import Writes
 from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
 
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from rdimport.ledger.postgres.lease import Lease
 
 _AT_ONCE: Final = 2_000
+_SOURCES_AT_ONCE: Final = 20_000 if BLOCKS else 1
+_SOURCES: Final = """
+SELECT source FROM rdimport.conversion WHERE destination = %s AND state = 1
+    AND source IS NOT NULL AND identity < %b
+"""
 _LISTED: Final = """
 SELECT file, row, state, cells, problems, warnings FROM rdimport.ends
 WHERE run = %s AND state = ANY(%s::text[]) AND (file, row) > (%s, %s) ORDER BY file, row LIMIT %s
@@ -149,7 +156,13 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
 
     def sources(self, below: int = 256) -> pl.Series:
         """See `port.Run`."""
-        return sources(self.ledger.session, self.destination, below)
+        import polars as pl  # noqa: PLC0415  as in `PostgresLedger.known`
+
+        session, wanted = self.ledger.session, (self.destination, first_from(below))
+        with explained(session.address), session.connection.cursor() as cursor:
+            found = cursor.stream(_SOURCES, wanted, binary=True, size=_SOURCES_AT_ONCE)
+            numbers = array("q", (number for (number,) in found))
+        return pl.Series(numbers, dtype=pl.Int64).sort()
 
     def note_sources(self, identities: Sequence[bytes], sources: Sequence[int]) -> None:
         """Record the source hash of each conversion's cells."""

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import Bug
 from rdimport.core.names import fold
@@ -30,7 +30,6 @@ from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
 from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.key import FindKey, no_key
-from rdimport.ledger.sqlite.lookup import look_up
 from rdimport.ledger.sqlite.people import PeopleBooks
 from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, lock_lost, recover
@@ -40,6 +39,19 @@ if TYPE_CHECKING:
     import polars as pl
 
     from rdimport.ledger.holds import Held
+
+
+# CROSS JOIN fixes the order: SQLite does not know the sizes, and would scan all of `posted`
+_KNOWN: Final = """
+SELECT DISTINCT c.identity, c.state, c.payload, c.problems, c.refused, coalesce(c.tried, c.run),
+    c.left_at, 0
+FROM wanted w CROSS JOIN posted c ON c.destination = :destination AND c.identity = w.identity
+UNION ALL SELECT identity, 'accepted', payload, '[]', NULL, run, NULL, 0 FROM daybook
+WHERE destination = :destination AND identity IN (SELECT identity FROM wanted)
+UNION ALL SELECT identity, 'uncertain', payload, '[]', NULL, run, left_at, 0 FROM sending
+WHERE destination = :destination AND identity IN (SELECT identity FROM wanted)
+"""
+"""What is known about the conversions in `wanted`; the last line of each is the latest."""
 
 
 class SqliteLedger(LedgerFile):
@@ -145,7 +157,13 @@ UNION ALL SELECT 1 FROM sending WHERE destination = :destination LIMIT 1
         from rdimport.core.schemas import KNOWN  # noqa: PLC0415
 
         with explained(self.path):
-            found = look_up(self._db, destination, identities)
+            self._db.execute("CREATE TEMP TABLE IF NOT EXISTS wanted (identity BLOB)")
+            self._db.execute("DELETE FROM wanted")
+            self._db.execute("BEGIN")
+            wanted = ((identity,) for identity in identities)
+            self._db.executemany("INSERT INTO wanted VALUES (?)", wanted)
+            found = self._db.execute(_KNOWN, {"destination": destination}).fetchall()
+            self._db.execute("COMMIT")
         frame = pl.DataFrame(found, schema=KNOWN, orient="row")
         return frame.unique("identity", keep="last", maintain_order=True)
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import cache
 from importlib.util import find_spec
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
 register()
 FOLDER = take_folder()
+_TESTS = count(1)
 
 # If this were set, each command that a test starts would compile the whole package anew, and each
 # pytest process all tests.
@@ -153,6 +155,15 @@ def postgres() -> Iterator[Server]:
 
     with serving() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def _own_data_home(_witnesses: None) -> Iterator[None]:
+    """No run looks through the records of all earlier tests: it reads those of every ledger."""
+    shared = os.environ[DATA_HOME]
+    os.environ[DATA_HOME] = str(Path(shared, str(next(_TESTS))))
+    yield
+    os.environ[DATA_HOME] = shared
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from support.postgres import Server
 
 server, workspace = Server.new(), Workspace(Path(sys.argv[1]))
 copied = workspace.start("sandbox", "--port", "0")
-workspace.environment["PYTHONPATH"] = sys.argv[1]  # this cannot be copied
+workspace.environment["PYTHONHASHSEED"] = "7"  # this cannot be copied
 in_full = workspace.start("sandbox", "--port", "0")
 assert type(copied) is not type(in_full)
 print(server.pid, *server.children(), copied.pid, in_full.pid, flush=True)

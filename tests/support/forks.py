@@ -23,6 +23,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from pkgutil import walk_packages
 from typing import Any, AnyStr, Final
@@ -42,6 +43,8 @@ _LIBRARIES: Final = (
     "encodings.utf_8_sig",
     "filelock",
     "hypothesis.strategies",  # pandera imports it if it is installed
+    "keyring.backends.SecretService",
+    "keyring.backends.kwallet",
     "pandera.api.pandas",
     "pandera.backends.polars.builtin_checks",
     "pandera.backends.polars.checks",
@@ -78,7 +81,9 @@ _READ_WHILE_STARTING: Final = ("PYTHON", "LC_", "COVERAGE", "POLARS_", "LD_")
 """Prefixes of variables that Python or a library reads at start-up."""
 
 _ENCODING: Final = "PYTHONIOENCODING"
-"""The one of them that a fork respects, too."""
+_IMPORT_PATH: Final = "PYTHONPATH"
+_RESPECTED: Final = (_ENCODING, "PYTHON_KEYRING_BACKEND")
+"""Those of them that a fork respects, too; the import path only if it adds modules."""
 
 _BEFORE: Final = dict(os.environ)
 
@@ -94,9 +99,19 @@ def can_fork(environment: Mapping[str, str]) -> bool:
         and not any(
             name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)
             for name, value in environment.items()
-            if name != _ENCODING
+            if name not in _RESPECTED and not (name == _IMPORT_PATH and _only_adds(value))
         )
     )
+
+
+def _only_adds(import_path: str) -> bool:
+    """Whether all modules there are new: none is loaded already, by the server or at start-up."""
+    folders = map(Path, filter(None, import_path.split(os.pathsep)))
+    found = [path for folder in folders if folder.is_dir() for path in folder.iterdir()]
+    packages = {path.name for path in found if (path / "__init__.py").exists()}
+    modules = packages | {path.stem for path in found if path.suffix == ".py"}
+    at_start = modules & {"sitecustomize", "usercustomize"}
+    return not at_start and not any(map(find_spec, modules))
 
 
 def start_child(
@@ -242,6 +257,7 @@ def _serve(control: socket.socket) -> list[str] | None:
             os.chdir(folder)
             os.environ.clear()
             os.environ.update(environment)
+            sys.path[1:1] = filter(None, environment.get(_IMPORT_PATH, "").split(os.pathsep))
             if size is not None:
                 limit_file_size(size)
             return list(args)

@@ -65,9 +65,7 @@ def place(address: str) -> str:
 
 
 def without_secrets(text: str, address: str) -> str:
-    """A library's text about a notification's address, without any word of the address but what
-    `place` shows.
-    """
+    """A library's text about an address, with no word of it but what `place` shows."""
     words = re.findall(r"\w{3,}", f"{address} {unquote(address)}")
     hidden = {word for word in words if word not in place(address)}
     for word in sorted(hidden, key=len, reverse=True):

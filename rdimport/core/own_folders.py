@@ -17,9 +17,7 @@ class NoHomeError(UsageError):
 
 
 def own_folder(kind: Literal["cache", "config", "state"], instead: str) -> Path:
-    """The folder of rdimport. Raises NoHomeError; `instead` is the setting that names
-    another one.
-    """
+    """The folder of rdimport. Raises NoHomeError with `instead`, the setting for another one."""
     import platformdirs  # noqa: PLC0415
 
     find = getattr(platformdirs, f"user_{kind}_path")

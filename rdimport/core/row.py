@@ -84,6 +84,4 @@ class Problem(NamedTuple):
 
 
 DROPPED: Final = Code.CELL_DROPPED
-"""The code of an invalid cell left out of the payload; its detail is the code of what is wrong with
-it.
-"""
+"""The code of an invalid cell left out of the payload; its detail is the problem's code."""

@@ -13,9 +13,7 @@ clear. Each of them is lost to the run: an uncertain row is never sent again by 
 """
 
 CLEAR_BEFORE: Final = 100
-"""Rows that must be free of doubt before those: with scattered losses, five in a row happen by
-chance.
-"""
+"""Rows before those that must be free of doubt: scattered losses may be five in a row."""
 
 STRETCH: Final = 20
 """Length of the window in which a share of one half uncertain rows stops any run."""

@@ -43,7 +43,5 @@ def to_give(own: Load, others: Sequence[Load]) -> list[str]:
 
 
 def to_move(waiting: Sequence[str], sending: Sequence[str], to: Sequence[str]) -> dict[str, str]:
-    """The new worker of each job that moves: all jobs that have not begun, and a few that are
-    sending.
-    """
+    """The new worker of each job that moves: all not begun, and a few of those that send."""
     return dict(zip([*waiting, *sending[:_AT_ONCE]], to, strict=False))

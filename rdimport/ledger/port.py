@@ -138,9 +138,7 @@ class Ledger(StoredLedger):
 
     @abstractmethod
     def known(self, destination: int, identities: pl.Series) -> pl.DataFrame:
-        """What is known about the given conversions, in the schema `KNOWN`; unsent ones are
-        omitted.
-        """
+        """What is known about the given conversions, as in `KNOWN`; unsent ones are omitted."""
 
     @abstractmethod
     def looked_through(self) -> Found:

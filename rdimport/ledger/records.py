@@ -155,9 +155,7 @@ class RunRecord:
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
-        """Parse from JSON; earlier releases stored less. Raises LookupError for missing essential
-        keys.
-        """
+        """Parse from JSON; earlier releases stored less. Raises LookupError without essentials."""
         if not {"account", "base_url"} <= kept.keys():
             raise LookupError(_("a run without account and endpoint"))
         known = {one.name: kept[one.name] for one in fields(cls) if kept.get(one.name) is not None}
@@ -288,9 +286,7 @@ _DEAD_AFTER: Final = 20
 
 
 class WorkerState(NamedTuple):
-    """The last state that a worker stored. `jobs` are the ones it runs, `seconds` is the time since
-    then.
-    """
+    """The last state that a worker stored, `seconds` ago. `jobs` are the ones it runs."""
 
     name: str
     slots: int

@@ -1,6 +1,4 @@
-"""The stored form of a run: which columns are read and how they are decoded, in every kind of
-ledger.
-"""
+"""The stored form of a run: the columns read and their decoding, in each kind of ledger."""
 
 from __future__ import annotations
 

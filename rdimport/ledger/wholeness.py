@@ -77,9 +77,7 @@ def _errors(
 
 
 def _sums(run: Run, accepted: int) -> Iterator[str]:
-    """Errors in a run's sums: its counters must add up to its rows and cover those known as
-    `accepted`.
-    """
+    """Errors in a run's sums: counters must add up to its rows, and cover those `accepted`."""
     try:
         counts = run.counts()
     except Bug:

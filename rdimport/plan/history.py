@@ -36,9 +36,7 @@ from rdimport.source import Table
 PAYLOAD_HASH: Final = "is"
 
 EARLIER: Final = "__rdimport_earlier__"
-"""Binary: the `IDENTITY` of a row as an older version of a cleaner produced it; null if
-unchanged.
-"""
+"""Binary: the `IDENTITY` as an older version of a cleaner produced it; null if unchanged."""
 
 UNORDERED: Final = "__rdimport_unordered__"
 """String: a merged payload with its members in the order of its rows; null if it is the same."""

@@ -231,9 +231,7 @@ class Planner:
             self._book.count_filled(dict.fromkeys(fields, 0))
 
     def _plan_batch(self, batch: pl.DataFrame, bound: Bound, sources: pl.DataFrame) -> pl.DataFrame:
-        """Record the result of each row, or spool it; returns `ROW` and `IDENTITY` of known
-        rows.
-        """
+        """Record each row's result, or spool it; returns `ROW` and `IDENTITY` of known ones."""
         prepared = prepare(batch, bound, payloads=self._payloads)
         cells = batch.drop(FILE, DEFECT)
         final = self._mapping.on_duplicate != "merge"

@@ -103,9 +103,7 @@ def _inside(targets: Sequence[Target]) -> pl.Expr:
 
 
 def _legal_bases(mapping: Mapping) -> pl.Expr:
-    """The `legal_bases` member with a leading comma, for bases with a status; null where there is
-    none.
-    """
+    """The `legal_bases` member with a leading comma, of bases with a status; null without one."""
     bases = [
         pl.when(pl.col(basis.target) == "true")
         .then(pl.lit(_basis(basis, "granted")))

@@ -82,9 +82,7 @@ def _write(
 
 
 def _as_text(cell: str) -> str:
-    """A cell of our own columns, which may repeat a value, escaped so that it is never a
-    formula.
-    """
+    """A cell of our own columns, which may repeat a value, escaped if it looks like a formula."""
     return f"'{cell}" if cell.lstrip().startswith(_FORMULA) or cell[:1] in _BEFORE else cell
 
 

@@ -85,9 +85,7 @@ class RunningSandbox:
         self._call("PUT", "faults", faults.as_dict())
 
     def create_key(self, name: str, account: str = "default") -> str:
-        """Create a key, and its account if necessary. Raises SandboxError for a sixth key of an
-        account.
-        """
+        """Create a key, and its account if it is new. Raises SandboxError for a sixth key."""
         return str(self._call("POST", "keys", {"name": name, "account": account})["secret"])
 
     def switch_key(self, secret: str, *, active: bool) -> None:

@@ -76,9 +76,7 @@ class NotJSONError(ValueError):
 
 
 def decode(body: bytes) -> object:
-    """Parse a body. Raises NotJSONError if it is not UTF-8 or JSON, has a NaN, or is nested too
-    deeply.
-    """
+    """Parse a body. Raises NotJSONError if it is not UTF-8 or JSON, has a NaN, or is too deep."""
     try:
         return _DECODER.decode(body.decode())
     except (ValueError, RecursionError) as error:

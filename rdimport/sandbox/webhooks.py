@@ -47,9 +47,7 @@ def export(rows: Iterator[tuple[str, str, float]]) -> Iterator[str]:
 
 
 class Webhook:
-    """Calls a URL from its own thread, without delaying responses; with an empty `url` it does
-    nothing.
-    """
+    """Calls a URL from its own thread, without delaying responses; none if it is empty."""
 
     def __init__(self) -> None:
         self.url = ""

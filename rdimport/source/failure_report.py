@@ -22,9 +22,7 @@ SHEET: Final = "rdimport"
 """Prefixes of the report's sheets without rows."""
 
 _MARKS: Final = (("rdimport_row", "rdimport_state"), ("rdimport_linha", "rdimport_estado"))
-"""Columns of a report by which it is recognised, in each language: the other ones may have been
-deleted.
-"""
+"""Columns by which a report is recognised, in each language; others may be missing."""
 _FIRST_LINE: Final = 1 << 16
 
 

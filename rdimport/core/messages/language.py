@@ -42,9 +42,7 @@ def speaking(lang: Language, *, everywhere: bool = False) -> Iterator[None]:
 
 @contextmanager
 def program_speaking(named: Language | None, otherwise: Language) -> Iterator[None]:
-    """Use the language named on a command line in the whole program, `otherwise` until `prefer` is
-    called.
-    """
+    """Use a command line's language in the whole program; `otherwise` until `prefer` is called."""
     before = _is_named.set(named is not None)
     try:
         with speaking(named or otherwise, everywhere=True):

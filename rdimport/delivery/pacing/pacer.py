@@ -33,9 +33,7 @@ windows.
 """
 
 _STEP: Final = 0.25
-"""Fraction of the distance to one window's measurement by which the share moves at once, because
-windows differ.
-"""
+"""Fraction of the way to a window's measurement that the share moves: windows differ."""
 
 _LEAST: Final = 0.5
 """Requests by which a 429 reduces the share at least."""

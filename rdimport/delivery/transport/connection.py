@@ -154,9 +154,7 @@ class Connection(asyncio.Protocol):
         self._moved = self._loop.time()
 
     def _note_close(self) -> None:
-        """Remember the idle time if the server closed a connection that was idle from its point of
-        view.
-        """
+        """Remember the idle time if the server closed a connection that was idle for it."""
         if self._usable and self._answers and not self._reader.begun:
             rest = self.rest(self._loop.time())
             self.closed_after = rest if self.carries is None else self._rest_before

@@ -53,9 +53,7 @@ class _Masked(logging.Filter):
 
 
 class _Sent:
-    """Tracks whether any byte of a request may have been sent. CONNECT to a proxy does not
-    count.
-    """
+    """Tracks whether a byte of a request may have been sent, apart from a proxy's CONNECT."""
 
     def __init__(self) -> None:
         self._began = False

@@ -27,9 +27,7 @@ class Timeouts(NamedTuple):
 
     @classmethod
     def within(cls, answer: float) -> Self:
-        """Timeouts for which a response begins within `answer` seconds and never pauses for
-        longer.
-        """
+        """Timeouts: a response begins within `answer` seconds, and never pauses for longer."""
         return cls(min(10.0, answer), min(20.0, answer), answer, 1.5 * answer)
 
 

@@ -16,9 +16,7 @@ from rdimport.ledger.sql import Ask
 
 
 class Database(Ledger):
-    """A ledger in a PostgreSQL database. `timeline` is the database's when it was opened
-    (`schema.TIMELINE`).
-    """
+    """A ledger in a PostgreSQL database; `timeline` is that of the moment it was opened."""
 
     def __init__(self, session: Session, key: bytes, timeline: str) -> None:
         super().__init__(key)

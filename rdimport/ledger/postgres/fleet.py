@@ -106,9 +106,7 @@ class PostgresFleet:
             )
 
     def pool(self, schema: str, *, reading: bool = False) -> Pool:
-        """Connections for the queue, whose tables are in that schema. With `reading`, they are
-        read-only.
-        """
+        """Connections for the queue, whose tables are in that schema; read-only if `reading`."""
         return Pool(self._address, schema, reading=reading)
 
     def queue_error(self, error: BaseException) -> LedgerError:

@@ -53,9 +53,7 @@ def is_gone(holder: Holder, me: Holder) -> bool:
 
 
 def _machine() -> str:
-    """Boot and process namespace of this machine; empty except on Linux, the only system that tells
-    them.
-    """
+    """Boot and process namespace of this machine; empty except on Linux."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

@@ -231,9 +231,7 @@ def make(session: Session, key: bytes) -> bool:
 
 
 def _create_schemas(db: Connection) -> None:
-    """Create missing schemas. A user without the right to create one may be given an
-    existing one.
-    """
+    """Create missing schemas; a user who may not create any may be given existing ones."""
     for name in _SCHEMAS:
         if db.execute("SELECT to_regnamespace(%s) IS NULL", (name,)).fetchone() == (True,):
             db.execute(f"CREATE SCHEMA {name}".encode())

@@ -223,9 +223,7 @@ class Session:
         values: Sequence[object] | Mapping[str, object] = (),
         within: float | None = None,
     ) -> list[tuple[Any, ...]]:
-        """All rows of a query that may take long: as long as the database reports it as active, or
-        `within` seconds.
-        """
+        """All rows of a query: while the database reports it as active, or `within` seconds."""
         with explained(self.address), ExitStack() as stack:
             db = self.connection
             if within is not None:

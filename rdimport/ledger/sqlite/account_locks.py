@@ -38,9 +38,7 @@ class Held:
         self._until_released.enter_context(lock)
 
     def is_held(self) -> bool:
-        """Whether other processes would find this lock. If the file was removed, they create and
-        lock a new one.
-        """
+        """Whether others would find this lock: where its file was removed, they make a new one."""
         return self._was is not None and identity(self._path) == self._was
 
 
@@ -90,9 +88,7 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack, patience: flo
 
 
 def _busy(state_dir: Path, account: str, who_has: WhoHas) -> LedgerBusyError:
-    """Describe the holder of the lock: a run without an end, unless it was killed and a purge has
-    the lock.
-    """
+    """Describe the holder of the lock: a run without an end or, if it was killed, a purge."""
     run = _("another run that has just started")
     with suppress(LedgerError):
         found = who_has(account)

@@ -58,9 +58,7 @@ def _alike(folder: Path) -> list[Path]:
 
 
 def _named_like(place: Path, name: str) -> list[Path]:
-    """The entries of a folder whose names look like this one; the name itself if it may not be
-    listed.
-    """
+    """The entries that look like this name; the name itself if the folder is not listed."""
     wanted = _looks(name)
     with suppress(OSError):
         return [place / one for one in names_in(place) if _looks(one) == wanted]

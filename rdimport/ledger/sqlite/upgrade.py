@@ -81,9 +81,7 @@ def brought_up(path: Path, db: sqlite3.Connection) -> sqlite3.Connection:
 
 
 def copies(state_dir: Path) -> list[Path]:
-    """The backups of a ledger made before it was changed. Raises LedgerError where its folder may
-    not be listed.
-    """
+    """The backups made before changes. Raises LedgerError where they may not be listed."""
     with explained(state_dir / "ledger.sqlite3", reading=True):
         return listed(state_dir, _COPIES)
 

@@ -138,9 +138,7 @@ def refuse_remains(path: Path) -> None:
 
 
 def _older_than(path: Path) -> bool:
-    """Whether an empty ledger replaced an earlier one, according to its log or a much older
-    lock.
-    """
+    """Whether an empty ledger replaced an earlier one, by its log or a much older lock."""
     with suppress(OSError):
         if path.with_name(path.name + "-wal").stat().st_size:
             return True

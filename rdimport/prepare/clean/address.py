@@ -34,9 +34,7 @@ _BEHIND: Final = _BEFORE + "./"
 _COUNTRIES: Final = "br|ar|mx|uy|cl|pe|py|pt|uk"
 _ENDINGS: Final = rf"(?:com|net|org|gov|edu|ind|adv|med|eng)(?:\. ?(?:{_COUNTRIES}))?|{_COUNTRIES}"
 _BLANK_IN_DOMAIN: Final = re.compile(rf"^(\S+@\S+)\. ({_ENDINGS})$")
-"""A full stop before a blank may end a sentence, so only a possible end of a host name may
-follow.
-"""
+"""A full stop before a blank may end a sentence: only the end of a host may follow."""
 
 _APART: Final = re.compile(r"(?:[:;|] | [-–—|/:;]+ ?|[<(\[{] ?)$")
 """What separates an address from the words before it. A comma may be a mistyped full stop."""
@@ -49,9 +47,7 @@ _NEXT: Final = re.compile(r"[\s;,|/<>()\[\]{}\"':]*(?:(?:ou|e|or|and|y|o) )?\S+@
 
 
 class Reading(NamedTuple):
-    """The address, and whether it was found among other words; without an address, the tidied
-    cell.
-    """
+    """The address, and whether it was among other words; without an address, the tidied cell."""
 
     address: str
     from_text: bool = False

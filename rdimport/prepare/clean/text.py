@@ -46,9 +46,7 @@ def none(cell: pl.Expr) -> pl.Expr:
 
 
 def tidied(attempt: Cleaner) -> Cleaner:
-    """Apply the attempt to the tidied cell; if it gives nothing, the tidied cell. For a last
-    stage.
-    """
+    """Apply the attempt to the tidied cell, which stays if that gives nothing. For a last stage."""
     return in_turn(text, lambda tidy: pl.coalesce(attempt(tidy), tidy))
 
 

@@ -275,9 +275,7 @@ class Sheets:
         )
 
     def _placed(self, problems: Sequence[Problem]) -> dict[int, list[Problem]]:
-        """A row's problems by the cell that shows them; the state cell for those without a
-        column.
-        """
+        """A row's problems by the cell that shows them; the state cell if they have no column."""
         found: dict[int, list[Problem]] = {}
         for problem in problems:
             i = self._at.get(problem.column, self._state)

@@ -9,9 +9,7 @@ from rdimport.core.row import Problem
 
 _LOCAL: Final = r"[^\s@<>;,:\"“”']"
 _ADDRESS: Final = re.compile(rf"(?<!{_LOCAL})({_LOCAL}++)@([^\s@<>;,\"“”']+)")
-"""Begins only at the start of a word: tried at each letter, a cell of a million letters would take
-hours.
-"""
+"""Begins only at a word: tried at each letter, a cell of a million would take hours."""
 _DIGITS: Final = re.compile(r"[(+]?\d(?:[\d\s().\-/]*\d)?")
 _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 

@@ -10,9 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _EARLY: Final = r"^(?:1899-12-3[01]|190[0-4]-\d\d-\d\d) \d\d:\d\d:\d\d(?:\.\d+)?$"
-"""The years of day zero, in Windows (1899) and on old Macs (1904); lists of contacts have no times
-in these years.
-"""
+"""The years of day zero, on Windows (1899) and old Macs (1904): no list has times then."""
 _LONG: Final = r"^(?:1899-12-30|190[0-4]-)"
 _DAY: Final = r"^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
 

@@ -133,9 +133,7 @@ class CalamineBook:
         return self._marks[sheet]
 
     def _refuse_vast(self, sheet: str) -> None:
-        """Raise for a distant cell: the library allocates the whole rectangle and aborts without
-        memory.
-        """
+        """Raise for a distant cell: the library allocates the rectangle, and may abort."""
         if self.kind == "xls":  # at most 256 columns
             return
         extent = self.marks(sheet).extent

@@ -56,9 +56,7 @@ class ParquetBook:
         return Sheet(whole.select(number, pl.all()))
 
     def _see_that_it_is_in_proportion(self, texts: pl.DataFrame) -> None:
-        """Raise if the text would be out of proportion: a dictionary-encoded value may be in every
-        row.
-        """
+        """Raise if the text would be out of proportion: one stored value may be in every row."""
         size = texts.select(pl.sum_horizontal(pl.all().str.len_bytes().sum())).item()
         if size > max(UNPACKED_FREE, MOST_RATIO * self._size):
             raise harmful(

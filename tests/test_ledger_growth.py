@@ -10,7 +10,7 @@ from support.postgres import Server, release
 
 from rdimport.core.row import State
 from rdimport.ledger.postgres.address import parsed
-from rdimport.ledger.postgres.evidence import recover
+from rdimport.ledger.postgres.parts import recover
 from rdimport.ledger.postgres.schema import UNCERTAIN
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.records import Counters

@@ -14,9 +14,9 @@ from rdimport.core.row import State
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.postgres import connection, schema
 from rdimport.ledger.postgres.address import parsed
-from rdimport.ledger.postgres.evidence import recover
 from rdimport.ledger.postgres.gathered import Gathered
 from rdimport.ledger.postgres.lease import Lease, take
+from rdimport.ledger.postgres.parts import recover
 from rdimport.ledger.postgres.session import Session
 from rdimport.ledger.postgres.settings import PLANNED_ONCE
 from rdimport.ledger.postgres.writes import Writes

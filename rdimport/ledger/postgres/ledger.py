@@ -15,21 +15,22 @@ from rdimport.ledger.accounts import KeyClaim, claim, resolve_claims
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.holds import Held
 from rdimport.ledger.postgres import lease, renewing, statements
-from rdimport.ledger.postgres.accounts import (
+from rdimport.ledger.postgres.connection import SILENCE
+from rdimport.ledger.postgres.content import PostgresContent
+from rdimport.ledger.postgres.database import Database
+from rdimport.ledger.postgres.parts import (
     ALONE,
     BESIDE,
     AccountBooks,
     Accounts,
+    CorrectionBooks,
+    EvidenceBooks,
     NotBesideError,
+    PeopleBooks,
     claim_beside,
     destination_of,
+    recover,
 )
-from rdimport.ledger.postgres.connection import SILENCE
-from rdimport.ledger.postgres.content import PostgresContent
-from rdimport.ledger.postgres.corrections import CorrectionBooks
-from rdimport.ledger.postgres.database import Database
-from rdimport.ledger.postgres.evidence import EvidenceBooks, recover
-from rdimport.ledger.postgres.people import PeopleBooks
 from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.run import PostgresRun
 from rdimport.ledger.postgres.session import Session, asking

@@ -13,9 +13,9 @@ from rdimport.core.row import FAILED, State
 from rdimport.ledger.accounts import resolve_claims
 from rdimport.ledger.hashes import first_from
 from rdimport.ledger.port import Run
-from rdimport.ledger.postgres.accounts import AccountBooks
 from rdimport.ledger.postgres.connection import BLOCKS, SILENCE, Connection
 from rdimport.ledger.postgres.database import Database
+from rdimport.ledger.postgres.parts import AccountBooks
 from rdimport.ledger.postgres.remembered import Remembered
 from rdimport.ledger.postgres.session import asking
 from rdimport.ledger.postgres.statements import IN_ORDER

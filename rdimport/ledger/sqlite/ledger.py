@@ -23,14 +23,18 @@ from rdimport.ledger.accounts import KeyClaim, claim, resolve_claims
 from rdimport.ledger.evidence import forget_what_was_to_come
 from rdimport.ledger.records import Found, Lost, RunRecord
 from rdimport.ledger.sqlite.account_locks import Held as AccountLock
-from rdimport.ledger.sqlite.accounts import AccountBooks, Accounts, destination_of
 from rdimport.ledger.sqlite.content import SqliteContent
 from rdimport.ledger.sqlite.copies import alone, refuse_behind
-from rdimport.ledger.sqlite.corrections import CorrectionBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
-from rdimport.ledger.sqlite.evidence import EvidenceBooks
 from rdimport.ledger.sqlite.key import FindKey, no_key
-from rdimport.ledger.sqlite.people import PeopleBooks
+from rdimport.ledger.sqlite.parts import (
+    AccountBooks,
+    Accounts,
+    CorrectionBooks,
+    EvidenceBooks,
+    PeopleBooks,
+    destination_of,
+)
 from rdimport.ledger.sqlite.run import SqliteRun
 from rdimport.ledger.sqlite.schema import busy_is_no_failure, damaged, explained, lock_lost, recover
 from rdimport.ledger.sqlite.wholeness import looked_through

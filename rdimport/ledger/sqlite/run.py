@@ -15,8 +15,8 @@ from rdimport.ledger.hashes import first_from
 from rdimport.ledger.port import Run
 from rdimport.ledger.records import Counters, Ending, Outcome, RowResult, SendAttempt
 from rdimport.ledger.sql import in_sqlite
-from rdimport.ledger.sqlite.accounts import AccountBooks
 from rdimport.ledger.sqlite.database import LedgerFile, asking
+from rdimport.ledger.sqlite.parts import AccountBooks
 from rdimport.ledger.sqlite.schema import lock_lost, post
 from rdimport.ledger.sqlite.witness import Witness
 from rdimport.ledger.sqlite.writes import Writes, count_write, eight_bytes

@@ -19,8 +19,7 @@ from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.durations import with_durations
 from rdimport.source.sheets.mail_links import Linked, link_notes, linked_texts
 from rdimport.source.sheets.xls_flags import is_intact, xls_mail_links, xls_marks
-from rdimport.source.sheets.xlsb_flags import xlsb_marks
-from rdimport.source.sheets.xlsb_short import with_columns
+from rdimport.source.sheets.xlsb import with_columns, xlsb_marks
 from rdimport.source.sheets.xlsx_cells import is_on_sheet
 from rdimport.source.sheets.xlsx_flags import Marks, sentences, xlsx_mail_links, xlsx_marks
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
 
@@ -11,7 +13,6 @@ from rdimport.source.sheets.book import Sheet
 from rdimport.source.sheets.cells import Rows, checked_place, date_text, frame_of
 from rdimport.source.sheets.merged_cells import Merged
 from rdimport.source.sheets.ods import plain_number
-from rdimport.source.sheets.xml2003_dates import DateStyles
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +20,19 @@ if TYPE_CHECKING:
     from rdimport.source.files import InputFile
 
 _SS: Final = "{urn:schemas-microsoft-com:office:spreadsheet}"
+_EXCEL: Final = "{urn:schemas-microsoft-com:office:excel}"
+_NO_DATES: Final = frozenset(
+    "general|general number|currency|euro currency|fixed|standard|percent|scientific|yes/no|"
+    "true/false|on/off|@".split("|")
+)
+"""Named formats that are not dates."""
+_LITERAL: Final = re.compile(r'"[^"]*"|\\.|_.|\*.|\[[^\]]*\]')
+"""Literal text, colours and padding in a format, which contain no date letters."""
+_DATE: Final = re.compile(r"[dmyhs]", re.IGNORECASE)
+_DAY_ZERO: Final = datetime(1899, 12, 30)  # noqa: DTZ001  a cell has no time zone
+_DAYS_OF_1904: Final = 1462
+_MOST_DAYS: Final = 2_958_465
+"""31 December 9999, the last day that Excel supports."""
 
 
 class Xml2003Book:
@@ -29,7 +43,7 @@ class Xml2003Book:
     def __init__(self, file: InputFile) -> None:
         self._sheets: dict[str, Sheet] = {}
         note = _("The file is Excel 2003 XML, despite its name.")
-        dates = DateStyles()
+        dates = _DateStyles()
         try:
             with file.open() as stream:
                 for _event, node in ET.iterparse(stream):  # noqa: S314  expat limits entities
@@ -54,7 +68,7 @@ class Xml2003Book:
         return self._sheets[sheet]
 
 
-def _rows(sheet: ET.Element, where: str, dates: DateStyles, found: list[Merged]) -> Rows:
+def _rows(sheet: ET.Element, where: str, dates: _DateStyles, found: list[Merged]) -> Rows:
     """The rows of a sheet; merged cells are added to `found`."""
     rows: Rows = []
     number = 0
@@ -89,7 +103,7 @@ def _place(node: ET.Element, before: int) -> int:
     return number
 
 
-def _value(cell: ET.Element, dates: DateStyles, style: str | None) -> str | None:
+def _value(cell: ET.Element, dates: _DateStyles, style: str | None) -> str | None:
     data = cell.find(f"{_SS}Data")
     if data is None:
         return None
@@ -101,3 +115,53 @@ def _value(cell: ET.Element, dates: DateStyles, style: str | None) -> str | None
     if kind == "DateTime":
         return date_text(text)
     return text or None
+
+
+class _DateStyles:
+    """The styles of a workbook that show a number as a date, and its day zero."""
+
+    def __init__(self) -> None:
+        self._dates: set[str] = set()
+        self._shift = 0
+
+    def learn(self, node: ET.Element) -> None:
+        """Process an element that was read completely: a style, or the workbook's day zero."""
+        if node.tag == f"{_EXCEL}Date1904" and (node.text or "1").strip() != "0":
+            self._shift = _DAYS_OF_1904
+        elif node.tag == f"{_SS}Style":
+            name, found = node.get(f"{_SS}ID"), node.find(f"{_SS}NumberFormat")
+            own = None if found is None else found.get(f"{_SS}Format")
+            inherits = own is None and node.get(f"{_SS}Parent") in self._dates
+            if name and (inherits or _is_date(own or "")):
+                self._dates.add(name)
+
+    def columns(self, sheet: ET.Element) -> dict[int, str]:
+        """The styles of whole columns of a sheet, by number."""
+        found: dict[int, str] = {}
+        number = 0
+        for column in sheet.iter(f"{_SS}Column"):
+            number = int(column.get(f"{_SS}Index", number + 1))
+            span = min(int(column.get(f"{_SS}Span", "0")), 16_383)
+            if style := column.get(f"{_SS}StyleID"):
+                found |= dict.fromkeys(range(number, number + span + 1), style)
+            number += span
+        return found
+
+    def text(self, number: str, style: str | None) -> str | None:
+        """The number as a date; None if its style does not show one."""
+        if style not in self._dates:
+            return None
+        try:
+            days = float(number) + self._shift
+        except ValueError:
+            return None
+        if not 0 <= days <= _MOST_DAYS:
+            return None
+        moment = _DAY_ZERO + timedelta(seconds=round(days * 86_400))
+        return date_text(moment.isoformat())
+
+
+def _is_date(form: str) -> bool:
+    if form.strip().lower() in _NO_DATES or re.search(r"\[[hms]+\]", form, re.IGNORECASE):
+        return False  # the latter is a duration
+    return bool(_DATE.search(_LITERAL.sub("", form)))

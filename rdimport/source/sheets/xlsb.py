@@ -1,11 +1,14 @@
-"""Flags of an xlsb file that its values do not show: hidden rows, error cells, merged cells.
+"""What the library does not say about an xlsb file, or does not read in it.
 
 Its parts are sequences of records: type and size, in groups of seven bits, followed by the content.
 """
 
 from __future__ import annotations
 
+import io
+import re
 import struct
+import zipfile
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 from xml.etree import ElementTree as ET
@@ -25,8 +28,11 @@ _ROW, _ERROR, _FORMULA_ERROR, _BUNDLE, _FILTER, _MERGED = 0, 3, 11, 156, 161, 17
 """
 _CELLS: Final = frozenset(range(1, 12))
 """BrtCellBlank to BrtFmlaError: each begins with its column, as BrtRowHdr does with its row."""
-_SHORT: Final = frozenset(range(12, 19))
-"""BrtShortBlank to BrtShortIsst: each is in the column after the previous cell."""
+_SHORT: Final = {12: 1, 13: 2, 14: 3, 15: 4, 16: 5, 17: 6, 18: 7}
+"""BrtShortBlank to BrtShortIsst, each in the column after the previous cell, and the corresponding
+cell with a column.
+"""
+_SHEET: Final = re.compile(r"xl/worksheets/[^/]+\.bin")
 _ERRORS: Final = (_ERROR, _FORMULA_ERROR, 14)
 _HIDDEN: Final = 0x10
 """fDyZero in the row's flags: zero height. The flags follow row, style, height and one byte."""
@@ -34,7 +40,7 @@ _FLAGS_AT: Final = 11
 
 
 def xlsb_marks(file: InputFile, sheet: str) -> Marks:
-    """The flags of a sheet; none for an unusual file."""
+    """Hidden rows, error cells and merged cells of a sheet; none for an unusual file."""
     found: Counter[str] = Counter()
     with file.package() as package:
         try:
@@ -47,7 +53,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
     cells = 0
     first = ErrorCells()
     merged: list[Merged] = []
-    for kind, at, size in records(data):
+    for kind, at, size in _records(data):
         if kind == _ROW:
             row, place = max(row, int.from_bytes(data[at : at + 4], "little")), -1
         elif kind in _CELLS or kind in _SHORT:
@@ -71,7 +77,7 @@ def xlsb_marks(file: InputFile, sheet: str) -> Marks:
 
 def _link_of(book: bytes, sheet: str) -> str | None:
     """The relationship of the sheet's part: state and number, then two texts with their length."""
-    for kind, at, size in records(book):
+    for kind, at, size in _records(book):
         if kind == _BUNDLE:
             link, after = _text(book[at : at + size], 8)
             name, _ = _text(book[at : at + size], after)
@@ -86,7 +92,7 @@ def _text(content: bytes, at: int) -> tuple[str, int]:
     return content[at + 4 : end].decode("utf-16-le", "replace"), end
 
 
-def records(data: bytes) -> Iterator[tuple[int, int, int]]:
+def _records(data: bytes) -> Iterator[tuple[int, int, int]]:
     """(type, start of content, size) of each record."""
     at = 0
     while at + 1 < len(data):
@@ -103,3 +109,48 @@ def records(data: bytes) -> Iterator[tuple[int, int, int]]:
                 break
         yield kind, at, size
         at += size
+
+
+def with_columns(file: InputFile) -> bytes | None:
+    """The workbook with a column in each cell; None if no change is needed.
+
+    Excel writes no short cells, and calamine ignores them: each row would have its first cell only.
+    """
+    with file.package() as package:
+        parts = {info: package.read(info) for info in package.infolist()}
+    sheets = {info: data for info, data in parts.items() if _SHEET.fullmatch(info.filename)}
+    if not any(kind in _SHORT for data in sheets.values() for kind, _, _ in _records(data)):
+        return None
+    written = io.BytesIO()
+    with zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as whole:
+        for info, data in parts.items():
+            whole.writestr(info.filename, b"".join(_long(data)) if info in sheets else data)
+    return written.getvalue()
+
+
+def _long(data: bytes) -> Iterator[bytes]:
+    """The records of a sheet, with long cells in place of short ones."""
+    column, begin = -1, 0
+    for kind, at, size in _records(data):
+        end = at + size
+        if kind in _SHORT:
+            column += 1
+            content = column.to_bytes(4, "little") + data[at:end]
+            yield bytes([_SHORT[kind]]) + _size(len(content)) + content
+        else:
+            if kind == _ROW:
+                column = -1
+            elif kind in _CELLS:
+                column = int.from_bytes(data[at : at + 4], "little")
+            yield data[begin:end]
+        begin = end
+
+
+def _size(number: int) -> bytes:
+    """Encode a size in groups of seven bits."""
+    groups = bytearray()
+    while True:
+        number, low = number >> 7, number & 0x7F
+        groups.append(low | 0x80 if number else low)
+        if not number:
+            return bytes(groups)

@@ -52,6 +52,7 @@ TESTS = {
         "failover: all_accounts_stop_once_a_run_finds_that_its_own_note_is_gone"
     ),
     "the server's disk is set back": "set_back: what_was_sent_since_a_snapshot_is_not_sent_again",
+    "the database or its tables": "set_back: a_database_that_is_made_anew_is_no_new_ledger_until",
     "the old server is still there": "failures: the_old_server_acknowledges_nothing_beside_the_new",
     "`synchronous_commit = off`": "claims: whatever_the_server_says_commits_wait_for_the_disk",
     "the database's user": "failures: a_user_without_the_right_is_told_so_and_sends_nothing",

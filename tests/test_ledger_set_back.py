@@ -63,6 +63,28 @@ def test_what_was_sent_since_a_snapshot_is_not_sent_again_from_it(
         assert workspace.here(*RUN).summary["already_imported"] == 25
 
 
+def test_a_database_that_is_made_anew_is_no_new_ledger_until_a_person_says_so(
+    workspace: Workspace, box: RunningSandbox, postgres: Server
+) -> None:
+    """Without its tables, the message is to type `fleet init`."""
+    url = workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+    name = url.rpartition("/")[2].replace("%20", " ")
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here(*RUN).code == 0
+    dropped = f'DROP DATABASE "{name}" WITH (FORCE)', f'CREATE DATABASE "{name}" TEMPLATE template0'
+    postgres.do(*dropped)
+    assert "rdimport fleet init" in workspace.here(*RUN).err
+    assert workspace.here("fleet", "init").code == 0
+    for command in ("check", "run", "run"):
+        lost = workspace.here(command, "list.csv", "-m", "m.yaml")
+        assert lost.code == 2
+        assert "has lost what run" in lost.err
+    assert len(box.conversions()) == 20
+    assert workspace.here("ledger", "accept", "--yes").code == 0
+    assert workspace.here(*RUN).summary["accepted"] == 20  # a person has confirmed it
+    assert workspace.here(*RUN).summary["already_imported"] == 20
+
+
 def test_a_ledger_that_is_begun_anew_lacks_nothing(
     workspace: Workspace, box: RunningSandbox, postgres: Server
 ) -> None:

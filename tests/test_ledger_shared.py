@@ -232,6 +232,65 @@ def test_who_has_used_a_shared_ledger_beside_the_directorys_own_goes_on(
     assert "with the directory's own ledger" in one.here(*RUN).err
 
 
+def test_who_names_another_shared_ledger_sends_nobody_again(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    """Such as a mistyped database, or the one that a move has left behind."""
+    one, _two = machines
+    right, wrong = one.ledger, postgres.new_database()
+    assert one.here(*RUN).summary["accepted"] == 60
+    one.ledger = wrong
+    assert one.here("fleet", "init").code == 0
+    for words in (RUN, RUN, ("check", "list.csv", "-m", "m.yaml")):
+        refused = one.here(*words)
+        assert (refused.code, f"--ledger {right}" in refused.err) == (2, True)
+    check = one.here("check", "list.csv", "-m", "m.yaml", "--account", "another", "--yes")
+    assert check.code == 0  # nobody of that account was sent with either
+    one.ledger = right
+    assert one.here(*RUN).summary["already_imported"] == 60
+    assert set(arrived(box).values()) == {1}
+    copied = one.here("ledger", "copy", right, postgres.new_database())
+    assert copied.code == 0
+    one.ledger = copied.out.split(" to ")[1].split()[0].rstrip(".")
+    assert one.here(*RUN).summary["already_imported"] == 60
+
+
+def test_who_says_so_begins_with_another_shared_ledger(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    one, _two = machines
+    assert one.here(*RUN).summary["accepted"] == 60
+    old, one.ledger = one.ledger, postgres.new_database()
+    assert one.here("fleet", "init").code == 0
+    postgres.do(f'DROP DATABASE "{old.rpartition("/")[2].replace("%20", " ")}" WITH (FORCE)')
+    refused = one.here(*RUN)  # the other one cannot be asked any more
+    assert (refused.code, "delete the lines of" in refused.err) == (2, True)
+    mark = one.state / "shared-ledger"
+    lines = mark.read_text("utf-8").splitlines(keepends=True)
+    mark.write_text("".join(line for line in lines if old not in line), "utf-8")
+    assert one.here(*RUN).summary["accepted"] == 60
+    assert one.here(*RUN).summary["already_imported"] == 60
+    assert set(arrived(box).values()) == {2}
+
+
+def test_a_directory_that_was_copied_to_one_shared_ledger_does_not_send_with_another(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    one, _two = machines
+    alone = Workspace(one.home, one.key, one.base_url)
+    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    assert alone.here(*RUN).code == 0
+    right, wrong = postgres.new_database(), one.ledger
+    assert one.here("ledger", "copy", one.state, right).code == 0
+    refused = one.here(*RUN)
+    assert (refused.code, f"--ledger {right}" in refused.err) == (2, True)
+    assert f"rdimport ledger new --state-dir {one.state}" in refused.err
+    assert one.ledger == wrong
+    one.ledger = right
+    assert one.here(*RUN).summary["already_imported"] == 60
+    assert set(arrived(box).values()) == {1}
+
+
 def test_who_starts_over_in_a_shared_ledger_sets_the_directorys_own_aside(
     machines: list[Machine], box: RunningSandbox
 ) -> None:

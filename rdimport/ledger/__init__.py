@@ -19,13 +19,12 @@ from rdimport.ledger.figures import (
 )
 from rdimport.ledger.holds import Held, HeldQuota, LeftPace
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
+from rdimport.ledger.one_ledger import see_moved, see_which
 from rdimport.ledger.opening import (
     fleet_of,
     is_shared,
     make_shared,
     missing_library,
-    see_moved,
-    see_which,
     store_of,
     store_of_run,
 )

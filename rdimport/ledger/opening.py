@@ -3,26 +3,20 @@
 from __future__ import annotations
 
 import re
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
-from rdimport.core.shell import installing, joined
-from rdimport.core.visible import shown_lines
-from rdimport.ledger import twins
-from rdimport.ledger.port import Ledger, Store
+from rdimport.core.shell import installing
+from rdimport.ledger.port import Store
 from rdimport.ledger.postgres.address import is_address, is_specified, key_of, new_key
 from rdimport.ledger.sqlite.store import SqliteStore
 
 if TYPE_CHECKING:
     from rdimport.ledger.postgres.fleet import PostgresFleet
     from rdimport.ledger.postgres.store import PostgresStore
-
-_MARK: Final = "shared-ledger"
-"""The file in a state directory with the address of the shared ledger that its runs use."""
 
 _ANY_ADDRESS: Final = re.compile(r"\s*[a-z][a-z0-9+.-]+:/", re.IGNORECASE)
 """The start of an address, even if a path has collapsed its `//` to `/`; not a Windows drive."""
@@ -137,100 +131,3 @@ def make_shared(url: str, key: str | None = None) -> Made:
             key_file.unlink(missing_ok=True)
         raise
     return Made(str(store), new, key_file)
-
-
-def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> None:
-    """Record in a state directory, whose own ledger is `own`, that its runs use a shared ledger.
-
-    Raises UsageError for a run that does not, or for one that does although others did not
-    (`see_moved`): it would not know what they have sent.
-    """
-    mark = state_dir / _MARK
-    if is_shared(str(store)):
-        see_moved(state_dir, store, own, destination)
-        with suppress(OSError):
-            state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-            mark.write_text(f"{store}\n", encoding="utf-8")
-        return
-    used = _mark_in(state_dir)
-    if used is None:
-        return
-    raise UsageError(
-        _(
-            "Runs of {state_dir} use the shared ledger {where}, but this command does not "
-            "name it: it would not know whom they sent, and would send them again.",
-            state_dir=state_dir,
-            where=used,
-        ),
-        _(
-            "Name it with --ledger, or set RDIMPORT_LEDGER. To continue with the state "
-            "directory's own ledger anyway, delete {mark}.",
-            mark=mark,
-        ),
-    )
-
-
-def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> None:
-    """Raise UsageError for a shared ledger if rows were sent to the destination from the state
-    directory's own one, which was not copied to it, or whose key is not at hand.
-
-    Raises nothing if the directory's runs have used the shared one for the destination before.
-    """
-    if not _has_sent_uncopied(own, destination):
-        return
-    if _mark_in(state_dir) == str(store) and _has_sent(store, destination):
-        return
-    copy = ["rdimport", "ledger", "copy", str(state_dir.absolute()), str(store)]
-    raise UsageError(
-        _(
-            "Runs of {state_dir} have sent rows of this account with the directory's own ledger. "
-            "The shared ledger {where} does not know whom, and they would be sent again.",
-            state_dir=state_dir,
-            where=store,
-        ),
-        shown_lines(
-            [
-                _(
-                    "Nothing was sent. Copy it there first, into an empty database without "
-                    "`rdimport fleet init`: {command}",
-                    command=joined(copy),
-                ),
-                _(
-                    "To set the directory's own aside, knowing that whoever only it knows is sent "
-                    "again: rdimport ledger new {where}",
-                    where=joined(own.location_options),
-                ),
-            ]
-        ),
-    )
-
-
-def _mark_in(state_dir: Path) -> str | None:
-    """The shared ledger that the last runs of a state directory used, if any did."""
-    with suppress(OSError, UnicodeDecodeError):
-        return (state_dir / _MARK).read_text(encoding="utf-8").strip()
-    return None
-
-
-def _has_sent_uncopied(own: Store, destination: str) -> bool:
-    """Whether a ledger without a twin has sent rows there, as far as it can be read."""
-    with suppress(LedgerError):
-        ledger = own.if_there()
-        if ledger is not None:
-            with ledger:
-                return _has_sent_in(ledger, destination) and not twins.of(ledger)
-    return False
-
-
-def _has_sent(store: Store, destination: str) -> bool:
-    """Whether rows were sent there. Raises LedgerError if the ledger cannot be read."""
-    ledger = store.if_there()
-    if ledger is None:
-        return False
-    with ledger:
-        return _has_sent_in(ledger, destination)
-
-
-def _has_sent_in(ledger: Ledger, destination: str) -> bool:
-    number = ledger.destination(destination)
-    return number is not None and not ledger.is_new(number)

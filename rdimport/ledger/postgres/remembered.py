@@ -21,14 +21,17 @@ from rdimport.ledger.postgres.trouble import notes_lost
 _ASKED: Final = """
 SELECT (SELECT value FROM rdimport.setting WHERE name = 'twin'),
     coalesce((SELECT value FROM rdimport.setting WHERE name = 'since'), ''),
+    EXISTS (SELECT FROM rdimport.setting WHERE name = 'agreed'),
     (SELECT coalesce(w.writes, 0) FROM rdimport.run r LEFT JOIN rdimport.written w ON w.run = r.id
     WHERE r.name = %s)
 """
 
 
 class Remembered:
-    """The last run of an account. `since` distinguishes ledgers at one address, and the losses that
-    a person has accepted.
+    """The last run of an account. `since` distinguishes the losses that a person has accepted.
+
+    A ledger that has other tables than those of that run, as after DROP DATABASE, lacks it like any
+    other loss, unless a person has `agreed` (`ledger accept`, `ledger new`).
     """
 
     def __init__(self, ledger: Database, account: str) -> None:
@@ -39,11 +42,13 @@ class Remembered:
     def refuse_behind(self) -> None:
         """Raise LedgerLostError if the ledger does not know all of that run, or is not in use."""
         since, run, writes = self._read()
-        ((twin, self._since, known),) = self._ledger.query(_ASKED, run)
+        ((twin, self._since, agreed, known),) = self._ledger.query(_ASKED, run)
         where = self._ledger.session.address
         if twin is not None:
             raise twins.error(self._ledger.place, twin, ("--ledger", where.shown))
-        if run and since == self._since and (known is None or known < writes):
+        made_anew = since != self._since and known is None and not agreed
+        behind = since == self._since and (known is None or known < writes)
+        if run and (behind or made_anew):
             self._ledger.session.change(LOST, (run,))  # stops its other users, too
             raise notes_lost(where, run)
 

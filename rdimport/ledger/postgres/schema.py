@@ -181,6 +181,12 @@ DROP VIEW IF EXISTS rdimport.ends, rdimport.in_flight;
 _SINCE: Final = "INSERT INTO rdimport.setting VALUES ('since', clock_timestamp()::text)"
 """The time since which no record is known to be missing."""
 
+_AGREED: Final = """
+INSERT INTO rdimport.setting VALUES ('agreed', clock_timestamp()::text)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+"""A person has decided to continue without records that are missing."""
+
 TIMELINE: Final = "substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8)"
 """The timeline of the database; a promotion starts a new one. The last checkpoint shows the old one
 for a while.
@@ -298,6 +304,7 @@ def trust(session: Session) -> None:
     with session.transaction() as db:
         db.execute("DELETE FROM rdimport.setting WHERE name IN ('lost', 'twin', 'since')")
         db.execute(_SINCE)
+        db.execute(_AGREED)
         db.execute(f"UPDATE rdimport.setting SET value = {TIMELINE} WHERE name = 'timeline'")
         db.execute("DELETE FROM rdimport.setting WHERE name = 'place'")
         _note_place(db)
@@ -310,6 +317,7 @@ def put_aside(session: Session, key: bytes) -> str:
         _refuse_encoding(session.address, db)
         db.execute(f"ALTER SCHEMA rdimport RENAME TO {aside}".encode())
     make(session, key)
+    session.change(_AGREED)
     return aside
 
 

@@ -49,6 +49,10 @@ class PostgresStore:
             self._key = needed_key(self._hex_key)
         return self._key
 
+    def at(self, url: str) -> PostgresStore:
+        """Another database, with the same key."""
+        return PostgresStore(url, self._hex_key)
+
     def is_there(self) -> bool:
         """Whether the database holds a ledger."""
         with Session(self._address, reading=True) as session:

@@ -259,9 +259,9 @@ def notes_lost(address: Address, run: str) -> LedgerLostError:
             run=run,
         ),
         _(
-            "This happens after a failover to a standby that was not synchronous, or after "
-            "a backup was restored. Restore the database's latest state, or look in RD "
-            "Station which people arrived; then: rdimport ledger accept --ledger {where}",
+            "This happens after a failover to a standby that was not synchronous, after a backup "
+            "was restored, or where the database was made anew. Restore its latest state, or look "
+            "in RD Station which people arrived; then: rdimport ledger accept --ledger {where}",
             where=address.shown,
         ),
     )

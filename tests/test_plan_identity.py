@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from support.command import Done, Workspace
-from support.lists import people
+from support.lists import address, people
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -204,3 +204,48 @@ def test_a_person_whom_a_list_has_under_two_spellings_is_sent_under_both(
     assert run(workspace, "--limit", "4").summary["accepted"] == 4
     assert run(workspace).summary["accepted"] == 4
     assert box.counts()["accepted"] == before + 8
+
+
+ORDERS = """\
+version: 1
+conversion_identifier: Pedido
+identity: [email, cf_pedido]
+fields: {{email: E-mail, cf_pedido: {column}}}
+"""
+
+
+def orders(workspace: Workspace, column: str, rows: range, head: str = "E-mail,Pedido,NF") -> Done:
+    """Import orders, whose number is read from a column."""
+    workspace.write("list.yaml", ORDERS.format(column=column))
+    lines = [f"{address(number)},P{number},N{number}" for number in rows]
+    workspace.write("list.csv", "\n".join([head, *lines]))
+    return run(workspace)
+
+
+def test_an_identity_that_reads_another_column_is_asked_about(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    before = box.counts()["accepted"]
+    assert orders(workspace, "Pedido", range(3)).code == 0
+    done = orders(workspace, "NF", range(3))
+    assert done.code == 2
+    assert "3 conversions of “Pedido” (identity [email, cf_pedido (Pedido)])" in done.err
+    assert "cf_pedido (NF)" in done.err
+    assert workspace.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert orders(workspace, "{expr: \"concat(NF, '/1')\"}", range(3)).code == 2
+    assert box.counts()["accepted"] == before + 3
+    orders(workspace, "NF", range(3))
+    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(workspace).summary["accepted"] == 2
+    assert orders(workspace, "Pedido", range(3, 5)).summary["accepted"] == 2
+    assert orders(workspace, "NF", range(5, 6)).summary["accepted"] == 1
+
+
+def test_a_column_with_another_name_is_not_asked_about_while_its_rows_are_recognised(
+    workspace: Workspace,
+) -> None:
+    assert orders(workspace, "Pedido", range(3)).code == 0
+    assert orders(workspace, "PEDIDO", range(3, 5)).summary["accepted"] == 2
+    renamed = orders(workspace, "Número", range(6), "E-mail,Número,NF")
+    assert (renamed.summary["already_imported"], renamed.summary["accepted"]) == (5, 1)
+    assert orders(workspace, "Número", range(6, 8), "E-mail,Número,NF").summary["accepted"] == 2

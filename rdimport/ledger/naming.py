@@ -7,14 +7,16 @@ Changing these fields, or the spelling of the identifier, would make every perso
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, ngettext
+from rdimport.core.names import fold
 from rdimport.ledger.hashes import digests_of, folded_earlier
+from rdimport.ledger.records import MappingRecord
 from rdimport.ledger.sql import Asked
 
 _USUAL: Final = ("email",)
@@ -32,7 +34,8 @@ WHERE n.folded = %(folded)s AND r.destination = %(destination)s
 
 class Names(NamedTuple):
     """How a run identifies conversions: the identity fields, the conversion_identifier if it is a
-    constant, and the new and known rows by identifier. `respelt` counts conversions that were sent
+    constant, and the new and known rows by identifier. `columns` are those of the identity fields
+    besides the e-mail, as far as columns fill them. `respelt` counts conversions that were sent
     under another identifier, by that one and the present one.
     """
 
@@ -40,12 +43,14 @@ class Names(NamedTuple):
     text: str
     new: Mapping[str, int]
     known: Mapping[str, int]
+    columns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
     respelt: Mapping[tuple[str, str], int] = MappingProxyType({})
 
 
 class Unrecognised(NamedTuple):
     """Conversions that a run would not recognise: their identifier and identity fields (empty:
-    unknown), their number, and the identifier and fields under which the run would send them.
+    unknown), their number, and the identifier and fields under which the run would send them. A
+    field that reads another column now has it in brackets.
     """
 
     text: str
@@ -177,11 +182,13 @@ def unrecognised(
         exact, _folded = digests_of(ledger.key, text)
         lines = lines_of(ledger, destination, text, before)
         current = (exact, json.dumps(names.fields))
-        if all((line.exact, line.fields) == current for line in lines):
+        known = bool(names.known.get(text))
+        as_ever = known or not names.columns
+        if as_ever and all((line.exact, line.fields) == current for line in lines):
             continue
         counts = counts or dict(ledger.ask(ledger.conversions, {"destination": destination}))
         namings = _grouped(lines, counts)
-        trusted = bool(names.known.get(text)) or (
+        trusted = known or (
             names.fields == _USUAL and not _same_file(ledger, namings, exact, fingerprints)
         )
         other = _missed(namings, current, trusted=trusted)
@@ -189,6 +196,9 @@ def unrecognised(
             fields = tuple(json.loads(other.fields)) if other.fields else ()
             was = other.text or text
             found.append(Unrecognised(was, fields, other.conversions, text, names.fields))
+        elif not as_ever:
+            own = [one for one in namings if (one.exact, one.fields) == current]
+            found += [one for naming in own for one in _from_elsewhere(ledger, names, text, naming)]
     said = {one.now for one in found}
     return found + [
         Unrecognised(was, names.fields, rows, now, names.fields)
@@ -232,6 +242,37 @@ def _missed(
     agreed = max((naming.agreed for naming in own), default=0)
     missed = [naming for naming in others if not own or (naming.first or 0) > agreed]
     return max(missed, key=lambda naming: (naming.conversions, naming.fields), default=None)
+
+
+def _from_elsewhere(
+    ledger: Asked, names: Names, text: str, naming: _Naming
+) -> Iterator[Unrecognised]:
+    """The conversions of a naming, if all of its runs read an identity field from other columns.
+
+    Called if no row is recognised: a heading that was renamed changes no value.
+    """
+    before: Mapping[str, tuple[str, ...]] = {}
+    for run in reversed(naming.runs):
+        ((facts,),) = ledger.ask("SELECT facts FROM rdimport.run WHERE id = %(run)s", {"run": run})
+        used = MappingRecord.read(json.loads(facts).get("mapping_used") or {})
+        columns = {one.field: one.columns for one in used.fields if one.field in names.columns}
+        if all(_alike(columns.get(name), now) for name, now in names.columns.items()):
+            return
+        before = before or columns
+    if before:
+        was, now = (_with_columns(names, columns) for columns in (before, names.columns))
+        yield Unrecognised(text, was, naming.conversions, text, now)
+
+
+def _alike(before: tuple[str, ...] | None, now: tuple[str, ...]) -> bool:
+    return not before or list(map(fold, before)) == list(map(fold, now))
+
+
+def _with_columns(names: Names, columns: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(
+        f"{name} ({', '.join(columns[name])})" if columns.get(name) else name
+        for name in names.fields
+    )
 
 
 def _same_file(

@@ -285,17 +285,25 @@ class Planner:
         named = self._mapping.conversion_identifier.value
         text = str(prepared.good[_NAME][0]) if named else ""
         new, old = (_counted(prepared.good, rows) for rows in (fresh, known.recognised))
-        self._book.note_names(Names(self._identity(), text, new, old))
+        self._book.note_names(Names(self._identity(), text, new, old, self._columns()))
         rows = identified.select(ROW, IDENTITY)
         self._respelt.see(prepared, rows, fresh, known.recognised)
 
     def _note_respelt(self) -> None:
         respelt = self._respelt.counts()
         if respelt:
-            self._book.note_names(Names(self._identity(), "", {}, {}, respelt))
+            self._book.note_names(Names(self._identity(), "", {}, {}, self._columns(), respelt))
 
     def _identity(self) -> tuple[str, ...]:
         return tuple(name for name in dict.fromkeys(self._mapping.identity) if name != _NAME)
+
+    def _columns(self) -> dict[str, tuple[str, ...]]:
+        """The columns of the identity fields other than the e-mail: another address is another
+        person for RD.
+        """
+        fields = ((name, self._mapping.fields.get(name)) for name in self._identity())
+        read = ((name, source.columns) for name, source in fields if source and name != "email")
+        return {name: columns for name, columns in read if columns}
 
     def _adopt(self, known: Known) -> None:
         if known.adopted.height:

@@ -18,6 +18,7 @@ from rdimport.core.events import (
     RowsReported,
     SendingFinished,
     SendingStarted,
+    StopAsked,
     Stopping,
     Waiting,
 )
@@ -122,17 +123,24 @@ def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
             SendingStarted(2000, 2.0),
             RowFinished(State.ACCEPTED),
             Waiting("net.refused", 3.0),
+            StopAsked("reading"),
             Stopping(1),
             ReportStage("failures.csv", 1),
             RowsReported(1),
             SendingFinished(),
+            StopAsked("report"),
         ):
             lines(event)
     assert path.read_text().splitlines() == [
         "2.000 linhas a enviar, cerca de 16 min",
+        "Parando: nenhuma linha é enviada. Ctrl+C de novo encerra na hora.",
         (
             "Parando: aguardando 1 requisição por até 10 segundos. Ctrl+C de novo encerra na hora e"
             " deixa a linha dela incerta."
         ),
         "1 de 2.000 linhas enviadas: 1 aceita",
+        (
+            "Nada mais é enviado; só falta terminar de gravar o relatório. Ctrl+C de novo o deixa "
+            "incompleto: `rdimport report` grava depois."
+        ),
     ]

@@ -7,6 +7,7 @@ import os
 import signal
 import socket
 import stat
+import threading
 from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,8 +16,12 @@ import pytest
 from support.command import KEY, Done, Workspace
 from support.lists import MAPPING, address, people
 from support.posix import interrupt, only_posix
-from support.waiting import until
+from support.waiting import TIMEOUT, until
 
+import rdimport
+from rdimport.core.events import ReportStage, RowsRead, StopAsked
+from rdimport.core.stop import StopReason
+from rdimport.delivery.stopping import StopRequest
 from rdimport.sandbox import Faults, SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -121,6 +126,34 @@ def test_a_second_signal_leaves_at_once_and_what_was_on_its_way_is_in_doubt(
     assert (done.summary["uncertain"], done.summary["accepted"]) == (3, 57)
     assert adds_up(done, 60)
     assert set(arrived(box).values()) == {1}
+
+
+@pytest.mark.parametrize(("asked_at", "during"), [(RowsRead, "reading"), (ReportStage, "report")])
+def test_whoever_asks_for_a_stop_is_told_at_once_what_is_still_done(
+    ready: Workspace, box: RunningSandbox, asked_at: type, during: str
+) -> None:
+    stop, told, seen = StopRequest(), threading.Event(), []
+
+    def watch(event: rdimport.Event) -> None:
+        if isinstance(event, StopAsked):
+            seen.append(event.during)
+            told.set()
+        elif isinstance(event, asked_at) and not stop.is_set():
+            stop.stop(StopReason.SIGNAL)
+            told.wait(TIMEOUT)  # the stage is not over yet
+
+    done = rdimport.run(
+        ready.home / "list.csv",
+        ready.home / "list.yaml",
+        to=rdimport.RDStation(api_key=box.api_key, base_url=box.base_url),
+        state_dir=ready.state,
+        report_dir=ready.reports,
+        on_event=watch,
+        stop=stop,
+    )
+    assert seen == [during]
+    assert done.exit_code == (3 if during == "reading" else 0)
+    assert len(box.conversions()) == (0 if during == "reading" else 60)
 
 
 def test_a_wrong_key_stops_the_run_with_all_rows_pending_and_says_what_to_check(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import copy_context
 from functools import partial
 from math import ceil
@@ -29,6 +29,7 @@ from rdimport.core.events import (
     ReportStage,
     SendingFinished,
     SendingStarted,
+    StopAsked,
 )
 from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, ngettext
@@ -159,6 +160,18 @@ def _listen(options: RunOptions, stop_request: StopRequest, stack: ExitStack) ->
         stack.enter_context(stop_with(options.stop, stop_request))
 
 
+@contextmanager
+def _told(options: RunOptions, stop_request: StopRequest, event: StopAsked) -> Iterator[None]:
+    """Say so at once if a stop is asked for within the block, and not before: what runs there takes
+    its time to end.
+    """
+    if stop_request.is_set():
+        yield
+        return
+    with stop_request.subscribed(lambda _reason: options.on_event(event)):
+        yield
+
+
 async def _import(
     make: Callable[[], Plan],
     run: Run,
@@ -168,13 +181,15 @@ async def _import(
 ) -> tuple[End, RunSummary, dict[str, list[Example]]]:
     """Plan, send and report a run that has begun in the ledger; its end is recorded in any case."""
     try:
-        plan = await _in_thread(make, stop_request)
+        with _told(options, stop_request, StopAsked("reading")):
+            plan = await _in_thread(make, stop_request)
         end = End(stop_request.reason, read=not stop_request.is_set())
         if end.read:
             _confirm_sending(plan, run, options)
             spent = options.clock.monotonic() - started
             end = await _send(plan, run, options, stop_request, spent)
-        summary = await _in_thread(partial(finish, run, options, end), stop_request)
+        with _told(options, stop_request, StopAsked("report")):
+            summary = await _in_thread(partial(finish, run, options, end), stop_request)
         options.on_event(ReportStage("counting", 0))
         seen = run.examples(of_each=1)
         options.on_event(ReportFinished())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from rdimport.core.row import State
 
@@ -44,6 +44,12 @@ class Stopping(NamedTuple):
     in_flight: int
 
 
+class StopAsked(NamedTuple):
+    """A stop was asked for while rows are read, or while the report is written."""
+
+    during: Literal["reading", "report"]
+
+
 @dataclass(frozen=True, slots=True)
 class SendingFinished:
     """Nothing more will be sent in this run."""
@@ -81,6 +87,7 @@ Event = (
     | RowFinished
     | Waiting
     | Stopping
+    | StopAsked
     | SendingFinished
     | ReportStage
     | RowsReported

@@ -18,6 +18,7 @@ from rdimport.core.events import (
     RowsReported,
     SendingFinished,
     SendingStarted,
+    StopAsked,
     Stopping,
     Waiting,
     best_effort,
@@ -108,7 +109,7 @@ class Bars:
         elif isinstance(event, Waiting):
             if self._bar is not None:
                 self._bar.set_postfix_str(_waiting(event, self._words))
-        elif isinstance(event, Stopping):
+        elif isinstance(event, Stopping | StopAsked):
             self._stop(event)
         else:
             self.close()
@@ -151,11 +152,14 @@ class Bars:
             bar_format=counted if event.rows else "{desc} …",
         )
 
-    def _stop(self, event: Stopping) -> None:
+    def _stop(self, event: Stopping | StopAsked) -> None:
         if self._forecast is not None:
             self._forecast.over = True
-        if self._bar is not None:
-            self._bar.write(_stopping(event, self._words), file=self._out)
+        said = _stopping(event, self._words)
+        if self._bar is None:
+            print(said, file=self._out, flush=True)
+        else:
+            self._bar.write(said, file=self._out)
             self._redraw()
 
     def _settled(self, state: State) -> None:
@@ -213,7 +217,7 @@ class Lines:
             self._now_and_then(self._sent)
         elif isinstance(event, Waiting):
             self._now_and_then(partial(_waiting, event, words))
-        elif isinstance(event, Stopping):
+        elif isinstance(event, Stopping | StopAsked):
             self._say(_stopping(event, words))
         elif isinstance(event, SendingFinished) and self._forecast is not None:
             self._forecast.over = True
@@ -245,7 +249,9 @@ def _waiting(event: Waiting, words: Words) -> str:
     return words("waiting", time=words.duration(event.seconds), reason=reason)
 
 
-def _stopping(event: Stopping, words: Words) -> str:
+def _stopping(event: Stopping | StopAsked, words: Words) -> str:
+    if isinstance(event, StopAsked):
+        return words("stopping.report" if event.during == "report" else "stopping.reading")
     return words.counted("stopping", event.in_flight)
 
 

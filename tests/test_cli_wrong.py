@@ -18,6 +18,7 @@ from support.waiting import TIMEOUT
 from rdimport import api
 from rdimport.core.errors import ExitCode, LedgerError
 from rdimport.core.events import Event, RowFinished
+from rdimport.core.key_file import owner_only
 from rdimport.destination.rdstation import RDStation
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -660,3 +661,24 @@ def refused_reports(folder: str, workspace: Workspace, box: RunningSandbox) -> N
     assert "--report-dir" in done.err
     left = sorted(path for path in workspace.home.iterdir() if path != workspace.state)
     assert left == before
+
+
+def test_a_mapping_for_standard_output_makes_no_file_with_that_name(workspace: Workspace) -> None:
+    workspace.write("list.csv", people(3))
+    done = workspace.here("init", "list.csv", "-o", "-")
+    assert (done.code, "fields:" in done.out, "wrote" in done.err) == (0, True, False), done.err
+    assert not (workspace.home / "-").exists()
+    workspace.write("rdimport.toml", "")
+    words = ("--job", "fair", "--config", "rdimport.toml", "--lang", "pt-BR")
+    job = workspace.here("init", "list.csv", "-o", "-", *words)
+    assert (job.code, "Indique um arquivo com -o" in job.err) == (2, True), job.err
+
+
+def test_nothing_that_has_to_be_read_again_is_written_to_a_device(workspace: Workspace) -> None:
+    with pytest.raises(OSError, match="it is not a file, but a device"):
+        open(os.devnull, "w", encoding="utf-8", opener=owner_only).close()
+    if sys.platform == "win32":  # where every folder has it, and opening makes it "new"
+        workspace.write("list.csv", people(3))
+        done = workspace.here("init", "list.csv", "-o", "NUL")
+        assert (done.code, "wrote" in done.err) == (2, False), done.err
+        assert "NUL cannot be written: it is not a file, but a device" in done.err

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def execute(args: InitArguments) -> int:
     """Propose a mapping; an existing file is never overwritten."""
     settings = Path() if args.job is None else resolve.settings_file(args.config)
-    output = args.output
+    output = None if args.output == Path(STDIN) else args.output
     if args.job is not None and output is None:
         output = settings.parent / f"{args.job}.yaml"
     job = _job(args, settings, output)
@@ -68,6 +68,11 @@ def _job(args: InitArguments, settings: Path, mapping: Path | None) -> Added | N
                 _("Name the job with --job, or omit them."),
             )
         return None
+    if args.output == Path(STDIN):
+        raise UsageError(
+            _("A job needs its mapping in a file, not on standard output."),
+            _("Name a file with -o, or omit -o."),
+        )
     if STDIN in args.files:
         raise UsageError(
             _("A job reads its list again and again, and standard input can be read only once."),

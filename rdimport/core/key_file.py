@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -31,8 +32,14 @@ def read_key(file: Path) -> str:
 
 
 def owner_only(path: str, flags: int) -> int:
-    """An opener for `open`: a file that it creates is for its owner only."""
-    return os.open(path, flags, 0o600)
+    """An opener for `open`: a file that it creates is for its owner only. Raises OSError for a
+    device, as Windows has them in every folder: nothing could be read back from `NUL`.
+    """
+    number = os.open(path, flags, 0o600)
+    if stat.S_ISREG(os.fstat(number).st_mode):
+        return number
+    os.close(number)
+    raise OSError(errno.EINVAL, _("it is not a file, but a device or a socket"))
 
 
 def write_key(file: Path, key: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from support.command import Done, Workspace
 from support.lists import address, people
@@ -49,6 +51,7 @@ CHANGED = [
     ("Féira 2026", "email"),
     ("Fei\u200dra 2026", "email"),
     ("Feira\u3164 2026\ufe0f", "email"),
+    ("\u201cFeira 2026\u201d", "email"),
 ]
 
 
@@ -87,6 +90,20 @@ def test_what_is_the_same_identity_or_another_conversion_is_not_asked_about(
     mapping(workspace, name, identity)
     assert run(workspace).code == 0
     assert run(workspace, file="more.csv").code == 0
+
+
+DASHES = ["Feira - 2026", "Feira \u2013 2026", "Feira \u2014 2026"]
+
+
+@pytest.mark.parametrize(("before", "now"), list(itertools.permutations(DASHES, 2)))
+def test_a_dash_that_a_word_processor_changed_makes_nobody_new(
+    workspace: Workspace, before: str, now: str
+) -> None:
+    mapping(workspace, before)
+    assert run(workspace).summary["accepted"] == 3
+    mapping(workspace, now)
+    assert run(workspace).code == 2
+    assert run(workspace, "--new-identity").summary["accepted"] == 3
 
 
 def test_to_go_back_to_an_earlier_identity_is_a_change_too(workspace: Workspace) -> None:

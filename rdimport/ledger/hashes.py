@@ -14,6 +14,11 @@ UNSEEN: Final = re.compile(
 )
 """Joiners, variation selectors and invisible letters, which the cleaners keep."""
 
+_DASHES: Final = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"
+_QUOTES: Final = "\"'\u2018\u2019\u201a\u201b\u201c\u201d\u201e\u201f\u2032\u2033\xab\xbb"
+_TYPED: Final = str.maketrans(_DASHES, "-" * len(_DASHES), _QUOTES)
+"""What word processors put in the place of a hyphen, and quotation marks."""
+
 
 def hashed(key: bytes, texts: Sequence[str], size: int) -> list[bytes]:
     """Keyed hashes of `size` bytes."""
@@ -38,16 +43,21 @@ def ledger_id(key: bytes) -> str:
 
 
 def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
-    """Keyed hashes of a conversion_identifier: exact, and ignoring case, accents, blanks and
-    invisible characters.
+    """Keyed hashes of a conversion_identifier: exact, and ignoring case, accents, blanks, invisible
+    characters, quotation marks and kinds of dashes.
     """
-    seen = fold(UNSEEN.sub("", identifier))
+    seen = fold(UNSEEN.sub("", identifier).translate(_TYPED))
     exact, folded = hashed(key, (f"identifier {identifier}", f"folded {seen}"), 16)
     return exact, folded
 
 
 def folded_earlier(key: bytes, identifier: str) -> list[bytes]:
-    """The folded hash as earlier releases computed it, if that differs."""
-    if not UNSEEN.search(identifier):
-        return []
-    return hashed(key, [f"folded {fold(identifier)}"], 16)
+    """The folded hashes as earlier releases computed them, if they differ, also of the identifier
+    with the usual other dashes.
+    """
+    seen = UNSEEN.sub("", identifier)
+    typed = seen.translate(_TYPED)
+    others = [typed.replace("-", dash) for dash in "\u2013\u2014"] if "-" in typed else []
+    texts = dict.fromkeys(map(fold, (identifier, seen, *others)))
+    texts.pop(fold(typed), None)
+    return hashed(key, [f"folded {text}" for text in texts], 16)

@@ -40,15 +40,18 @@ def typed(workspace: Workspace, words: str) -> Done:
 
 
 @pytest.mark.parametrize(
-    "words", ["status", "check list.csv -m list.yaml", RUN, "purge --older-than 1d"]
-)
-@pytest.mark.parametrize(
-    ("lang", "said"), [("en", "has no home directory"), ("pt-BR", "não tem pasta pessoal")]
+    ("words", "said"),
+    [
+        ("status --lang en", "has no home directory"),
+        ("check list.csv -m list.yaml --lang pt-BR", "não tem pasta pessoal"),
+        (f"{RUN} --lang pt-BR", "não tem pasta pessoal"),
+        ("purge --older-than 1d --lang en", "has no home directory"),
+    ],
 )
 def test_without_a_home_the_state_directory_is_asked_for(
-    homeless: Workspace, words: str, lang: str, said: str
+    homeless: Workspace, words: str, said: str
 ) -> None:
-    done = typed(homeless, f"{words} --lang {lang}")
+    done = typed(homeless, words)
     assert (done.code, said in done.err) == (2, True), done.err
     assert "--state-dir (RDIMPORT_STATE_DIR)" in done.err
 

@@ -15,8 +15,6 @@ from support.programs import working_browser
 from rdimport.ledger import Minute
 from rdimport.report.html.chart import pace
 from rdimport.report.words import Words
-from rdimport.sandbox import Faults
-from rdimport.sandbox.embedded import RunningSandbox
 
 axe = pytest.importorskip("axe_playwright_python.sync_playwright")
 
@@ -29,66 +27,63 @@ def browser() -> Iterator[Any]:
         yield chromium
 
 
-@pytest.mark.parametrize("width", [390, 1280])
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    opened = browser.new_page()
+    yield opened
+    opened.close()
+
+
+def on_each_screen(page: Any) -> Iterator[int]:
+    """Show the page on a phone, then on a desktop; it has to fit. Yields the width."""
+    for width in (390, 1280):
+        page.set_viewport_size({"width": width, "height": 850})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        yield width
+
+
 def test_a_report_says_first_whether_it_worked_and_fits_its_screen(
-    browser: Any, workspace: Workspace, box: object, width: int
+    page: Any, workspace: Workspace
 ) -> None:
     workspace.write("list.yaml", MAPPING + "  # a comment\n")
     workspace.write("list.csv", people(3) + "ninguem,Fulano\n")
     words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--json")
     summary = workspace.do(*words, "--lang", "pt-BR").summary
-    page = browser.new_page(viewport={"width": width, "height": 850})
     page.goto(f"file://{workspace.home / summary['report_html']}")
-    verdict = page.locator("h1 + p").inner_text()
-    assert verdict == "Deu certo, mas 1 linha precisa de atenção."
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    first, second = (page.locator(".mapping tr").nth(1).locator("td").nth(n) for n in (0, 1))
-    is_stacked = second.bounding_box()["y"] > first.bounding_box()["y"]
-    assert is_stacked == (width == 390)
-    page.close()
+    for width in on_each_screen(page):
+        verdict = page.locator("h1 + p").inner_text()
+        assert verdict == "Deu certo, mas 1 linha precisa de atenção."
+        first, second = (page.locator(".mapping tr").nth(1).locator("td").nth(n) for n in (0, 1))
+        is_stacked = second.bounding_box()["y"] > first.bounding_box()["y"]
+        assert is_stacked == (width == 390)
 
 
-@pytest.mark.parametrize("width", [390, 1280])
-def test_the_chart_of_a_long_run_is_whole(browser: Any, tmp_path: Path, width: int) -> None:
+def test_the_chart_of_a_long_run_is_whole(page: Any, tmp_path: Path) -> None:
     css = resources.files("rdimport.report.html").joinpath("page.css").read_text("utf-8")
     picture = pace([Minute(n, 120_000, 119_000, 40) for n in range(600)], 120_000.0, Words("pt-BR"))
     written = tmp_path / "chart.html"
     written.write_text(f"<!doctype html><style>{css}</style><body>{picture}</body>", "utf-8")
-    page = browser.new_page(viewport={"width": width, "height": 850})
     page.goto(f"file://{written}")
-    box = page.locator("svg").bounding_box()
-    assert box["width"] > width / 2
-    assert box["x"] + box["width"] <= width
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    page.close()
+    for width in on_each_screen(page):
+        box = page.locator("svg").bounding_box()
+        assert box["width"] > width / 2
+        assert box["x"] + box["width"] <= width
 
 
-@pytest.fixture(scope="module")
-def page_of_all(tmp_path_factory: pytest.TempPathFactory, one_sandbox: RunningSandbox) -> Path:
-    """The page of all accounts, after a good and a bad night."""
-    one_sandbox.set_faults(Faults())
-    workspace = Workspace(
-        tmp_path_factory.mktemp("nights"), one_sandbox.api_key, one_sandbox.base_url
-    )
+def test_the_page_of_all_accounts_is_accessible_and_fits_its_screen(
+    page: Any, workspace: Workspace
+) -> None:
+    """After a good and a bad night."""
     workspace.write("list.yaml", MAPPING)
     workspace.write("list.csv", people(3) + "ninguem,Fulano\n")
     words = ("run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account", "a" * 60)
     assert workspace.do(*words).code == 1
     assert workspace.do("run", "none.csv", "-m", "list.yaml", "--account", "another").code == 2
     assert workspace.do("status", "--html", "status.html", "--lang", "pt-BR").code == 0
-    return workspace.home / "status.html"
-
-
-@pytest.mark.parametrize("width", [390, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_of_all_accounts_is_accessible_and_fits_its_screen(
-    browser: Any, page_of_all: Path, width: int, scheme: str
-) -> None:
-    context = browser.new_context(viewport={"width": width, "height": 850}, color_scheme=scheme)
-    page = context.new_page()
-    page.goto(f"file://{page_of_all}")
-    assert page.locator(".nights").first.locator("li").count() == 30
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = axe.Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
-    context.close()
+    page.goto(f"file://{workspace.home / 'status.html'}")
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        for _width in on_each_screen(page):
+            assert page.locator(".nights").first.locator("li").count() == 30
+            found = axe.Axe().run(page)
+            assert found.violations_count == 0, found.generate_report()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
-from support.command import without_coverage
+from support.command import Workspace, without_coverage
 from support.lists import MAPPING, people
 from support.waiting import TIMEOUT, until
 
@@ -35,6 +35,39 @@ def given(tmp_path: Path, box: RunningSandbox) -> dict[str, Any]:
         "state_dir": tmp_path / "state",
         "report_dir": tmp_path / "reports",
     }
+
+
+def test_a_run_that_names_no_ledger_uses_that_of_the_command(
+    given: dict[str, Any], workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The workspace is in the same folder."""
+    monkeypatch.setenv("RDIMPORT_STATE_DIR", str(workspace.state))
+    assert workspace.here("run", "list.csv", "-m", "m.yaml", "--quota", "none").code == 0
+    del given["state_dir"]
+    assert rdimport.run(**given).counts[rdimport.State.ALREADY_IMPORTED] == ROWS
+    monkeypatch.setenv("RDIMPORT_LEDGER", "mysql://localhost/leads")
+    with pytest.raises(rdimport.UsageError, match="A shared ledger is in PostgreSQL"):
+        rdimport.run(**given)
+
+
+def test_a_default_folder_that_has_sent_is_not_left_for_the_one_of_the_environment(
+    given: dict[str, Any],
+    workspace: Workspace,
+    box: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(workspace.home / "own"))
+    monkeypatch.delenv("RDIMPORT_STATE_DIR", raising=False)
+    del given["state_dir"]
+    assert rdimport.run(**given).counts[rdimport.State.ACCEPTED] == ROWS
+    monkeypatch.setenv("RDIMPORT_STATE_DIR", str(workspace.state))
+    with pytest.raises(rdimport.UsageError, match="neither knows whom the other one has sent"):
+        rdimport.run(**given)
+    given["to"] = rdimport.RDStation(
+        box.create_key("x", "another"), base_url=box.base_url, account="another"
+    )
+    assert rdimport.run(**given).counts[rdimport.State.ACCEPTED] == ROWS
+    assert (workspace.state / "ledger.sqlite3").exists()
 
 
 _IN_A_FORK: Final = """

@@ -17,7 +17,7 @@ from rdimport.core.errors import SourceError, UsageError
 from rdimport.core.events import Observer, best_effort, ignore_events
 from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, language_of, speaking
-from rdimport.core.own_folders import NoHomeError, own_folder
+from rdimport.core.own_folders import NoHomeError, default_state_dir, own_folder
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.destination import Destination
@@ -42,11 +42,6 @@ Arguments = ParamSpec("Arguments")
 
 REPORT_DIR: Final = Path("rdimport-reports")
 """The default folder for reports, relative to the current directory."""
-
-
-def default_state_dir() -> Path:
-    """The default folder of the ledger: where this system keeps the state of programs."""
-    return own_folder("state", "--state-dir (RDIMPORT_STATE_DIR)")
 
 
 @contextmanager
@@ -232,10 +227,10 @@ async def run_async(
     to: endpoint, account and key, such as `RDStation(api_key)`.
     quota: requests allowed, a `Quota` or text such as "120/min"; None: as fast as the endpoint
         responds. Its `reserve` is the share left to other integrations.
-    state_dir: folder of the ledger; all runs of an account must use the same one. None: the
-        command's default for this user.
+    state_dir: folder of the ledger; all runs of an account must use the same one.
     ledger: address of a ledger in PostgreSQL that machines share; the state directory then only
-        keeps what a run works with.
+        keeps what a run works with. If neither is given, they are those of the command: from
+        RDIMPORT_LEDGER and RDIMPORT_STATE_DIR, otherwise its default for this user.
     ledger_key: of its hashes, 64 hexadecimal digits. None: from RDIMPORT_LEDGER_KEY, else a file.
     report_dir: gets a folder for each run.
     resend: states (uncertain, refused, accepted) whose rows are sent again.
@@ -270,6 +265,10 @@ async def run_async(
     """
     read_mapping, custom_fields, name = _loaded(mapping, custom_fields)
     allowed = _quota(quota)
+    if state_dir is None and ledger is None:
+        from rdimport.api.usual_place import usual_place  # noqa: PLC0415
+
+        ledger, state_dir = usual_place(to.identity, ledger_key)
     state_dir = default_state_dir() if state_dir is None else Path(state_dir)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     given = names_of(files)

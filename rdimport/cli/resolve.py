@@ -26,7 +26,7 @@ from rdimport.core.errors import UsageError
 from rdimport.core.looking import exists
 from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, prefer
-from rdimport.core.own_folders import refuse_no_folder
+from rdimport.core.own_folders import default_state_dir, refuse_no_folder
 from rdimport.core.shell import STDIN, at_home, whole
 from rdimport.core.values import replace
 
@@ -247,12 +247,7 @@ def state_dir(args: StateArguments) -> Path:
     Raises LedgerError for what cannot be a folder.
     """
     named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
-    if named:
-        folder = Path(named)
-    else:
-        from rdimport.api import default_state_dir  # noqa: PLC0415
-
-        folder = default_state_dir()
+    folder = Path(named) if named else default_state_dir()
     refuse_no_folder(folder)
     return folder
 

@@ -30,6 +30,11 @@ def own_folder(kind: Literal["cache", "config", "state"], instead: str) -> Path:
         ) from None
 
 
+def default_state_dir() -> Path:
+    """The default folder of the ledger: where this system keeps the state of programs."""
+    return own_folder("state", "--state-dir (RDIMPORT_STATE_DIR)")
+
+
 def refuse_no_folder(state_dir: Path) -> None:
     """Raise LedgerError for a state directory that is no folder and could not be made: a link that
     leads nowhere, where the disk of its ledger may not be mounted, a file, or a device.

@@ -19,7 +19,7 @@ from rdimport.ledger.figures import (
 )
 from rdimport.ledger.holds import Held, HeldQuota, LeftPace
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
-from rdimport.ledger.one_ledger import see_moved, see_which
+from rdimport.ledger.one_ledger import has_sent, see_moved, see_which
 from rdimport.ledger.opening import (
     fleet_of,
     is_shared,
@@ -99,6 +99,7 @@ __all__ = [
     "copy_ledger",
     "damage_in",
     "fleet_of",
+    "has_sent",
     "hash_of",
     "identifier_hash",
     "is_shared",

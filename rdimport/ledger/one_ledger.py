@@ -72,8 +72,8 @@ def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> No
     used, now = _used(state_dir), _use(store, destination)
     if now in used or (_anywhere(now) in used and _has_sent(store, destination)):
         return
-    has_sent, twin = _sent_from(own, destination)
-    if has_sent and not twin:
+    own_has_sent, twin = _sent_from(own, destination)
+    if own_has_sent and not twin:
         raise _own_one(state_dir, store, own)
     noted = [one.address for one in used if one.destination in (now.destination, "")]
     others = {one for one in (twin, *noted) if one} - {now.address}
@@ -163,6 +163,11 @@ def _used(state_dir: Path) -> list[_Use]:
         parts = [line.strip().partition("\t") for line in lines if line.strip()]
         return [_Use(address, destination) for address, _tab, destination in parts]
     return []
+
+
+def has_sent(own: Store, destination: str) -> bool:
+    """Whether rows were sent there from a state directory, as far as its ledger can be read."""
+    return _sent_from(own, destination)[0]
 
 
 def _sent_from(own: Store, destination: str) -> tuple[bool, str]:

@@ -17,6 +17,7 @@ from support.waiting import until
 
 import rdimport
 from rdimport.core.events import Event, RowsRead
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -277,6 +278,26 @@ def test_nor_does_one_in_a_backup_of_hard_links(used: Workspace, box: RunningSan
     other = used.home / "other"
     shutil.copytree(used.state, other, copy_function=os.link)
     refuse_during_run(used, box, "default", "purge --older-than 0d", other)
+
+
+@pytest.mark.parametrize("command", ["run a.csv -m a.yaml --quota none", "purge --older-than 0d"])
+def test_nothing_begins_while_a_command_writes_by_another_name(
+    command: str, used: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That command looked before this one began; nor does a run with a sandbox hold an account."""
+    monkeypatch.setenv("XDG_DATA_HOME", str(used.home / ".local" / "share"))
+    other = used.home / "other"
+    other.mkdir(mode=0o700)
+    os.link(used.state / "ledger.sqlite3", other / "ledger.sqlite3")
+    with store_of(other).open() as ledger:  # as a purge does, for as long as it takes
+        refused = used.do(*command.split())
+        assert refused.code == 75
+        assert "under another name" in refused.err
+        ledger.people.empty_log()
+    assert used.do("ledger", "check").code == 0
+    assert run(used).code in (0, 1)
+    assert used.do("ledger", "check").code == 0
+    assert not list((used.home / ".local").rglob("*.open"))
 
 
 def refuse_during_run(

@@ -6,6 +6,7 @@ Only the witnesses and locks in the user's own folders show this: they are those
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -32,6 +33,9 @@ from rdimport.ledger.sqlite.witness import (
 
 if TYPE_CHECKING:
     from rdimport.ledger.sqlite.database import LedgerFile
+
+_OPEN: Final = ".open"
+"""Suffix of the locks of processes that may write to a ledger with several names."""
 
 _PASSING: Final = 1.0
 """Seconds to wait for a lock that a run which is refused holds only for a moment."""
@@ -60,9 +64,10 @@ def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
 
 
 def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
-    """Raise LedgerBusyError if a run is using the ledger's file under another name, LedgerLostError
-    if a killed one left records in the log of that name. Each name has a log (`-wal`) of its own,
-    and who writes without the other one damages the ledger.
+    """Raise LedgerBusyError if a run or a command is using the ledger's file under another name,
+    LedgerLostError if a killed one left records in the log of that name. Each name has a log
+    (`-wal`) of its own, and who writes without the other one damages the ledger. Until the ledger
+    is closed, others see in the same way that it is open under this name.
 
     `held` is the account of this directory that this process itself holds.
     """
@@ -72,6 +77,7 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
     names = _other_names(ledger, own)
     if not names and ledger.path.stat().st_nlink == 1:
         return
+    _show_open(ledger, own)  # before looking: of two that open it at once, none or one goes on
     locks = _listed(own.parent, str(Path(witness_name(ledger.key)).with_suffix(".lock")))
     taken = [lock.with_suffix(SUFFIX).name for lock in locks if is_taken(lock)]
     found = ledger.query("SELECT DISTINCT account FROM destination") if taken else []
@@ -81,10 +87,39 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
         # not the locks next to the ledger, which `cp -al` links too
         if fold(account) == fold(held or "") or not is_locked(own, account):
             raise _busy(ledger, account)
+    if _is_open_elsewhere(ledger, own):
+        raise _open_elsewhere(ledger)
     for other in names:
         log = other.with_name(f"{other.name}-wal")
         if exists(log) and log.stat().st_size:
             raise _unfinished(ledger, other)
+
+
+def _show_open(ledger: LedgerFile, own: Path) -> None:
+    """Hold a lock of this process until the ledger is closed."""
+    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+
+    name = f"{ledger_id(ledger.key)[:8]}-{os.getpid()}-{id(ledger):x}{_OPEN}"
+    with suppress(OSError, NotImplementedError, Timeout):  # the home directory is read-only
+        own.mkdir(mode=0o700, parents=True, exist_ok=True)
+        ledger.closing.callback((own / name).unlink, missing_ok=True)
+        ledger.closing.enter_context(FileLock(own / name, timeout=0, mode=0o600))
+
+
+def _is_open_elsewhere(ledger: LedgerFile, own: Path) -> bool:
+    pattern = f"{ledger_id(ledger.key)[:8]}-*{_OPEN}"
+    folders = [folder for folder in _listed(own.parent) if folder != own]
+    return any(is_taken(lock) for folder in folders for lock in _listed(folder, pattern))
+
+
+def _open_elsewhere(ledger: LedgerFile) -> LedgerBusyError:
+    return LedgerBusyError(
+        _(
+            "The ledger {path} is in use under another name of its file, in another directory.",
+            path=ledger.path,
+        ),
+        _("Nothing was done. Name the same --state-dir in all commands for this account."),
+    )
 
 
 def _other_names(ledger: LedgerFile, own: Path) -> list[Path]:

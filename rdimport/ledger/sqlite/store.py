@@ -87,6 +87,7 @@ class SqliteStore:
             upgrade(path, db)
             db.execute(ENDS)
             ledger = SqliteLedger(path, db, self._find_key)
+            unless_open.enter_context(ledger.closing)
             copies.refuse_other_name(ledger, self._holding)
             if not trusting:
                 witness.refuse_older(path, known, ledger.key, ledger.writes())

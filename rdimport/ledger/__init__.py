@@ -17,7 +17,7 @@ from rdimport.ledger.figures import (
     of_filled,
     wrong_column,
 )
-from rdimport.ledger.holds import Held, HeldQuota, LeftPace
+from rdimport.ledger.holds import Held, HeldQuota, LeftPace, wait_for
 from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.one_ledger import has_sent, see_moved, see_which
 from rdimport.ledger.opening import (
@@ -51,7 +51,6 @@ from rdimport.ledger.records import (
     problems_of,
     text_of,
 )
-from rdimport.ledger.waiting import wait_for
 from rdimport.ledger.wholeness import damage_in
 
 __all__ = [

@@ -1,10 +1,18 @@
-"""What one process holds exclusively: an account, or the quota of a key."""
+"""What one process holds exclusively: an account, or the quota of a key; and waiting for it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import AbstractContextManager
-from typing import NamedTuple, Protocol
+from contextlib import AbstractContextManager, ExitStack
+from typing import Final, NamedTuple, Protocol, TypeVar
+
+from rdimport.core.clock import Clock
+from rdimport.core.errors import LedgerBusyError
+
+_T = TypeVar("_T")
+
+_POLL_INTERVAL: Final = 0.5
+"""Seconds between two attempts to hold what another run has."""
 
 
 class Held(Protocol):
@@ -42,3 +50,24 @@ class HeldQuota(Held, Protocol):
 
 
 HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]
+
+
+async def wait_for(
+    stack: ExitStack,
+    hold: Callable[[], AbstractContextManager[_T]],
+    clock: Clock,
+    seconds: float,
+    given_up: Callable[[], bool],
+) -> _T:
+    """Hold an account, or a quota, until `stack` is closed, as soon as its holder releases it.
+
+    Raises LedgerBusyError after the given time, or when waiting was `given_up`.
+    """
+    end = clock.monotonic() + seconds
+    while True:
+        try:
+            return stack.enter_context(hold())
+        except LedgerBusyError:
+            if given_up() or clock.monotonic() >= end:
+                raise
+        await clock.sleep(_POLL_INTERVAL)

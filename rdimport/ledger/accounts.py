@@ -175,7 +175,7 @@ def see_claim(
         or books.arrived(owner.destination, owner.run)
         or key_claim.at_work(owner.account)
     ):
-        raise _of_another(account, owner.account, endpoint)
+        raise of_another(account, owner.account, endpoint)
     if books.has_keys(destination):
         if key_claim.key is not None:
             raise _new_key(account, endpoint)
@@ -199,39 +199,6 @@ def resolve_claims(books: AccountBooks, runs: Sequence[int]) -> None:
 def hash_of(ledger: Asked, credentials: Sequence[tuple[str, str]]) -> bytes:
     """The keyed hash of a key."""
     return hashed(ledger.key, [f"key {json.dumps(sorted(credentials))}"], 16)[0]
-
-
-def add_key(
-    books: AccountBooks, place: str, *, endpoint: str, account: str, key: bytes, at: datetime
-) -> str:
-    """See `parts.Accounts`; `place` is that of the ledger."""
-    known = [(number, name) for number, where, name in books.everybody() if where == endpoint]
-    same = [(number, name) for number, name in known if fold(name) == fold(account)]
-    if not same:
-        raise _unknown(place, account, [name for _number, name in known])
-    ((destination, name),) = same
-    owner = books.owner(endpoint, key)
-    if owner is not None and owner.destination != destination:
-        raise _of_another(account, owner.account, endpoint)
-    books.bind(endpoint, key, destination, None, at.isoformat())
-    return name
-
-
-def rename(books: AccountBooks, place: str, old: str, new: str) -> int:
-    """See `parts.Accounts`."""
-    known = books.everybody()
-    numbers = {where: n for n, where, name in known if fold(name) == fold(old)}
-    taken = {where: n for n, where, name in known if fold(name) == fold(new)}
-    if not numbers:
-        raise _unknown(place, old, [name for _number, _where, name in known])
-    for where, number in numbers.items():
-        other = taken.get(where, number)
-        if other != number:
-            if books.has_sent(other) or books.has_keys(other):
-                raise _taken(new, where)
-            books.take(other, number)
-        books.call(number, address.identity(where, new), new)
-    return len(numbers)
 
 
 def renamed(facts: str, new: str) -> str:
@@ -277,7 +244,8 @@ def see_that_it_is_no_slip(
         )
 
 
-def _taken(new: str, where: str) -> UsageError:
+def taken(new: str, where: str) -> UsageError:
+    """The error for an account that has keys or conversions already."""
     return UsageError(
         _(
             "There already is an account “{new}” at {where}; two accounts cannot be merged.",
@@ -288,7 +256,8 @@ def _taken(new: str, where: str) -> UsageError:
     )
 
 
-def _of_another(account: str, owner: str, endpoint: str) -> UsageError:
+def of_another(account: str, owner: str, endpoint: str) -> UsageError:
+    """The error for a key that belongs to another account."""
     return UsageError(
         _(
             "The API key belongs to account “{owner}” of this ledger ({endpoint}), not to "
@@ -325,7 +294,8 @@ def _new_key(account: str, endpoint: str) -> UsageError:
     )
 
 
-def _unknown(place: str, account: str, known: Sequence[str]) -> UsageError:
+def unknown(place: str, account: str, known: Sequence[str]) -> UsageError:
+    """The error for an account that is not among the known ones."""
     from rdimport.core.names import did_you_mean  # noqa: PLC0415  with rapidfuzz
 
     meant = did_you_mean(account, known)

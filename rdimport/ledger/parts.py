@@ -12,8 +12,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Final, LiteralString
 
+from rdimport.core.names import fold
 from rdimport.core.people import People
 from rdimport.core.row import Problem
+from rdimport.destination import address
 from rdimport.ledger import accounts as rules
 from rdimport.ledger.accounts import Account, AccountBooks, KeyClaim, spelt
 from rdimport.ledger.evidence import Accepted, ClockRange, Complete, Doubt, started_ms
@@ -97,9 +99,19 @@ class Accounts(_Part):
         Raises UsageError for an unknown account, or a key of another one.
         """
         with self._changing() as books:
-            return rules.add_key(
-                books, self._ledger.place, endpoint=endpoint, account=account, key=key, at=at
-            )
+            known = [
+                (number, name) for number, where, name in books.everybody() if where == endpoint
+            ]
+            same = [(number, name) for number, name in known if fold(name) == fold(account)]
+            if not same:
+                names = [name for _number, name in known]
+                raise rules.unknown(self._ledger.place, account, names)
+            ((destination, name),) = same
+            owner = books.owner(endpoint, key)
+            if owner is not None and owner.destination != destination:
+                raise rules.of_another(account, owner.account, endpoint)
+            books.bind(endpoint, key, destination, None, at.isoformat())
+        return name
 
     def rename(self, old: str, new: str) -> int:
         """Rename an account at all endpoints; returns the number of endpoints.
@@ -107,7 +119,20 @@ class Accounts(_Part):
         The caller must hold both names. Raises UsageError.
         """
         with self._changing() as books:
-            return rules.rename(books, self._ledger.place, old, new)
+            known = books.everybody()
+            numbers = {where: n for n, where, name in known if fold(name) == fold(old)}
+            existing = {where: n for n, where, name in known if fold(name) == fold(new)}
+            if not numbers:
+                names = [name for _number, _where, name in known]
+                raise rules.unknown(self._ledger.place, old, names)
+            for where, number in numbers.items():
+                other = existing.get(where, number)
+                if other != number:
+                    if books.has_sent(other) or books.has_keys(other):
+                        raise rules.taken(new, where)
+                    books.take(other, number)
+                books.call(number, address.identity(where, new), new)
+        return len(numbers)
 
     @contextmanager
     def _changing(self) -> Iterator[AccountBooks]:

@@ -345,12 +345,5 @@ def _open(directory: Path | None) -> sqlite3.Connection:
         unless_open.pop_all()
     db.row_factory = sqlite3.Row
     # People search without accents and capitals; SQLite alone knows those of ASCII only.
-    db.create_function("fold", 1, _folded, deterministic=True)
+    db.create_function("fold", 1, lambda text: fold(text or ""), deterministic=True)
     return db
-
-
-def _folded(text: str | None) -> str:
-    """Same as `names.fold`, with a fast path for plain text."""
-    if not text or text.isascii():
-        return " ".join((text or "").lower().split())
-    return fold(text)

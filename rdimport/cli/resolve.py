@@ -265,8 +265,8 @@ def ledger(args: SharedArguments) -> str | None:
     return args.ledger or os.environ.get("RDIMPORT_LEDGER") or None
 
 
-def named_state_dir(args: StateArguments) -> bool:
-    """The state directory given on the command line or in the environment, if any."""
+def names_ledger(args: StateArguments) -> bool:
+    """Whether the command line or the environment says where the ledger is."""
     return bool(args.state_dir or os.environ.get("RDIMPORT_STATE_DIR") or ledger(args))
 
 
@@ -309,11 +309,3 @@ def needed_settings(named: Path | None) -> Settings:
             ),
         )
     return found
-
-
-def location_options(args: StateArguments) -> tuple[str, ...]:
-    """The options by which another command finds the same ledger, in any folder and environment."""
-    if ledger(args):
-        return store(args).location_options
-    named = args.state_dir or os.environ.get("RDIMPORT_STATE_DIR")
-    return ("--state-dir", str(Path(named).absolute())) if named else ()

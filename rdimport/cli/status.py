@@ -45,16 +45,15 @@ def _tell(args: StatusArguments) -> list[JobStatus]:
     statuses: list[JobStatus] = []
     runs: list[RunStatus] = []
     ledgers: list[Ledger] = []
-    stores = _stores(args, settings)
+    stores, named = _stores(args, settings), resolve.names_ledger(args)
     with ExitStack() as stack:
         for store in stores:
             ledger = store.if_there()
             if ledger is None:
                 continue
             ledgers.append(stack.enter_context(ledger))
-            location_options = (
-                store.location_options if settings else resolve.location_options(args)
-            )
+            # commands for the usual place need no options
+            location_options = store.location_options if settings or named else ()
             statuses += _jobs(args, ledger, store, location_options)
             runs += _runs(args, ledger, store, location_options)
         if args.run and not runs:
@@ -81,7 +80,7 @@ def _stores(args: StatusArguments, settings: Settings | None) -> list[Store]:
     if args.state_dir or resolve.ledger(args) or settings is None or not settings.jobs:
         return [resolve.store(args)]
     usual = resolve.store(args)
-    named = resolve.named_state_dir(args)
+    named = resolve.names_ledger(args)
     return list(dict.fromkeys(_store(settings, job, usual, named=named) for job in settings.jobs))
 
 

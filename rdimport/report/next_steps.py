@@ -69,6 +69,12 @@ def steps(summary: RunEnd | RunSummary, words: Words, *, near: bool = False) -> 
         yield Step(words(_done(summary)), "")
 
 
+def written_by(run: str, report_dir: Path, location_options: Sequence[str]) -> str:
+    """The command that writes a run's report again."""
+    words = ["rdimport", "report", run, *location_options, "--report-dir", str(report_dir)]
+    return joined(words)
+
+
 def _done(summary: RunEnd | RunSummary) -> str:
     """The sentence after a run with no row left to do."""
     if not any(summary.counts[state] for state in _ARRIVED):

@@ -13,11 +13,10 @@ from urllib.parse import urlsplit
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.written import minute
 from rdimport.core.row import FAILED, State
-from rdimport.core.shell import joined
 from rdimport.core.stop import StopReason
 from rdimport.destination.address import is_loopback
 from rdimport.ledger import Ledger, Run, RunFacts, RunRecord
-from rdimport.report.next_steps import RunEnd, Step, steps
+from rdimport.report.next_steps import RunEnd, Step, steps, written_by
 from rdimport.report.stop_reason import in_words
 from rdimport.report.words import Words
 
@@ -203,7 +202,11 @@ def _steps(
         sentence = " ".join((*_stopped(run, record.base_url, words), _left(run), found[0].sentence))
         found[0] = found[0]._replace(sentence=sentence)
     if lost and not run.forgotten:
-        found.append(_written_again(run, report.parent.parent, location_options))
+        folder = report.parent.parent
+        sentence = _(
+            "Its failure report is not in {folder}; this command writes it:", folder=folder
+        )
+        found.append(Step(sentence, written_by(run.run_id, folder, location_options)))
     return found
 
 
@@ -227,13 +230,6 @@ def _left(run: RunStatus) -> str:
         left,
         moment=minute(run.resume_at),
     )
-
-
-def _written_again(run: RunStatus, reports: Path, location_options: Sequence[str]) -> Step:
-    """The step that recreates a missing failure report."""
-    words = ["rdimport", "report", run.run_id, *location_options, "--report-dir", str(reports)]
-    sentence = _("Its failure report is not in {folder}; this command writes it:", folder=reports)
-    return Step(sentence, joined(words))
 
 
 def _where(facts: RunFacts, *, running: bool) -> str:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from rdimport.core.errors import ReportError
 from rdimport.core.row import State
-from rdimport.core.shell import joined
 from rdimport.core.visible import shown, shown_json
 from rdimport.ledger import LegalBases, Run, WrongColumn, wrong_column
 from rdimport.report import failures_csv
+from rdimport.report.next_steps import written_by
 from rdimport.report.private_files import private
 
 FILE_NAME: Final = "summary.json"
@@ -149,15 +149,8 @@ def summarise_alone(
     """The same if the files could not be written: `report_failed` says why, and which command
     writes them.
     """
-    words = [
-        "rdimport",
-        "report",
-        run.name,
-        *location_options,
-        "--report-dir",
-        str(report_dir.absolute()),
-    ]
-    failed = f"{error}\n  {shown(joined(words))}"
+    command = written_by(run.name, report_dir.absolute(), location_options)
+    failed = f"{error}\n  {shown(command)}"
     return replace(summarise(run, report_dir / run.name), report_failed=failed)
 
 

@@ -163,6 +163,19 @@ def test_with_on_change_send_the_order_of_tags_is_no_change(
         assert sends(workspace, box, rows) == sent
 
 
+CHOICES = TAGS.replace("tags: {{column: T", "cf_escolhas: {{type: list, column: T")
+
+
+@pytest.mark.parametrize("one", ["b", 'b "", ""x"":[', "b é, \\ }", 'z,""tags"":[""z"",""a""]'])
+@pytest.mark.parametrize("mapping", [CHOICES, TAGS])
+def test_nor_is_that_of_choices_whatever_they_are(
+    workspace: Workspace, box: RunningSandbox, mapping: str, one: str
+) -> None:
+    workspace.write("a.yaml", mapping.format(keep="last"))
+    for order, sent in ((f"{one};a", 1), (f"a;{one}", 0), (f"a;{one};c", 1)):
+        assert sends(workspace, box, f'p@exemplo.com.br,"{order}"\n') == sent
+
+
 def test_a_ledger_with_tags_in_the_order_of_their_row_sends_nobody_again(
     workspace: Workspace, box: RunningSandbox
 ) -> None:

@@ -144,15 +144,16 @@ def compared(payload: str, about: Collection[str]) -> str:
 
 
 def in_any_order(payload: str) -> str:
-    """The same for all orders of the tags, which RD keeps as a set.
+    """The same for all orders of the tags, and of the choices in a custom field: they are sets.
 
     Parsing each payload for that would take five times as long.
     """
-    found = _TAGS.search(payload)
-    if found is None:
-        return payload
-    tags = '","'.join(sorted(_TEXT.findall(found[1])))
-    return f'{payload[: found.start(1)]}"{tags}"{payload[found.end(1) :]}'
+    return _TEXTS.sub(_sorted, payload)
+
+
+def _sorted(found: re.Match[str]) -> str:
+    texts = '","'.join(sorted(_TEXT.findall(found[2])))
+    return f'{found[1]}"{texts}"]'
 
 
 class Order:
@@ -190,8 +191,10 @@ class Order:
 
 _STRING: Final = r'"((?:[^"\\]|\\.)*)"'
 _TEXT: Final = re.compile(_STRING)
-_TAGS: Final = re.compile(rf',"tags":\[((?:{_STRING},)+{_STRING})\]')
-"""Two tags or more. Quotation marks within a text are escaped, so no value can look like this."""
+_TEXTS: Final = re.compile(rf'(,"(?:tags|cf_[a-z0-9_]+)":\[)((?:{_STRING},)+{_STRING})\]')
+"""A list of two texts or more. Quotation marks within a text are escaped, so no value can look like
+this.
+"""
 
 
 class Merger:

@@ -12,6 +12,7 @@ import gc
 import os
 import re
 import sys
+import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
 from importlib import import_module
@@ -54,6 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.umask(os.umask(0o077) | 0o022)  # else a service makes folders that all may write
     with suppress(OSError, RuntimeError, ValueError, AttributeError):  # no standard error
         faulthandler.enable()  # a library that crashes the process is named
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # those of libraries are for programmers
     with interruptible():
         return _spoken(sys.argv[1:])
 

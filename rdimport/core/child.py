@@ -25,6 +25,9 @@ main()
 appended.
 """
 
+_ISOLATED: Final = ("-I", "-W", "ignore", "-c")
+"""Options of Python. Warnings of libraries are for programmers."""
+
 _INHERITED: Final = frozenset(
     "PATH HOME USERPROFILE LANG LANGUAGE TZ TMPDIR TEMP TMP SYSTEMROOT SYSTEMDRIVE "
     "LD_LIBRARY_PATH DYLD_LIBRARY_PATH".split()
@@ -68,8 +71,8 @@ def command(module: str) -> list[str]:
         foreign = set()
     places = [Path(where) for where in sys.path]
     own_paths = [str(p) for p in places if p.is_absolute() and p.resolve() not in foreign]
-    child = _CHILD.format(module=module)
-    return [sys.executable, "-I", "-c", child, *dict.fromkeys([*own_paths, str(home)])]
+    child = [*_ISOLATED, _CHILD.format(module=module)]
+    return [sys.executable, *child, *dict.fromkeys([*own_paths, str(home)])]
 
 
 def bare(environment: Mapping[str, str]) -> dict[str, str]:

@@ -7,11 +7,11 @@ from __future__ import annotations
 import os
 import sys
 from functools import partial
-from threading import Thread
 from typing import Final
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.within import within
 
 _PATIENCE: Final = 20.0
 """Seconds for what takes a millisecond."""
@@ -27,10 +27,9 @@ def refuse_fork_without_threads() -> None:
         return
     import polars as pl  # noqa: PLC0415  it is loaded
 
-    trial = Thread(target=partial(pl.read_csv, b"a\n1\n"), name="rdimport-trial", daemon=True)
-    trial.start()
-    trial.join(_PATIENCE)
-    if trial.is_alive():
+    try:
+        within(_PATIENCE, partial(pl.read_csv, b"a\n1\n"))
+    except TimeoutError:
         raise UsageError(
             _(
                 "This process was forked from one that had used polars, whose threads a fork does "
@@ -40,5 +39,5 @@ def refuse_fork_without_threads() -> None:
                 "Start processes anew, as with multiprocessing.get_context('spawn'), or use "
                 "threads: rdimport.run can be called in several at a time."
             ),
-        )
+        ) from None
     _TRIED.add(process)

@@ -239,6 +239,41 @@ def test_a_bug_says_that_the_ledger_is_correct_and_nothing_about_people(
     assert (broken.do(*RUN).code, len(box.conversions())) == (0, 2)
 
 
+BUG = "raise KeyError('mine')\n"
+
+
+@pytest.mark.parametrize(
+    ("lang", "says"),
+    [("en", "Not as they were installed, so the bug may be theirs"), ("pt-BR", "Não estão como")],
+)
+def test_a_bug_in_sources_that_somebody_changed_is_one_and_they_are_named(
+    broken: Workspace, lang: str, says: str
+) -> None:
+    put(broken, "xlsxwriter.py", BUG)
+    put(broken, "planner.py", "# my own way\n")
+    put(broken, "fine.py", "# mine\n")
+    record(broken, "rdimport", version("rdimport"), "planner.py,,9999\nfine.py,,7\n")
+    done = crashed(broken, *RUN, "--lang", lang)
+    assert done.code == 70, done.err
+    assert "KeyError: 'mine'" in done.err
+    assert says in done.err
+    assert f"{broken.home}/packages/planner.py. " in done.err
+    assert "fine.py" not in done.err
+
+
+@pytest.mark.parametrize("content", [None, ""])
+def test_a_source_of_ours_that_is_missing_or_empty_is_an_incomplete_installation(
+    broken: Workspace, content: str | None
+) -> None:
+    put(broken, "pandera/__init__.py", BUG)
+    if content is not None:
+        put(broken, "planner.py", content)
+    record(broken, "rdimport", version("rdimport"), "planner.py,,9999\n")
+    said = refused(broken, *RUN)
+    assert "The package rdimport is not completely installed" in said
+    assert "Install rdimport again." in said
+
+
 def test_a_bug_is_one_where_libraries_were_stripped_to_save_space(broken: Workspace) -> None:
     record(broken, "pandera", version("pandera"), "stripped.abi3.so,,9999\n")
     put(broken, "stripped.abi3.so", "smaller")

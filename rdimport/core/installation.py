@@ -63,7 +63,7 @@ def installation_error(error: BaseException) -> InstallationError | None:
             or _of_processor(error)
             or incomplete_package()
             or _of_library(error)
-            or _of_ours()  # last, as somebody may have changed it on purpose
+            or _of_ours()
         )
     return None
 
@@ -129,10 +129,23 @@ def _of_packages() -> Iterator[InstallationError]:
 
 
 def _of_ours() -> InstallationError | None:
+    """A file of ours that is missing or empty. One that differs may have been changed on purpose,
+    and then a bug is one (see `changed_sources`).
+    """
     from importlib.metadata import distribution  # noqa: PLC0415
 
-    file = _damaged(ours := distribution(_OURS))
-    return _incomplete(ours, file) if file else None
+    ours = distribution(_OURS)
+    lacking = (file for file, size in _differing(ours) if not size)
+    return next((_incomplete(ours, file) for file in lacking), None)
+
+
+def changed_sources() -> list[Path]:
+    """Our sources that differ from those that were installed."""
+    from importlib.metadata import distribution  # noqa: PLC0415
+
+    with suppress(Exception):  # a copy that was never installed; a bug is about to be reported
+        return [file for file, size in _differing(distribution(_OURS)) if size]
+    return []
 
 
 def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
@@ -146,11 +159,16 @@ def _needed_by(found: Distribution, *extras: str) -> Iterator[Requirement]:
 
 
 def _damaged(found: Distribution) -> Path | None:
-    """A file that Python may load and that is missing, or a source of another size than recorded.
-    Libraries are smaller once they are stripped to save space.
+    return next((file for file, _size in _differing(found)), None)
+
+
+def _differing(found: Distribution) -> Iterator[tuple[Path, int]]:
+    """The files that Python may load and that are missing, and sources of another size than
+    recorded, with their size: 0 for what is missing. Libraries are smaller once they are stripped
+    to save space.
     """
     if (found.read_text("INSTALLER") or "").strip() not in _KEEP_THEIR_FILES:
-        return None
+        return
     # `found.files` lacks those that are missing, from Python 3.12 on
     for name, _hash, recorded in csv.reader((found.read_text("RECORD") or "").splitlines()):
         file = Path(str(found.locate_file(name)))
@@ -159,10 +177,10 @@ def _damaged(found: Distribution) -> Path | None:
         try:
             size = file.stat().st_size
         except OSError:
-            return file
+            yield file, 0
+            continue
         if size != int(recorded) and name.endswith(".py"):
-            return file
-    return None
+            yield file, size
 
 
 def _missing(needed: Requirement) -> InstallationError:

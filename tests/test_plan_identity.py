@@ -7,6 +7,7 @@ import itertools
 import pytest
 from support.command import Done, Workspace
 from support.lists import address, people
+from support.postgres import Server
 
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
@@ -266,3 +267,25 @@ def test_a_column_with_another_name_is_not_asked_about_while_its_rows_are_recogn
     renamed = orders(workspace, "Número", range(6), "E-mail,Número,NF")
     assert (renamed.summary["already_imported"], renamed.summary["accepted"]) == (5, 1)
     assert orders(workspace, "Número", range(6, 8), "E-mail,Número,NF").summary["accepted"] == 2
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_a_list_of_many_identifiers_in_two_spellings_is_sent_to_its_end(
+    workspace: Workspace, postgres: Server, *, shared: bool
+) -> None:
+    workspace.write("list.yaml", COLUMN)
+    numbers = range(1, 1_011)
+    rows = [
+        f"{address(number)},A,{name} {number}" for name in ("Feira", "FEIRA") for number in numbers
+    ]
+    campaigns(workspace, *rows)
+    if shared:
+        workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+        workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "another")
+        assert workspace.here("fleet", "init").code == 0
+    assert run(workspace, "--limit", "1010").summary["accepted"] == 1_010
+    assert run(workspace, "--limit", "1").summary["accepted"] == 1
+    campaigns(workspace, *rows[1_010:])
+    done = run(workspace)
+    assert done.code == 2
+    assert "1 conversion of “Feira 2”" in done.err

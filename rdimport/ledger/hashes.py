@@ -51,13 +51,12 @@ def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
     return exact, folded
 
 
-def folded_earlier(key: bytes, identifier: str) -> list[bytes]:
-    """The folded hashes as earlier releases computed them, if they differ, also of the identifier
-    with the usual other dashes.
+def folded_of(key: bytes, identifier: str) -> list[bytes]:
+    """The folded hash, and those that earlier releases computed, also of the identifier with the
+    usual other dashes.
     """
     seen = UNSEEN.sub("", identifier)
     typed = seen.translate(_TYPED)
     others = [typed.replace("-", dash) for dash in "\u2013\u2014"] if "-" in typed else []
-    texts = dict.fromkeys(map(fold, (identifier, seen, *others)))
-    texts.pop(fold(typed), None)
+    texts = dict.fromkeys(map(fold, (typed, identifier, seen, *others)))
     return hashed(key, [f"folded {text}" for text in texts], 16)

@@ -9,27 +9,42 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from types import MappingProxyType
-from typing import Final, NamedTuple
+from typing import Any, Final, LiteralString, NamedTuple
 
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
-from rdimport.ledger.hashes import digests_of, folded_earlier
+from rdimport.ledger.hashes import digests_of, folded_of
 from rdimport.ledger.records import MappingRecord
 from rdimport.ledger.sql import Asked
 
 _USUAL: Final = ("email",)
 _NOT_KNOWN: Final = ""
 
-_NAMED: Final = """
-SELECT n.run, n.exact, n.fields, n.text, n.new, n.known,
-    coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int
-FROM rdimport.named n JOIN rdimport.run r ON r.id = n.run
-WHERE n.folded = %(folded)s AND r.destination = %(destination)s
-    AND n.run < coalesce(%(before)s, n.run + 1) ORDER BY n.run
+# CROSS JOIN fixes the order: SQLite does not know the sizes of the tables.
+ALIKE: Final = """
+WITH RECURSIVE place(at) AS (
+    SELECT 1 UNION ALL SELECT at + 16 FROM place WHERE at + 16 <= length(%(folded)s)
+), alike(folded) AS (SELECT substr(%(folded)s, at, 16) FROM place)
 """
-"""The fields of each `Line`, for identifiers that differ in case, accents and blanks at most."""
+"""The folded hashes of identifiers, which are given one after the other in a single value."""
+
+_NAMED: Final = (
+    ALIKE
+    + """
+SELECT n.folded, n.run, n.exact, n.fields, n.text, n.new, n.known,
+    coalesce((r.facts::json ->> 'new_identity')::boolean, false)::int
+FROM alike CROSS JOIN rdimport.named n CROSS JOIN rdimport.run r
+WHERE n.folded = alike.folded AND r.id = n.run AND r.destination = %(destination)s
+    AND n.run < coalesce(%(before)s, n.run + 1)
+"""
+)
+"""A folded hash and the fields of a `Line` with it."""
+
+_AT_ONCE: Final = 500
+"""Identifiers about which the ledger is asked at once: it has a line for each run that had one."""
 
 
 class Names(NamedTuple):
@@ -111,17 +126,36 @@ class Line(NamedTuple):
     agreed: int
 
 
-def lines_of(ledger: Asked, destination: int, text: str, before: int | None = None) -> list[Line]:
+def lines_of(
+    ledger: Asked, destination: int, texts: Iterable[str], before: int | None = None
+) -> Iterator[tuple[str, list[Line]]]:
     """How runs, all or those `before` that one, identified the conversions with an identifier like
-    this one.
+    each of these, from the earliest run to the latest.
     """
-    _exact, folded = digests_of(ledger.key, text)
     values = {"destination": destination, "before": before}
-    return [
-        Line(*line)
-        for like in (folded, *folded_earlier(ledger.key, text))
-        for line in ledger.ask(_NAMED, {**values, "folded": like})
-    ]
+    for text, lines in of_alike(ledger, _NAMED, texts, values, _AT_ONCE):
+        yield text, sorted(map(Line._make, lines))
+
+
+def of_alike(
+    ledger: Asked,
+    sql: LiteralString,
+    texts: Iterable[str],
+    values: Mapping[str, object],
+    at_once: int,
+) -> Iterator[tuple[str, list[tuple[Any, ...]]]]:
+    """For each identifier, the results of a query that begins with `ALIKE` and whose first column
+    is the folded hash, without that. The ledger is asked about many at once: it may be far away.
+    """
+    left = iter(texts)
+    while some := list(islice(left, at_once)):
+        alike = {text: folded_of(ledger.key, text) for text in some}
+        folded = b"".join(dict.fromkeys(chain.from_iterable(alike.values())))
+        found: dict[bytes, list[tuple[Any, ...]]] = {}
+        for one, *result in ledger.ask(sql, {**values, "folded": folded}):
+            found.setdefault(one, []).append(tuple(result))
+        for text, hashes in alike.items():
+            yield text, [result for one in hashes for result in found.get(one, ())]
 
 
 def noted(key: bytes, names: Names) -> list[dict[str, object]]:
@@ -178,9 +212,9 @@ def unrecognised(
     """
     counts: dict[int, int] = {}
     found = []
-    for text in (text for text, rows in names.new.items() if rows):
+    new = (text for text, rows in names.new.items() if rows)
+    for text, lines in lines_of(ledger, destination, new, before):
         exact, _folded = digests_of(ledger.key, text)
-        lines = lines_of(ledger, destination, text, before)
         current = (exact, json.dumps(names.fields))
         known = bool(names.known.get(text))
         as_ever = known or not names.columns

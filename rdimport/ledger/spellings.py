@@ -11,13 +11,20 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from rdimport.core.names import without_accents
-from rdimport.ledger.hashes import UNSEEN, digests_of, folded_earlier
-from rdimport.ledger.naming import Line, lines_of
+from rdimport.ledger.hashes import UNSEEN, digests_of
+from rdimport.ledger.naming import ALIKE, Line, lines_of, of_alike
 from rdimport.ledger.sql import Asked
 
-_OTHERS: Final = """
-SELECT 1 FROM rdimport.named WHERE folded = %(folded)s AND exact <> %(exact)s LIMIT 1
+_SPELT: Final = (
+    ALIKE
+    + """
+SELECT DISTINCT n.folded, n.exact FROM alike CROSS JOIN rdimport.named n
+WHERE n.folded = alike.folded
 """
+)
+_AT_ONCE: Final = 5_000
+"""Identifiers about which the ledger is asked at once."""
+
 _SMALL: Final = re.compile(
     r"(?<=\s)(?:a|an|and|as|com|da|das|de|do|dos|e|em|for|na|no|o|of|para|the)\b", re.IGNORECASE
 )
@@ -34,37 +41,34 @@ def usual(text: str) -> Iterator[str]:
 
 
 def other_spellings(
-    ledger: Asked, destination: int, texts: Collection[str], seen: Collection[str]
+    ledger: Asked, destination: int, texts: Collection[str]
 ) -> dict[str, list[str]]:
-    """For each of the `texts`, its other spellings under which runs have sent, unless
-    --new-identity was given since. `seen` are the identifiers of the same list.
+    """For each of a list's identifiers that runs have used in other spellings, and without
+    --new-identity since: these spellings, as far as they can be recognised.
     """
+    spelt = {digests_of(ledger.key, text)[0]: text for text in texts}
+    own = {text: exact for exact, text in spelt.items()}
+    several = [
+        text
+        for text, hashes in of_alike(ledger, _SPELT, texts, {}, _AT_ONCE)
+        if any(exact != own[text] for (exact,) in hashes)
+    ]
     found = {}
-    for text in texts:
-        exact, folded = digests_of(ledger.key, text)
-        if not _has_others(ledger, exact, [folded, *folded_earlier(ledger.key, text)]):
-            continue  # nearly always, and without reading what each run was like
-        lines = lines_of(ledger, destination, text)
-        used = _others(lines, exact)
+    for text, lines in lines_of(ledger, destination, several):
+        used = _others(lines, own[text])
         if used:
-            constants = [line.text for line in lines if line.text]
-            found[text] = _matching(ledger.key, [*usual(text), *seen, *constants], used)
-    return {text: others for text, others in found.items() if others}
+            likely = [*usual(text), *(line.text for line in lines if line.text)]
+            known = {digests_of(ledger.key, one)[0]: one for one in likely}
+            named = (known.get(exact) or spelt.get(exact) for exact in used)
+            found[text] = [one for one in named if one]
+    return found
 
 
-def _has_others(ledger: Asked, exact: bytes, alike: Iterable[bytes]) -> bool:
-    return any(ledger.ask(_OTHERS, {"folded": folded, "exact": exact}) for folded in alike)
-
-
-def _others(lines: Iterable[Line], exact: bytes) -> Collection[bytes]:
+def _others(lines: Iterable[Line], exact: bytes) -> list[bytes]:
     """The hashes of the other spellings, as far as nobody has agreed to them being others."""
     first: dict[bytes, int] = {}
     agreed = 0
     for line in lines:
         first[line.exact] = min(line.run, first.get(line.exact, line.run))
         agreed = max(agreed, line.run if line.agreed and line.exact == exact else 0)
-    return {one for one, run in first.items() if one != exact and run > agreed}
-
-
-def _matching(key: bytes, texts: Iterable[str], hashes: Collection[bytes]) -> list[str]:
-    return [text for text in dict.fromkeys(texts) if digests_of(key, text)[0] in hashes]
+    return [one for one, run in first.items() if one != exact and run > agreed]

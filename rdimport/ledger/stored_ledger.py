@@ -98,11 +98,9 @@ class StoredLedger(Asked):
         """See `naming.unrecognised`."""
         return naming.unrecognised(self, destination, names, before, fingerprints)
 
-    def spellings(
-        self, destination: int, texts: Collection[str], seen: Collection[str]
-    ) -> dict[str, list[str]]:
+    def spellings(self, destination: int, texts: Collection[str]) -> dict[str, list[str]]:
         """See `spellings.other_spellings`."""
-        return other_spellings(self, destination, texts, seen)
+        return other_spellings(self, destination, texts)
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""

@@ -57,8 +57,8 @@ _HASHED: Final = 8
 Encode = Callable[[pl.Series], pl.Series]
 """Maps rows, by their `ROW`, to their payloads."""
 
-Spellings = Callable[[Collection[str], Collection[str]], Map[str, list[str]]]
-"""Maps identifiers, with all of the same list, to other spellings under which runs have sent."""
+Spellings = Callable[[Collection[str]], Map[str, list[str]]]
+"""Maps identifiers that have other spellings to those under which runs have sent."""
 
 Absent = Callable[[pl.DataFrame], pl.Series]
 """Maps rows, with what is known about them, to whether they are known not to have arrived."""
@@ -83,7 +83,7 @@ class Known(NamedTuple):
     by_earlier: pl.Series
 
 
-def _no_spellings(_: Collection[str], __: Collection[str]) -> dict[str, list[str]]:
+def _no_spellings(_: Collection[str]) -> dict[str, list[str]]:
     """No identifiers: nothing was sent before."""
     return {}
 

@@ -84,14 +84,14 @@ class Prepared:
         bound = self.cells.bound
         return some.select(payload(bound.targets, bound.mapping).alias(PAYLOAD)).to_series()
 
-    def identities(self, rows: pl.Series, identifier: str) -> pl.Series:
+    def identities(self, named: pl.DataFrame) -> pl.Series:
         """The texts that would identify some sendable rows, given by their `ROW`, with another
-        conversion_identifier.
+        `conversion_identifier`.
         """
-        some = self.good.filter(pl.col(ROW).is_in(rows.implode()))
-        named = some.with_columns(pl.lit(identifier).alias("conversion_identifier"))
+        rows = self.good.drop("conversion_identifier")
+        some = named.join(rows, on=ROW, how="left", maintain_order="left")
         bound = self.cells.bound
-        return named.select(identity(bound.targets, bound.mapping).alias(IDENTITY)).to_series()
+        return some.select(identity(bound.targets, bound.mapping).alias(IDENTITY)).to_series()
 
     def earlier(self) -> Earlier:
         """The rows whose identity was different in an earlier release."""

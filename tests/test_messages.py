@@ -472,6 +472,16 @@ def test_the_messages_of_windows_itself_are_known_in_the_language_of_that_system
     assert "Acesso negado" not in system.words("linux")
 
 
+def test_what_windows_cannot_name_is_not_translated_as_an_error_of_sockets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(errno, "EDQUOT", 10_069)
+    monkeypatch.setattr(os, "strerror", lambda number: str(number) if number < 9999 else "unknown")
+    known = system.words("win32", lambda code: f"code {code}")
+    assert "unknown" not in known
+    assert known["code 10049"] == "Cannot assign requested address"
+
+
 @pytest.mark.skipif(sys.platform != "win32", reason="only Windows has them")
 def test_a_file_that_windows_does_not_replace_because_it_is_open_is_to_be_closed_there(
     tmp_path: Path,

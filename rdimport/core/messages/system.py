@@ -39,10 +39,15 @@ _OF_WINDOWS: Final = (
     (206, errno.ENAMETOOLONG),
     (267, errno.ENOTDIR),
     (10048, errno.EADDRINUSE),
+    (10049, errno.EADDRNOTAVAIL),
 )
 """Error codes of Windows, which has its own messages for them in the language of the system:
 opening a file fails with a POSIX message, renaming or removing it with one of these.
 """
+
+
+_SOCKETS: Final = 10_000
+"""From here on, errors are those of Windows' sockets: `os.strerror` does not know them."""
 
 
 def _said_by_windows(code: int) -> str:
@@ -77,7 +82,7 @@ def words(platform: str, of_windows: Callable[[int], str] = _said_by_windows) ->
         (errno.EDQUOT, untranslated("Disk quota exceeded")),
         (errno.EINVAL, untranslated("Invalid argument")),
     )
-    found = {os.strerror(number): text for number, text in known}
+    found = {os.strerror(number): text for number, text in known if number < _SOCKETS}
     if platform == "win32":
         texts = dict(known)
         found |= {of_windows(code): texts[number] for code, number in _OF_WINDOWS}

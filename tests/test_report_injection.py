@@ -67,8 +67,8 @@ def run(workspace: Workspace, attack: str) -> Path:
     rows = csv.writer(out)
     rows.writerow(["E-mail", "Nome", attack])
     rows.writerow([attack, attack, attack])
-    for number in range(50):  # a few control characters in much text, which is a list then
-        rows.writerow([f"pessoa{number}@exemplo.com.br", "Pessoa da Silva", "Rua das Flores"])
+    for _ in range(50):  # a few control characters in much text, which is a list then
+        rows.writerow(["pessoa@exemplo.com.br", "Pessoa da Silva", "Rua das Flores"])
     workspace.write(name, out.getvalue())
     workspace.write("list.yaml", json.dumps(MAPPING))
     log = ("--quota", "none", "--full-report", "--log-file", "log", "--log-format", "text")

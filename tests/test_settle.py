@@ -35,7 +35,7 @@ from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.settle import listener
 
-ROWS = 40
+ROWS = 16
 MAPPING = (
     "version: 1\nconversion_identifier: Feira\n"
     "fields: {email: email, name: name, cf_interese: interesse}\n"

@@ -109,8 +109,7 @@ def reports(workspace: Workspace) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("lang", ["en", "pt-BR"])
-@pytest.mark.parametrize("quiet", [False, True])
+@pytest.mark.parametrize(("lang", "quiet"), [("en", False), ("pt-BR", True)])
 def test_all_places_print_commands_that_send_what_their_sentence_says(
     oddly_named: Workspace, there: OtherFolder, box: RunningSandbox, lang: str, *, quiet: bool
 ) -> None:

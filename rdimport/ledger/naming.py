@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from itertools import chain, islice
 from types import MappingProxyType
 from typing import Any, Final, LiteralString, NamedTuple
@@ -42,6 +43,11 @@ WHERE n.folded = alike.folded AND r.id = n.run AND r.destination = %(destination
 """
 )
 """A folded hash and the fields of a `Line` with it."""
+
+_HAS_SENT: Final = "SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0 LIMIT 1"
+
+_Columns = Mapping[str, tuple[str, ...]]
+"""The columns from which fields are read."""
 
 _AT_ONCE: Final = 500
 """Identifiers about which the ledger is asked at once: it has a line for each run that had one."""
@@ -210,17 +216,20 @@ def unrecognised(
 
     `fingerprints` are those of the run's files.
     """
-    counts: dict[int, int] = {}
+    counts: dict[int, int] | None = None
+    columns_of = cache(partial(_columns_of, ledger, names))
     found = []
     new = (text for text, rows in names.new.items() if rows)
     for text, lines in lines_of(ledger, destination, new, before):
         exact, _folded = digests_of(ledger.key, text)
         current = (exact, json.dumps(names.fields))
         known = bool(names.known.get(text))
-        as_ever = known or not names.columns
-        if as_ever and all((line.exact, line.fields) == current for line in lines):
+        if all((line.exact, line.fields) == current for line in lines) and (
+            known or _reads_as_before(ledger, names, lines, columns_of)
+        ):
             continue
-        counts = counts or dict(ledger.ask(ledger.conversions, {"destination": destination}))
+        if counts is None:
+            counts = dict(ledger.ask(ledger.conversions, {"destination": destination}))
         namings = _grouped(lines, counts)
         trusted = known or (
             names.fields == _USUAL and not _same_file(ledger, namings, exact, fingerprints)
@@ -230,15 +239,18 @@ def unrecognised(
             fields = tuple(json.loads(other.fields)) if other.fields else ()
             was = other.text or text
             found.append(Unrecognised(was, fields, other.conversions, text, names.fields))
-        elif not as_ever:
+        elif names.columns and not known:
             own = [one for one in namings if (one.exact, one.fields) == current]
-            found += [one for naming in own for one in _from_elsewhere(ledger, names, text, naming)]
-    said = {one.now for one in found}
-    return found + [
-        Unrecognised(was, names.fields, rows, now, names.fields)
-        for (was, now), rows in names.respelt.items()
-        if now not in said
-    ]
+            found += [
+                one for naming in own for one in _from_elsewhere(names, text, naming, columns_of)
+            ]
+    return [*found, *_respelt(names, {one.now for one in found})]
+
+
+def _respelt(names: Names, said: Collection[str]) -> Iterator[Unrecognised]:
+    for (was, now), rows in names.respelt.items():
+        if now not in said:
+            yield Unrecognised(was, names.fields, rows, now, names.fields)
 
 
 def _grouped(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Naming]:
@@ -278,19 +290,41 @@ def _missed(
     return max(missed, key=lambda naming: (naming.conversions, naming.fields), default=None)
 
 
+def _columns_of(ledger: Asked, names: Names, run: int) -> _Columns:
+    """The columns from which a run read the fields of `names.columns`."""
+    ((facts,),) = ledger.ask("SELECT facts FROM rdimport.run WHERE id = %(run)s", {"run": run})
+    used = MappingRecord.read(json.loads(facts).get("mapping_used") or {})
+    return {one.field: one.columns for one in used.fields if one.field in names.columns}
+
+
+def _reads_as_before(
+    ledger: Asked, names: Names, lines: Sequence[Line], columns_of: Callable[[int], _Columns]
+) -> bool:
+    """Whether the latest of these runs that has sent or recognised rows read the same columns. This
+    is nearly always so, and spares counting all conversions.
+    """
+    if not names.columns or not lines:
+        return True
+    sent = (
+        line.run
+        for line in reversed(lines)
+        if line.known or ledger.ask(_HAS_SENT, {"run": line.run})
+    )
+    latest = next(sent, None)
+    return latest is not None and _alike(columns_of(latest), names.columns)
+
+
 def _from_elsewhere(
-    ledger: Asked, names: Names, text: str, naming: _Naming
+    names: Names, text: str, naming: _Naming, columns_of: Callable[[int], _Columns]
 ) -> Iterator[Unrecognised]:
     """The conversions of a naming, if all of its runs read an identity field from other columns.
 
     Called if no row is recognised: a heading that was renamed changes no value.
     """
-    before: Mapping[str, tuple[str, ...]] = {}
+    before: _Columns = {}
     for run in reversed(naming.runs):
-        ((facts,),) = ledger.ask("SELECT facts FROM rdimport.run WHERE id = %(run)s", {"run": run})
-        used = MappingRecord.read(json.loads(facts).get("mapping_used") or {})
-        columns = {one.field: one.columns for one in used.fields if one.field in names.columns}
-        if all(_alike(columns.get(name), now) for name, now in names.columns.items()):
+        columns = columns_of(run)
+        if _alike(columns, names.columns):
             return
         before = before or columns
     if before:
@@ -298,11 +332,13 @@ def _from_elsewhere(
         yield Unrecognised(text, was, naming.conversions, text, now)
 
 
-def _alike(before: tuple[str, ...] | None, now: tuple[str, ...]) -> bool:
-    return not before or list(map(fold, before)) == list(map(fold, now))
+def _alike(before: _Columns, now: _Columns) -> bool:
+    """Whether the same columns are named, as far as the earlier ones are known."""
+    known = ((before[name], columns) for name, columns in now.items() if before.get(name))
+    return all(list(map(fold, was)) == list(map(fold, columns)) for was, columns in known)
 
 
-def _with_columns(names: Names, columns: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
+def _with_columns(names: Names, columns: _Columns) -> tuple[str, ...]:
     return tuple(
         f"{name} ({', '.join(columns[name])})" if columns.get(name) else name
         for name in names.fields

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +19,7 @@ from rdimport.core.errors import UsageError
 from rdimport.core.masking import may_be_key
 from rdimport.core.names import run_name
 from rdimport.destination.rdstation.endpoint import RDStation
+from rdimport.sandbox.embedded import RunningSandbox
 
 SHORT = "s3cr3t"
 RUN = ("run", "list.csv", "-m", "list.yaml")
@@ -355,3 +356,59 @@ def test_a_key_in_the_name_of_an_account_or_in_the_address_is_refused(
     with pytest.raises(UsageError) as refused:
         RDStation(KEY, **where)  # type: ignore[arg-type]
     assert KEY not in str(refused.value)
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "conversion_identifier: '{}'",
+        "fields: {{email: E-mail, name: {{value: '{}'}}}}",
+        "fields: {{email: E-mail, tags: {{column: Nome, add: ['feira-{}']}}}}",
+        "fields: {{email: E-mail, name: {{expr: \"concat(Nome, '{}')\"}}}}",
+        "fields: {{email: E-mail, name: {{column: [Nome, '{}']}}}}",
+        "fields: {{email: E-mail, cf_x: {{column: Nome, values: {{'{}': a}}, otherwise: keep}}}}",
+    ],
+)
+def test_a_key_in_the_mapping_sends_and_writes_nothing(
+    keyless: Workspace, command: str, line: str
+) -> None:
+    keyless.key = KEY
+    keyless.write("list.csv", "E-mail,Nome\nana@exemplo.com.br,Ana\n")
+    lines = [line.format(KEY)]
+    if not line.startswith("fields"):
+        lines.append("fields: {email: E-mail}")
+    else:
+        lines.append("conversion_identifier: Feira")
+    keyless.write("list.yaml", "\n".join(lines))
+    before = sorted(keyless.home.rglob("*"))
+    words = ("list.csv", "-m", "list.yaml", "--base-url", "http://127.0.0.1:9", "--patience", "1s")
+    done = keyless.here(command, *words)
+    assert done.code == 2, done.err
+    assert "contains the API key" in done.err, done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_key_in_a_comment_of_the_mapping_is_shown_and_stored_nowhere(
+    keyless: Workspace, box: RunningSandbox, key_of: Callable[[str], str], command: str
+) -> None:
+    keyless.base_url = box.base_url
+    key = keyless.key = key_of(f"commented-{command}")
+    keyless.write("list.csv", people(2))
+    keyless.write("list.yaml", f"# the key is {key}\n{MAPPING}")
+    done = keyless.here(command, "list.csv", "-m", "list.yaml", "--account", f"commented-{command}")
+    assert done.code == 0, done.err
+    found = [name for name, data in keyless.artefacts().items() if key.encode() in data]
+    assert [Path(name).name for name in found] == ["list.yaml"]
+
+
+def test_a_check_in_a_folder_that_is_named_with_the_key_is_refused(keyless: Workspace) -> None:
+    keyless.key = KEY
+    folder = keyless.home / f"of-{KEY}"
+    folder.mkdir()
+    keyless.write(f"of-{KEY}/list.csv", people(2))
+    keyless.write(f"of-{KEY}/list.yaml", MAPPING)
+    inside = replace(keyless, home=folder)
+    done = inside.here("check", "list.csv", "-m", "list.yaml")
+    assert (done.code, "contains the API key" in done.err) == (2, True), done.err

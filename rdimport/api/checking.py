@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from rdimport.api.results import CheckResult, CheckTally
 from rdimport.core.ahead import load_ahead
 from rdimport.core.clock import SystemClock, today
+from rdimport.core.errors import UsageError
 from rdimport.core.events import Observer
+from rdimport.core.masking import refuse_key_in
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
 from rdimport.plan.corrected import Corrections
@@ -57,6 +60,7 @@ def checked(
     options: CheckOptions,
 ) -> CheckResult:
     """Plan what a run would send; `begun` are the batches of the first table."""
+    _refuse_key(tables, mapping, options.to)
     load_ahead(*LIBRARIES)
     people, book, preview = Suppression.read(options.suppress), CheckTally(), Preview()
     with ExitStack() as stack:
@@ -90,6 +94,15 @@ def checked(
         unrecognised=missed,
         notes=(*people.notes, *(corrections.notes if corrections else ())),
     )
+
+
+def _refuse_key(tables: tuple[Table, ...], mapping: Mapping, to: Destination | None) -> None:
+    """Raise KeyInNameError, as a run would, for a name or a mapping that contains the key."""
+    keys: Iterable[str] = ()
+    with suppress(UsageError):  # there is no key to look for
+        keys = to.credentials().values() if to else ()
+    for key in keys:
+        refuse_key_in((*(table.name for table in tables), Path.cwd(), mapping), key)
 
 
 def _earlier(

@@ -80,7 +80,7 @@ _SHORT: Final = 10 * LONG
 
 async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> RunResult:
     """Import lists according to `options`; raises what `api.run_async` documents."""
-    _check_early(lists, options)
+    _check_early(lists, mapping, options)
     stop_request, started = StopRequest(), options.clock.monotonic()
     with ExitStack() as stack:
         _listen(options, stop_request, stack)
@@ -121,7 +121,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
     )
 
 
-def _check_early(lists: Opened, options: RunOptions) -> None:
+def _check_early(lists: Opened, mapping: Mapping, options: RunOptions) -> None:
     """Raise the errors that can be known before the ledger is opened."""
     refuse_unusable_proxy(options.to.base_url)
     see_that_it_can_be_made(options.report_dir)
@@ -131,7 +131,7 @@ def _check_early(lists: Opened, options: RunOptions) -> None:
         load_ahead(*LIBRARIES)
     names = list(_recorded(lists, options))
     for key in options.to.credentials().values():  # raises without a key: nothing can be sent
-        refuse_key_in(names, key)
+        refuse_key_in((*names, mapping), key)
     if not options.sandbox:
         see_which(options.state_dir, options.store, options.own_store, options.to.identity)
 

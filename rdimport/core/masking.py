@@ -77,12 +77,15 @@ def may_be_key(word: str) -> bool:
 
 
 def refuse_key_in(names: Iterable[object], key: str | None) -> None:
-    """Raise KeyInNameError if an option, or the name of a file or folder contains the key: reports,
-    the ledger and the log name them.
+    """Raise KeyInNameError if an option, the mapping, or the name of a file or folder contains the
+    key: reports, the ledger and the log name them, and RD would get the mapping's constants.
     """
     if key and len(key) >= SHORTEST and any(key in str(name) for name in names):
         raise KeyInNameError(
-            _("An option, a variable, or the name of a file or folder contains the API key."),
+            _(
+                "An option, a variable, the mapping, or the name of a file or folder contains the "
+                "API key."
+            ),
             _("Remove it: it would be shown and stored."),
         )
 

@@ -156,10 +156,11 @@ class Bars:
         if self._forecast is not None:
             self._forecast.over = True
         said = _stopping(event, self._words)
-        if self._bar is None:
+        bar = self._bar  # the thread that reads, or writes the report, may be closing it
+        if bar is None:
             print(said, file=self._out, flush=True)
         else:
-            self._bar.write(said, file=self._out)
+            bar.write(said, file=self._out)
             self._redraw()
 
     def _settled(self, state: State) -> None:

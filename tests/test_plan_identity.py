@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import itertools
+import sqlite3
+from contextlib import closing
 
 import pytest
 from support.command import Done, Workspace
 from support.lists import address, people
 from support.postgres import Server
 
+from rdimport.core.names import fold
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -105,6 +109,24 @@ def test_a_dash_that_a_word_processor_changed_makes_nobody_new(
     mapping(workspace, now)
     assert run(workspace).code == 2
     assert run(workspace, "--new-identity").summary["accepted"] == 3
+
+
+def test_what_was_agreed_to_before_and_after_an_upgrade_is_asked_about_once(
+    workspace: Workspace,
+) -> None:
+    """Earlier releases told identifiers with different dashes apart."""
+    for name in (DASHES[1], DASHES[0]):
+        mapping(workspace, name)
+        assert run(workspace, "--new-identity").summary["accepted"] == 3
+    with store_of(workspace.state).open() as ledger:
+        exact, folded = ledger.digests([f"identifier {DASHES[1]}", f"folded {fold(DASHES[1])}"])
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
+        changed = db.execute("UPDATE named SET folded = ? WHERE exact = ?", (folded, exact))
+        assert changed.rowcount == 1
+    mapping(workspace, DASHES[1])
+    assert run(workspace, file="more.csv").code == 2
+    assert run(workspace, "--new-identity", "--limit", "1", file="more.csv").code == 3
+    assert run(workspace, file="more.csv").summary["accepted"] == 1
 
 
 def test_to_go_back_to_an_earlier_identity_is_a_change_too(workspace: Workspace) -> None:

@@ -456,7 +456,7 @@ def test_no_list_shows_that_rows_did_not_arrive_if_the_clock_was_set_meanwhile(
         if isinstance(event, RowFinished):
             clock.off = timedelta(hours=2)
 
-    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3, latency=0.1))  # it takes seconds
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3, latency=0.25))  # it takes seconds
     done = run_by(clock, lossy, box, "m.yaml", on_event=on_event, concurrency=2)
     assert "was set during the run" in " ".join(done.notes)
     age(lossy)

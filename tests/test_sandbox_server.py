@@ -196,8 +196,10 @@ def test_slow_bytes_come_one_by_one_and_all_of_them(sandbox: RunningSandbox) -> 
         "POST", url, params={"api_key": sandbox.api_key}, content=body(), headers=HEADERS
     ) as answer:
         pieces = list(answer.iter_raw())
-    assert len(pieces) > 10
-    assert set(json.loads(b"".join(pieces))) == {"event_uuid"}
+    read = b"".join(pieces)
+    assert set(json.loads(read)) == {"event_uuid"}
+    assert len(pieces) > 1  # a busy client finds several bytes at once
+    assert answer.elapsed.total_seconds() >= 0.002 * (len(read) - 1)
 
 
 def test_latency_delays_the_answer(sandbox: RunningSandbox) -> None:

@@ -250,6 +250,12 @@ def test_a_field_that_never_lands_is_named(doubtful: Workspace) -> None:
     assert not [one for one in result["missing_fields"] if one["field"] in ("email", "name")]
 
 
+def test_a_field_is_named_once_three_conversions_came_without_it(doubtful: Workspace) -> None:
+    assert settled(doubtful, lines=calls()[:2])["missing_fields"] == []
+    missing = settled(doubtful, lines=calls()[:3])["missing_fields"]
+    assert {"field": "cf_interese", "rows": ROWS, "seen": 3} in missing
+
+
 def test_another_account_is_not_touched(doubtful: Workspace) -> None:
     before = counts(doubtful)
     doubtful.write("calls.jsonl", "".join(f"{json.dumps(c)}\n" for c in calls()))

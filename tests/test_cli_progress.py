@@ -18,8 +18,8 @@ from rdimport.core.events import (
     RowsReported,
     SendingFinished,
     SendingStarted,
-    StopAsked,
     Stopping,
+    StopRequested,
     Waiting,
 )
 from rdimport.core.row import State
@@ -123,12 +123,12 @@ def test_lines_speak_the_language_that_was_asked_for(tmp_path: Path) -> None:
             SendingStarted(2000, 2.0),
             RowFinished(State.ACCEPTED),
             Waiting("net.refused", 3.0),
-            StopAsked("reading"),
+            StopRequested("reading"),
             Stopping(1),
             ReportStage("failures.csv", 1),
             RowsReported(1),
             SendingFinished(),
-            StopAsked("report"),
+            StopRequested("report"),
         ):
             lines(event)
     assert path.read_text().splitlines() == [

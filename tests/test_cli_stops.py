@@ -19,7 +19,7 @@ from support.posix import interrupt, only_posix
 from support.waiting import TIMEOUT, until
 
 import rdimport
-from rdimport.core.events import ReportStage, RowsRead, StopAsked
+from rdimport.core.events import ReportStage, RowsRead, StopRequested
 from rdimport.core.stop import StopReason
 from rdimport.delivery.stopping import StopRequest
 from rdimport.sandbox import Faults, SandboxOptions, running
@@ -135,7 +135,7 @@ def test_whoever_asks_for_a_stop_is_told_at_once_what_is_still_done(
     stop, told, seen = StopRequest(), threading.Event(), []
 
     def watch(event: rdimport.Event) -> None:
-        if isinstance(event, StopAsked):
+        if isinstance(event, StopRequested):
             seen.append(event.during)
             told.set()
         elif isinstance(event, asked_at) and not stop.is_set():

@@ -29,7 +29,7 @@ from rdimport.core.events import (
     ReportStage,
     SendingFinished,
     SendingStarted,
-    StopAsked,
+    StopRequested,
 )
 from rdimport.core.masking import refuse_key_in
 from rdimport.core.messages import _, ngettext
@@ -161,9 +161,12 @@ def _listen(options: RunOptions, stop_request: StopRequest, stack: ExitStack) ->
 
 
 @contextmanager
-def _told(options: RunOptions, stop_request: StopRequest, event: StopAsked) -> Iterator[None]:
-    """Say so at once if a stop is asked for within the block, and not before: what runs there takes
-    its time to end.
+def _announced(
+    options: RunOptions, stop_request: StopRequest, event: StopRequested
+) -> Iterator[None]:
+    """Report at once a stop that is requested within the block: what runs there takes time to end.
+
+    One requested before was reported then.
     """
     if stop_request.is_set():
         yield
@@ -181,14 +184,14 @@ async def _import(
 ) -> tuple[End, RunSummary, dict[str, list[Example]]]:
     """Plan, send and report a run that has begun in the ledger; its end is recorded in any case."""
     try:
-        with _told(options, stop_request, StopAsked("reading")):
+        with _announced(options, stop_request, StopRequested("reading")):
             plan = await _in_thread(make, stop_request)
         end = End(stop_request.reason, read=not stop_request.is_set())
         if end.read:
             _confirm_sending(plan, run, options)
             spent = options.clock.monotonic() - started
             end = await _send(plan, run, options, stop_request, spent)
-        with _told(options, stop_request, StopAsked("report")):
+        with _announced(options, stop_request, StopRequested("report")):
             summary = await _in_thread(partial(finish, run, options, end), stop_request)
         options.on_event(ReportStage("counting", 0))
         seen = run.examples(of_each=1)

@@ -21,8 +21,8 @@ from rdimport.core.events import (
     RowsRead,
     SendingFinished,
     SendingStarted,
-    StopAsked,
     Stopping,
+    StopRequested,
     Waiting,
 )
 from rdimport.core.messages import _
@@ -74,8 +74,8 @@ class LogFile:
             self.write("waiting", seconds=round(event.seconds, 1), reason=detail(event.reason))
         elif isinstance(event, Stopping):
             self.write("stopping", in_flight=event.in_flight)
-        elif isinstance(event, StopAsked):
-            self.write("stop_asked", during=event.during)
+        elif isinstance(event, StopRequested):
+            self.write("stop_requested", during=event.during)
         elif isinstance(event, SendingFinished):
             self.write("sending_finished", **self._states)
 

@@ -44,8 +44,8 @@ class Stopping(NamedTuple):
     in_flight: int
 
 
-class StopAsked(NamedTuple):
-    """A stop was asked for while rows are read, or while the report is written."""
+class StopRequested(NamedTuple):
+    """A stop was requested while rows are read, or while the report is written."""
 
     during: Literal["reading", "report"]
 
@@ -87,7 +87,7 @@ Event = (
     | RowFinished
     | Waiting
     | Stopping
-    | StopAsked
+    | StopRequested
     | SendingFinished
     | ReportStage
     | RowsReported

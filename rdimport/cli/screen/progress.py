@@ -18,8 +18,8 @@ from rdimport.core.events import (
     RowsReported,
     SendingFinished,
     SendingStarted,
-    StopAsked,
     Stopping,
+    StopRequested,
     Waiting,
     best_effort,
 )
@@ -109,7 +109,7 @@ class Bars:
         elif isinstance(event, Waiting):
             if self._bar is not None:
                 self._bar.set_postfix_str(_waiting(event, self._words))
-        elif isinstance(event, Stopping | StopAsked):
+        elif isinstance(event, Stopping | StopRequested):
             self._stop(event)
         else:
             self.close()
@@ -152,7 +152,7 @@ class Bars:
             bar_format=counted if event.rows else "{desc} …",
         )
 
-    def _stop(self, event: Stopping | StopAsked) -> None:
+    def _stop(self, event: Stopping | StopRequested) -> None:
         if self._forecast is not None:
             self._forecast.over = True
         said = _stopping(event, self._words)
@@ -218,7 +218,7 @@ class Lines:
             self._now_and_then(self._sent)
         elif isinstance(event, Waiting):
             self._now_and_then(partial(_waiting, event, words))
-        elif isinstance(event, Stopping | StopAsked):
+        elif isinstance(event, Stopping | StopRequested):
             self._say(_stopping(event, words))
         elif isinstance(event, SendingFinished) and self._forecast is not None:
             self._forecast.over = True
@@ -250,8 +250,8 @@ def _waiting(event: Waiting, words: Words) -> str:
     return words("waiting", time=words.duration(event.seconds), reason=reason)
 
 
-def _stopping(event: Stopping | StopAsked, words: Words) -> str:
-    if isinstance(event, StopAsked):
+def _stopping(event: Stopping | StopRequested, words: Words) -> str:
+    if isinstance(event, StopRequested):
         return words("stopping.report" if event.during == "report" else "stopping.reading")
     return words.counted("stopping", event.in_flight)
 

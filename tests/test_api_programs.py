@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import subprocess
 import sys
 from collections import Counter
@@ -123,27 +122,6 @@ def test_a_callback_that_raises_stop_iteration_ends_the_run(given: dict[str, Any
         rdimport.run(**given, on_event=lambda _event: next(empty))
     done = rdimport.run(**given)
     assert done.counts[rdimport.State.ACCEPTED] == ROWS
-
-
-def test_a_program_may_change_its_folder_during_a_run(
-    given: dict[str, Any], tmp_path: Path, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Names are relative to the folder in which the run began, also of what is made later."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "elsewhere").mkdir()
-    names = {
-        "files": "list.csv",
-        "mapping": "m.yaml",
-        "state_dir": "state",
-        "report_dir": "reports",
-    }
-    moved = rdimport.run(**given | names, on_event=lambda _event: os.chdir(tmp_path / "elsewhere"))
-    assert moved.counts[rdimport.State.ACCEPTED] == ROWS
-    assert list((tmp_path / "reports").glob("*/report.html"))
-    assert not list((tmp_path / "elsewhere").iterdir())
-    monkeypatch.chdir(tmp_path)
-    assert rdimport.run(**given).counts[rdimport.State.ALREADY_IMPORTED] == ROWS
-    assert len(box.conversions()) == ROWS
 
 
 def test_runs_that_wait_in_one_event_loop_leave_it_to_the_one_that_sends(

@@ -269,7 +269,7 @@ async def run_async(
         from rdimport.api.usual_place import usual_place  # noqa: PLC0415
 
         ledger, state_dir = usual_place(to.identity, ledger_key)
-    state_dir = _absolute(default_state_dir() if state_dir is None else state_dir)
+    state_dir = default_state_dir() if state_dir is None else Path(state_dir)
     hints = replace(hints or Hints(), downloads=_there(state_dir))
     given = names_of(files)
     tables = open_tables(given, _source_hints(hints, read_mapping))
@@ -287,7 +287,7 @@ async def run_async(
             state_dir=state_dir,
             store=store_of_run(ledger, state_dir, ledger_key),
             own_store=store_of_run(None, state_dir, ledger_key),
-            report_dir=_absolute(report_dir),
+            report_dir=Path(report_dir),
             quota=allowed,
             quota_dir=_quota_dir(state_dir) if share_quota else None,
             wait=wait,
@@ -362,11 +362,6 @@ def _source_hints(hints: Hints, mapping: Mapping) -> Hints:
         repair=mapping.source.repair,
         columns=mapping.columns(),
     )
-
-
-def _absolute(folder: str | Path) -> Path:
-    """The same folder, even if the program changes its own during the run."""
-    return Path(folder).absolute()
 
 
 def _there(state_dir: str | Path | None) -> Path | None:

@@ -35,12 +35,13 @@ class Respelt:
         """Look at the rows of a batch, with `ROW` and `IDENTITY`: `new` and `known` are `ROW`s."""
         if self._history.is_empty:
             return
-        named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
-        named = named.join(rows, on=ROW, maintain_order="left")
-        spellings = self._history.spellings(named["now"].unique(maintain_order=True).to_list())
+        texts = prepared.good[_NAME].unique(maintain_order=True).to_list()
+        spellings = self._history.spellings(texts)
         if not spellings:
             return
+        named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
         some = named.filter(pl.col("now").is_in(list(spellings)))
+        some = some.join(rows, on=ROW, maintain_order="left")
         fresh, listed = (some.filter(pl.col(ROW).is_in(at.implode())) for at in (new, known))
         pairs = [(now, was) for now, others in spellings.items() for was in others]
         others = pl.DataFrame(pairs, {"now": pl.String, _NAME: pl.String}, orient="row")

@@ -195,12 +195,18 @@ def test_who_forgets_to_name_the_shared_ledger_sends_nobody_again(
     assert forgetful.here(*RUN).code == 0
 
 
+def with_its_own_ledger(home: Path, machine: Machine) -> Workspace:
+    """The same user, whose commands do not name the shared ledger."""
+    alone = Workspace(home, machine.key, machine.base_url)
+    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    return alone
+
+
 def test_who_moves_to_a_shared_ledger_without_a_copy_sends_nobody_again(
     machines: list[Machine], box: RunningSandbox, postgres: Server
 ) -> None:
     one, _two = machines
-    alone = Workspace(one.home, one.key, one.base_url)
-    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    alone = with_its_own_ledger(one.home, one)
     assert alone.here(*RUN).code == 0
     for words in (RUN, ("check", "list.csv", "-m", "m.yaml")):
         refused = one.here(*words)
@@ -219,8 +225,7 @@ def test_who_has_used_a_shared_ledger_beside_the_directorys_own_goes_on(
     """As an earlier release let it begin."""
     one, _two = machines
     (tmp_path / "alone").mkdir()
-    alone = Workspace(tmp_path / "alone", one.key, one.base_url)
-    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    alone = with_its_own_ledger(tmp_path / "alone", one)
     alone.write("m.yaml", MAPPING)
     alone.write("list.csv", people(1))
     assert alone.here(*RUN).code == 0
@@ -277,8 +282,7 @@ def test_a_directory_that_was_copied_to_one_shared_ledger_does_not_send_with_ano
     machines: list[Machine], box: RunningSandbox, postgres: Server
 ) -> None:
     one, _two = machines
-    alone = Workspace(one.home, one.key, one.base_url)
-    alone.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    alone = with_its_own_ledger(one.home, one)
     assert alone.here(*RUN).code == 0
     right, wrong = postgres.new_database(), one.ledger
     assert one.here("ledger", "copy", one.state, right).code == 0

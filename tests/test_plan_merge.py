@@ -143,10 +143,10 @@ ON_CHANGE = "version: 1\nconversion_identifier: Feira\non_change: send\non_dupli
 TAGS = ON_CHANGE + "fields: {{email: E-mail, tags: {{column: T, split: ';'}}}}\n"
 
 
-def sends(workspace: Workspace, box: RunningSandbox, rows: str) -> int:
+def sends(workspace: Workspace, box: RunningSandbox, rows: str, header: str = "E-mail,T") -> int:
     """How many rows of a list with tags are sent."""
     before = len(box.conversions())
-    workspace.write("a.csv", "E-mail,T\n" + rows)
+    workspace.write("a.csv", f"{header}\n{rows}")
     assert workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none").code == 0
     return len(box.conversions()) - before
 
@@ -224,10 +224,8 @@ WIDE = "p@exemplo.com.br,x;y,2,1\nq@exemplo.com.br,,,1\n"
 
 
 def wide(workspace: Workspace, box: RunningSandbox, rows: str = WIDE) -> int:
-    before = len(box.conversions())
-    workspace.write("a.csv", f"E-mail,T,B,A\n{rows}")
-    assert workspace.here("run", "a.csv", "-m", "a.yaml", "--quota", "none").code == 0
-    return len(box.conversions()) - before
+    """How many rows of a list with tags and custom fields are sent."""
+    return sends(workspace, box, rows, "E-mail,T,B,A")
 
 
 @pytest.mark.parametrize("keep", ["merge", "last"])

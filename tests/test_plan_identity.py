@@ -311,3 +311,108 @@ def test_a_list_of_many_identifiers_in_two_spellings_is_sent_to_its_end(
     done = run(workspace)
     assert done.code == 2
     assert "1 conversion of “Feira 2”" in done.err
+
+
+def read_as(workspace: Workspace, source: str, *cells: str) -> None:
+    """Write a list, and a mapping whose second identity field is read in that way."""
+    workspace.write("list.yaml", ORDERS.format(column=source))
+    lines = [f"{address(number)},{cell},{cell}9" for number, cell in enumerate(cells)]
+    workspace.write("list.csv", "\n".join(["E-mail,Pedido,NF", *lines]))
+
+
+READ = [
+    ("Pedido", "{column: Pedido, clean: lower}", ("Ab", "Cd"), "clean: lower"),
+    ("{column: Pedido, clean: number}", "Pedido", ("R$ 10", "R$ 20"), "cf_pedido"),
+    (
+        "{column: Pedido, clean: date}",
+        "{column: Pedido, clean: date, date_format: '%d/%m/%Y'}",
+        ("1/2/2026", "3/2/2026"),
+        "date_format: %d/%m/%Y",
+    ),
+    (
+        "{column: Pedido, clean: phone, default_area: '11'}",
+        "{column: Pedido, clean: phone, default_area: '21'}",
+        ("98765-4321", "98765-4322"),
+        "default_area: 21",
+    ),
+    ("Pedido", "{column: Pedido, values: {a: x, b: y}}", ("a", "b"), "values"),
+    ("Pedido", "{column: [NF, Pedido]}", ("a", "b"), "NF, Pedido"),
+    ("Pedido", "{expr: \"concat(Pedido, '/1')\"}", ("a", "b"), "expr: concat"),
+]
+
+
+@pytest.mark.parametrize(("before", "now", "cells", "said"), READ)
+def test_an_identity_field_that_is_read_in_another_way_is_asked_about(
+    workspace: Workspace, before: str, now: str, cells: tuple[str, ...], said: str
+) -> None:
+    read_as(workspace, before, *cells)
+    assert run(workspace).summary["accepted"] == 2
+    read_as(workspace, now, *cells)
+    done = run(workspace, "--yes")
+    assert done.code == 2
+    assert "2 conversions of “Pedido”" in done.err
+    assert said in " ".join(done.err.split())
+    checked = workspace.here("check", "list.csv", "-m", "list.yaml", "--json")
+    assert checked.code == 2
+    assert [one["conversions"] for one in checked.summary["unrecognised"]] == [2]
+    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(workspace).summary["accepted"] == 1
+    assert run(workspace).summary["already_imported"] == 2
+
+
+@pytest.mark.parametrize("shared", [False, True])
+def test_only_values_that_change_are_asked_about(
+    workspace: Workspace, box: RunningSandbox, postgres: Server, *, shared: bool
+) -> None:
+    if shared:
+        workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+        workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "another")
+        assert workspace.here("fleet", "init").code == 0
+    before, plain, lower = box.counts()["accepted"], "Pedido", "{column: Pedido, clean: lower}"
+    read_as(workspace, plain, "a", "b", "C")
+    assert run(workspace).summary["accepted"] == 3
+    read_as(workspace, lower, "a", "b")
+    assert run(workspace).summary["already_imported"] == 2
+    read_as(workspace, lower, "a", "b", "D", "E")
+    assert run(workspace).summary["accepted"] == 2
+    read_as(workspace, lower, "a", "b", "C")
+    assert "1 conversion of “Pedido”" in run(workspace).err
+    read_as(workspace, plain, "a", "b", "D", "E")
+    assert "2 conversions of “Pedido”" in run(workspace).err
+    assert box.counts()["accepted"] == before + 5
+
+
+def test_what_counts_as_empty_is_part_of_how_a_field_is_read(workspace: Workspace) -> None:
+    read_as(workspace, "{column: Pedido, default: none}", "-", "b")
+    assert run(workspace).summary["accepted"] == 2
+    workspace.write("list.yaml", (workspace.home / "list.yaml").read_text() + "empty: ['-']\n")
+    done = run(workspace)
+    assert done.code == 2
+    assert "1 conversion of “Pedido”" in done.err
+    assert "empty: -" in done.err
+
+
+def test_an_address_that_is_read_in_another_way_is_asked_about(workspace: Workspace) -> None:
+    workspace.write("list.csv", "E-mail,Nome\nana@gmial.com,Ana\n")
+    workspace.write("list.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")
+    assert run(workspace).summary["accepted"] == 1
+    corrected = "{column: E-mail, correct_typos: true}"
+    workspace.write("list.yaml", f"conversion_identifier: Feira\nfields: {{email: {corrected}}}\n")
+    done = run(workspace)
+    assert done.code == 2
+    assert "email (correct_typos: True)" in " ".join(done.err.split())
+
+
+def test_a_spelling_that_only_a_later_file_has_is_tried(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.yaml", COLUMN)
+    campaigns(workspace, "a@exemplo.com.br,A,fEIRA", "b@exemplo.com.br,B,Feira")
+    before = box.counts()["accepted"]
+    assert run(workspace).summary["accepted"] == 2
+    campaigns(workspace, "a@exemplo.com.br,A,Feira", "b@exemplo.com.br,B,Feira")
+    workspace.write("more.csv", "E-mail,Nome,Campanha\nc@exemplo.com.br,C,fEIRA\n")
+    done = workspace.here("run", "list.csv", "more.csv", "-m", "list.yaml", "--quota", "none")
+    assert done.code == 2
+    assert "1 conversion of “fEIRA”" in done.err
+    assert box.counts()["accepted"] == before + 2

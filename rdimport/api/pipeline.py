@@ -302,6 +302,7 @@ def _planner(
         known_rows=known_rows,
         observer=options.on_event,
         interrupted=stop.is_set,
+        directory=options.state_dir,
     )
 
 

@@ -46,6 +46,11 @@ WHERE n.folded = alike.folded AND r.id = n.run AND r.destination = %(destination
 
 _HAS_SENT: Final = "SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0 LIMIT 1"
 
+_RULES: Final = """
+SELECT id, facts::json -> 'mapping_used' ->> 'identity' FROM rdimport.run
+WHERE destination = %(destination)s
+"""
+
 _Columns = Mapping[str, tuple[str, ...]]
 """The columns from which fields are read."""
 
@@ -55,9 +60,12 @@ _AT_ONCE: Final = 500
 
 class Names(NamedTuple):
     """How a run identifies conversions: the identity fields, the conversion_identifier if it is a
-    constant, and the new and known rows by identifier. `columns` are those of the identity fields
-    besides the e-mail, as far as columns fill them. `respelt` counts conversions that were sent
-    under another identifier, by that one and the present one.
+    constant, and the new and known rows by identifier.
+
+    `columns` are those of the identity fields besides the e-mail, as far as columns fill them;
+    `rule` is how the identity fields are read (`mapping.identity_rule`), and `not_tried` are rules
+    of earlier runs that could not be applied to the list. `otherwise` counts conversions that were
+    sent under another identity: by the identifier then and now, and by the rule then.
     """
 
     fields: tuple[str, ...]
@@ -65,13 +73,15 @@ class Names(NamedTuple):
     new: Mapping[str, int]
     known: Mapping[str, int]
     columns: Mapping[str, tuple[str, ...]] = MappingProxyType({})
-    respelt: Mapping[tuple[str, str], int] = MappingProxyType({})
+    rule: str = ""
+    not_tried: frozenset[str] = frozenset()
+    otherwise: Mapping[tuple[str, str, str], int] = MappingProxyType({})
 
 
 class Unrecognised(NamedTuple):
     """Conversions that a run would not recognise: their identifier and identity fields (empty:
     unknown), their number, and the identifier and fields under which the run would send them. A
-    field that reads another column now has it in brackets.
+    field that is read in another way now has that in brackets.
     """
 
     text: str
@@ -111,9 +121,9 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
     raise UsageError(
         " ".join(one.sentence() for one in found[:3]),
         _(
-            "Nothing was sent. Restore the mapping's `identity` and `conversion_identifier` "
-            "or, if these are new conversions, type the same command with --new-identity "
-            "(--yes is not enough)."
+            "Nothing was sent. Restore the mapping's `identity`, its fields and "
+            "`conversion_identifier` or, if these are new conversions, type the same command "
+            "with --new-identity (--yes is not enough)."
         ),
     )
 
@@ -244,13 +254,55 @@ def unrecognised(
             found += [
                 one for naming in own for one in _from_elsewhere(names, text, naming, columns_of)
             ]
-    return [*found, *_respelt(names, {one.now for one in found})]
+    said = {one.now for one in found}
+    return [*found, *_sent_otherwise(ledger, destination, names, before, said)]
 
 
-def _respelt(names: Names, said: Collection[str]) -> Iterator[Unrecognised]:
-    for (was, now), rows in names.respelt.items():
-        if now not in said:
-            yield Unrecognised(was, names.fields, rows, now, names.fields)
+def _sent_otherwise(
+    ledger: Asked, destination: int, names: Names, before: int | None, said: Collection[str]
+) -> Iterator[Unrecognised]:
+    """The conversions of `names.otherwise`, but for identifiers about which something is `said`."""
+    rules: Mapping[int, str] | None = None
+    for (was, now, rule), rows in names.otherwise.items():
+        if now in said:
+            continue
+        if rule != names.rule:
+            rules = rules_of(ledger, destination) if rules is None else rules
+            ((_text, lines),) = lines_of(ledger, destination, [now], before)
+            exact = [digests_of(ledger.key, text)[0] for text in (was, now)]
+            then, agreed = (
+                [line for line in lines if (line.exact, rules.get(line.run)) == one]
+                for one in zip(exact, (rule, names.rule), strict=True)
+            )
+            since = max((line.run for line in agreed if line.agreed), default=0)
+            if then and min(line.run for line in then) < since:
+                continue
+        fields, now_fields = (
+            _with_changes(names.fields, one, other)
+            for one, other in ((rule, names.rule), (names.rule, rule))
+        )
+        yield Unrecognised(was, fields, rows, now, now_fields)
+
+
+def _with_changes(fields: tuple[str, ...], rule: str, other: str) -> tuple[str, ...]:
+    """The fields, with what is in this rule but not in the other one in brackets."""
+    if rule == other:
+        return fields
+    read, not_read = map(json.loads, (rule, other))
+    texts = []
+    for name in fields:
+        keys, others = ({**one["fields"][name], **one, "fields": None} for one in (read, not_read))
+        changed = [_shown(key, value) for key, value in keys.items() if others.get(key) != value]
+        texts.append(f"{name} ({', '.join(changed)})" if changed else name)
+    return tuple(texts)
+
+
+def _shown(key: str, value: object) -> str:
+    """A key of a mapping; the names of columns stand alone."""
+    if isinstance(value, dict):
+        return key
+    text = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+    return text if key == "column" else f"{key}: {text}"
 
 
 def _grouped(lines: Sequence[Line], counts: Mapping[int, int]) -> list[_Naming]:
@@ -290,10 +342,20 @@ def _missed(
     return max(missed, key=lambda naming: (naming.conversions, naming.fields), default=None)
 
 
+def rules_of(ledger: Asked, destination: int) -> dict[int, str]:
+    """How runs read identity fields (`mapping.identity_rule`), as far as they have recorded it."""
+    found = ledger.ask(_RULES, {"destination": destination})
+    return {run: rule for run, rule in found if rule}
+
+
 def _columns_of(ledger: Asked, names: Names, run: int) -> _Columns:
-    """The columns from which a run read the fields of `names.columns`."""
+    """The columns from which a run read the fields of `names.columns`; none if they need not be
+    known, as its rule was applied to the list.
+    """
     ((facts,),) = ledger.ask("SELECT facts FROM rdimport.run WHERE id = %(run)s", {"run": run})
     used = MappingRecord.read(json.loads(facts).get("mapping_used") or {})
+    if used.identity and used.identity not in names.not_tried:
+        return {}
     return {one.field: one.columns for one in used.fields if one.field in names.columns}
 
 
@@ -317,7 +379,8 @@ def _reads_as_before(
 def _from_elsewhere(
     names: Names, text: str, naming: _Naming, columns_of: Callable[[int], _Columns]
 ) -> Iterator[Unrecognised]:
-    """The conversions of a naming, if all of its runs read an identity field from other columns.
+    """The conversions of a naming, if all of its runs read an identity field from other columns
+    that the list does not have.
 
     Called if no row is recognised: a heading that was renamed changes no value.
     """

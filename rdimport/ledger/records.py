@@ -108,11 +108,13 @@ class FieldRecord(NamedTuple):
 @dataclass(frozen=True, slots=True)
 class MappingRecord:
     """The description of a mapping for reports. `fields` are in the order of the payload; `choices`
-    are the allowed values of columns, by folded name.
+    are the allowed values of columns, by folded name; `identity` is how the identity fields get
+    their values (`mapping.identity_rule`).
     """
 
     fields: tuple[FieldRecord, ...] = ()
     choices: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    identity: str = ""
 
     @classmethod
     def read(cls, kept: Mapping[str, Any]) -> Self:
@@ -123,11 +125,13 @@ class MappingRecord:
                 for one in kept.get("fields") or ()
             ),
             {column: tuple(cells) for column, cells in (kept.get("choices") or {}).items()},
+            kept.get("identity") or "",
         )
 
     def kept(self) -> dict[str, Any]:
         """Convert to JSON."""
-        return {"fields": [one._asdict() for one in self.fields], "choices": dict(self.choices)}
+        fields = [one._asdict() for one in self.fields]
+        return {"fields": fields, "choices": dict(self.choices), "identity": self.identity}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

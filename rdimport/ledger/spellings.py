@@ -7,7 +7,7 @@ by trying it: those that people usually write, and those that the same list has.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Final
 
 from rdimport.core.names import without_accents
@@ -42,12 +42,11 @@ def usual(text: str) -> Iterator[str]:
 
 def other_spellings(
     ledger: Asked, destination: int, texts: Collection[str]
-) -> dict[str, list[str]]:
+) -> dict[str, dict[bytes, str]]:
     """For each of a list's identifiers that runs have used in other spellings, and without
-    --new-identity since: these spellings, as far as they can be recognised.
+    --new-identity since: the hashes of these spellings, and their texts if they were constants.
     """
-    spelt = {digests_of(ledger.key, text)[0]: text for text in texts}
-    own = {text: exact for exact, text in spelt.items()}
+    own = {text: digests_of(ledger.key, text)[0] for text in texts}
     several = [
         text
         for text, hashes in of_alike(ledger, _SPELT, texts, {}, _AT_ONCE)
@@ -55,12 +54,23 @@ def other_spellings(
     ]
     found = {}
     for text, lines in lines_of(ledger, destination, several):
-        used = _others(lines, own[text])
+        constants = {line.exact: line.text for line in lines}
+        used = {exact: constants[exact] for exact in _others(lines, own[text])}
         if used:
-            likely = [*usual(text), *(line.text for line in lines if line.text)]
-            known = {digests_of(ledger.key, one)[0]: one for one in likely}
-            named = (known.get(exact) or spelt.get(exact) for exact in used)
-            found[text] = [one for one in named if one]
+            found[text] = used
+    return found
+
+
+def recognised(
+    key: bytes, spelt: Mapping[str, Mapping[bytes, str]], texts: Collection[str]
+) -> dict[str, list[str]]:
+    """The texts of `other_spellings`, as far as they are usual ones or among a list's `texts`."""
+    found: dict[str, list[str]] = {}
+    listed = {digests_of(key, text)[0]: text for text in texts} if spelt else {}
+    for now, used in spelt.items():
+        known = {digests_of(key, one)[0]: one for one in usual(now)}
+        named = (text or known.get(exact) or listed.get(exact) for exact, text in used.items())
+        found[now] = [one for one in named if one]
     return found
 
 

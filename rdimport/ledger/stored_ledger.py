@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import date, datetime
 from typing import ClassVar, Final, LiteralString
 
@@ -13,7 +13,7 @@ from rdimport.ledger.attempts import Attempt, Latest, Line, kept, latest, latest
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.naming import Names, Unrecognised
 from rdimport.ledger.parts import Accounts, CorrectionBooks, EvidenceBooks, PeopleBooks
-from rdimport.ledger.spellings import other_spellings
+from rdimport.ledger.spellings import other_spellings, recognised
 from rdimport.ledger.sql import Asked
 
 _RUN: Final = """
@@ -98,9 +98,19 @@ class StoredLedger(Asked):
         """See `naming.unrecognised`."""
         return naming.unrecognised(self, destination, names, before, fingerprints)
 
-    def spellings(self, destination: int, texts: Collection[str]) -> dict[str, list[str]]:
+    def spellings(self, destination: int, texts: Collection[str]) -> dict[str, dict[bytes, str]]:
         """See `spellings.other_spellings`."""
         return other_spellings(self, destination, texts)
+
+    def recognised(
+        self, spelt: Mapping[str, Mapping[bytes, str]], texts: Collection[str]
+    ) -> dict[str, list[str]]:
+        """See `spellings.recognised`."""
+        return recognised(self.key, spelt, texts)
+
+    def identity_rules(self, destination: int) -> list[str]:
+        """How runs have read identity fields, as `mapping.identity_rule` writes it."""
+        return list(dict.fromkeys(naming.rules_of(self, destination).values()))
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""

@@ -57,8 +57,11 @@ _HASHED: Final = 8
 Encode = Callable[[pl.Series], pl.Series]
 """Maps rows, by their `ROW`, to their payloads."""
 
-Spellings = Callable[[Collection[str]], Map[str, list[str]]]
-"""Maps identifiers that have other spellings to those under which runs have sent."""
+Spellings = Callable[[Collection[str]], dict[str, dict[bytes, str]]]
+"""See `spellings.other_spellings`."""
+
+Recognised = Callable[[Map[str, Map[bytes, str]], Collection[str]], dict[str, list[str]]]
+"""See `spellings.recognised`."""
 
 Absent = Callable[[pl.DataFrame], pl.Series]
 """Maps rows, with what is known about them, to whether they are known not to have arrived."""
@@ -83,8 +86,12 @@ class Known(NamedTuple):
     by_earlier: pl.Series
 
 
-def _no_spellings(_: Collection[str]) -> dict[str, list[str]]:
+def _no_spellings(_: Collection[str]) -> dict[str, dict[bytes, str]]:
     """No identifiers: nothing was sent before."""
+    return {}
+
+
+def _none_recognised(*_: object) -> dict[str, list[str]]:
     return {}
 
 
@@ -97,7 +104,8 @@ class SendHistory:
     `resend_begun`. With `changed`, an accepted row is also sent when its payload has changed.
     `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
     again only if it is known not to have arrived. `order_earlier` puts a payload in the order that
-    earlier releases encoded; `spellings` are those of identifiers.
+    earlier releases encoded; `spellings` are those of identifiers, as far as they are `recognised`.
+    `rules` are how earlier runs read identity fields.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -110,6 +118,8 @@ class SendHistory:
     absent: Absent | None = None
     order_earlier: Callable[[str], str] = str
     spellings: Spellings = _no_spellings
+    recognised: Recognised = _none_recognised
+    rules: Callable[[], list[str]] = list
 
     @property
     def is_empty(self) -> bool:
@@ -295,6 +305,8 @@ def history_of(
         about=mapping.about,
         order_earlier=Order.earlier(targets(mapping)).applied,
         spellings=partial(ledger.spellings, destination),
+        recognised=ledger.recognised,
+        rules=partial(ledger.identity_rules, destination),
     )
 
 

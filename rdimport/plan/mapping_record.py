@@ -1,4 +1,4 @@
-"""The description of the mapping that a run keeps for reports: the file may change."""
+"""The description of the mapping that a run keeps: the file may change."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ _YES_NO: Final = ["Sim", "Não"]
 def record(mapping: Mapping, account: CustomFields | None = None) -> MappingRecord:
     """The description of a mapping."""
     from rdimport.mapping.account_fields import allowed_values  # noqa: PLC0415  only a run needs it
+    from rdimport.mapping.identity_rule import identity_rule  # noqa: PLC0415
     from rdimport.mapping.targets import targets  # noqa: PLC0415
 
     wanted = targets(mapping)
@@ -40,6 +41,7 @@ def record(mapping: Mapping, account: CustomFields | None = None) -> MappingReco
             if (choices := _choices(target, options.get(target.name, ())))
             for column in target.source.column or ()
         },
+        identity_rule(mapping),
     )
 
 

@@ -11,8 +11,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Mapping as Map
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain, repeat
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -30,13 +31,15 @@ from rdimport.ledger import (
     SendAttempt,
     text_of,
 )
+from rdimport.mapping.identity_rule import identity_rule
 from rdimport.mapping.targets import targets
 from rdimport.plan.corrected import Corrections
 from rdimport.plan.duplicates import AT, IDENTITY, UNCHANGED, Index
 from rdimport.plan.history import EARLIER, UNORDERED, VERSION, Known, SendHistory
 from rdimport.plan.invalid import Invalid, by_row
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
-from rdimport.plan.respelt import Respelt
+from rdimport.plan.sent_otherwise import SentOtherwise
+from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
@@ -45,7 +48,6 @@ from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared, in_any_
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
-    from rdimport.plan.spool import Spool
     from rdimport.source import Table
 
 PAYLOAD: Final = "__rdimport_payload__"
@@ -143,6 +145,7 @@ class Planner:
         interrupted: Callable[[], bool] = bool,
         today: str = "",
         payloads: bool = True,
+        directory: Path | None = None,
     ) -> None:
         self._today = today
         self._payloads = payloads
@@ -159,7 +162,7 @@ class Planner:
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
         self._recalled = 0
-        self._respelt = Respelt(history)
+        self._sent_otherwise = SentOtherwise(mapping, history, Spool(directory))
 
     def make(
         self,
@@ -173,19 +176,19 @@ class Planner:
 
         If it raises or is interrupted, nothing may be sent: the rest of the input is unknown.
         """
-        first, bounds = begun or tables[0].batches(), []
-        for table in tables:
-            origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
-            bounds.append(bind(self._mapping, table.columns, table.name, self._catalogue, origin))
+        first = begun or tables[0].batches()
+        bindings = list(map(self._binding, tables))
+        bounds = [binding(self._mapping, account=self._catalogue) for binding in bindings]
         try:
             # first, so that `zip` exhausts them and their thread ends
             prints: Iterator[str | None] = fingerprints or repeat(None, len(tables))
-            opened = zip(prints, tables, bounds, strict=True)
-            for number, (fingerprint, table, bound) in enumerate(opened):
+            opened = zip(prints, tables, bindings, bounds, strict=True)
+            for number, (fingerprint, table, binding, bound) in enumerate(opened):
                 self._plan.columns.append(table.columns)
                 self._plan.fields.append({t.field: bound.columns[t.name] for t in bound.targets})
                 if fingerprint is not None:
                     self._book.record_input(number, self._input(table, fingerprint))
+                self._sent_otherwise.begin_table(binding)
                 for batch in table.batches() if number else first:
                     self._read(batch, bound)
                     self._observer(RowsRead(table.name, batch.height))
@@ -194,11 +197,15 @@ class Planner:
         finally:
             self._record_recalled()
         self._choose_duplicates()
-        self._note_respelt()
+        self._note_sent_otherwise()
         if self._plan.spool is not None:
             self._plan.spool.written()
         self._book.keep_adopted()
         return self._plan
+
+    def _binding(self, table: Table) -> Callable[..., Bound]:
+        origin = Origin(PurePath(table.name).name, table.facts.sheet, self._today)
+        return partial(bind, columns=table.columns, table=table.name, origin=origin)
 
     def _input(self, table: Table, fingerprint: str) -> Input:
         facts = table.facts
@@ -285,14 +292,19 @@ class Planner:
         named = self._mapping.conversion_identifier.value
         text = str(prepared.good[_NAME][0]) if named else ""
         new, old = (_counted(prepared.good, rows) for rows in (fresh, known.recognised))
-        self._book.note_names(Names(self._identity(), text, new, old, self._columns()))
         rows = identified.select(ROW, IDENTITY)
-        self._respelt.see(prepared, rows, fresh, known.recognised)
+        self._sent_otherwise.see(prepared, rows, fresh, known.recognised)
+        self._book.note_names(self._names(text, new, old))
 
-    def _note_respelt(self) -> None:
-        respelt = self._respelt.counts()
-        if respelt:
-            self._book.note_names(Names(self._identity(), "", {}, {}, self._columns(), respelt))
+    def _note_sent_otherwise(self) -> None:
+        counts = self._sent_otherwise.counts()
+        if counts:
+            self._book.note_names(self._names("", {}, {})._replace(otherwise=counts))
+
+    def _names(self, text: str, new: dict[str, int], known: dict[str, int]) -> Names:
+        rule = identity_rule(self._mapping)
+        not_tried = frozenset(self._sent_otherwise.not_tried)
+        return Names(self._identity(), text, new, known, self._columns(), rule, not_tried)
 
     def _identity(self) -> tuple[str, ...]:
         return tuple(name for name in dict.fromkeys(self._mapping.identity) if name != _NAME)

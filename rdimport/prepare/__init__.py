@@ -84,14 +84,17 @@ class Prepared:
         bound = self.cells.bound
         return some.select(payload(bound.targets, bound.mapping).alias(PAYLOAD)).to_series()
 
-    def identities(self, named: pl.DataFrame) -> pl.Series:
-        """The texts that would identify some sendable rows, given by their `ROW`, with another
-        `conversion_identifier`.
+    def identified(self, rows: pl.Series, bound: Bound) -> pl.DataFrame:
+        """`ROW` and `IDENTITY` of some rows as another mapping, bound to the same table, reads
+        them.
         """
-        rows = self.good.drop("conversion_identifier")
-        some = named.join(rows, on=ROW, how="left", maintain_order="left")
-        bound = self.cells.bound
-        return some.select(identity(bound.targets, bound.mapping).alias(IDENTITY)).to_series()
+        sound = self.cells.sound.filter(pl.col(ROW).is_in(rows.implode()))
+        if bound.computed:
+            sound, _ = computed(sound, bound)
+        named = ("conversion_identifier", *bound.mapping.identity)
+        wanted = zip(bound.targets, bound.expressions, strict=True)
+        frame = sound.select(ROW, *(column for target, column in wanted if target.name in named))
+        return frame.select(ROW, identity(bound.targets, bound.mapping).alias(IDENTITY))
 
     def earlier(self) -> Earlier:
         """The rows whose identity was different in an earlier release."""

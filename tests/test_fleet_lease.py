@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from support.cable import cable
 from support.claims import KEY
 from support.clients import Machine
 from support.endpoint import SetClock
@@ -25,6 +26,7 @@ from rdimport.sandbox import SandboxOptions, running
 from rdimport.sandbox.embedded import RunningSandbox
 
 QUOTA = Quota(120, 60.0)
+_OURS = "datname = current_database() AND starts_with(application_name, 'rdimport')"
 LAPSE = "UPDATE rdimport.lease SET until = '-infinity'"  # as if half a minute had passed
 
 
@@ -69,6 +71,13 @@ class Shared:
 
     def lapse(self) -> None:
         self._server.do(LAPSE, database=self._database)
+
+    def end_sessions(self) -> int:
+        return self._server.end_sessions(_OURS, self._database)
+
+    def is_held(self) -> bool:
+        held = "SELECT count(*) FROM rdimport.lease WHERE until > clock_timestamp()"
+        return bool(self._server.ask(held, database=self._database))
 
     def claimed(self, account: str, ago: float) -> None:
         """A run of this account claimed its last row that long ago."""
@@ -245,9 +254,6 @@ def test_after_a_takeover_no_request_is_one_too_many(
     assert len(arrived) + second.summary["uncertain"] >= 24
 
 
-_OURS = "datname = current_database() AND starts_with(application_name, 'rdimport')"
-
-
 def test_ledgers_at_rest_in_a_worker_share_a_connection_which_may_break(postgres: Server) -> None:
     shared = Shared(postgres)
     database = shared.url.rpartition("/")[2].replace("%20", " ")
@@ -262,3 +268,30 @@ def test_ledgers_at_rest_in_a_worker_share_a_connection_which_may_break(postgres
         assert not shared.store.is_held("acme")
         assert [ledger.latest(1) for ledger in ledgers] == [[]] * 5
     until(lambda: not postgres.sessions(_OURS, database))
+
+
+def test_a_lease_is_released_although_its_connection_broke(shared: Shared) -> None:
+    shared.pacer()
+    assert shared.end_sessions()
+    shared.let_go()
+    assert not shared.is_held()
+
+
+def test_a_process_takes_back_what_it_could_not_release_and_nothing_else(postgres: Server) -> None:
+    shared = Shared(postgres)
+    with cable(postgres.port) as line:
+        far = store_of(shared.url.replace(f":{postgres.port}/", f":{line.port}/"), KEY.hex())
+        with far.hold("acme"):
+            line.unplug()
+        with shared.store.hold("other"):
+            line.mend()
+            for busy, account in ((shared.store, "acme"), (far, "other")):
+                with pytest.raises(LedgerBusyError), busy.hold(account):
+                    pass
+            assert not far.is_held("acme")
+            with far.hold("acme"):
+                assert far.is_held("acme")
+                with pytest.raises(LedgerBusyError), far.hold("acme"):
+                    pass
+        with shared.store.hold("acme"):
+            pass

@@ -83,6 +83,20 @@ class Lease(NamedTuple):
     epoch: int
 
 
+_ABANDONED: Final[set[tuple[Address, Lease]]] = set()
+"""Leases that this process no longer needs, and could not release."""
+
+
+def leave(address: Address, lease: Lease) -> None:
+    """Let this process take a lease again at once that could not be released: nobody holds it."""
+    _ABANDONED.add((address, lease))
+
+
+def _is_free(address: Address, lease: Lease, holder: Holder) -> bool:
+    """Whether a lease that still lasts has no holder any more."""
+    return (address, lease) in _ABANDONED or is_gone(holder, myself())
+
+
 def take(session: Session, quota: bytes, account: str, *, pace: bool = False) -> Lease:
     """Take the lease of an account or, with `pace`, of the quota of its key.
 
@@ -97,7 +111,7 @@ def take(session: Session, quota: bytes, account: str, *, pace: bool = False) ->
     before: dict[bytes, tuple[int, Holder]] = {}
     for whose, epoch, *had, lasts in found:
         holder = Holder(*had)
-        if lasts and not is_gone(holder, me):
+        if lasts and not _is_free(session.address, Lease(whose, epoch), holder):
             raise _busy(session.address, account, holder, pace=pace)
         before[whose] = epoch, holder
     taken = session.change(
@@ -117,6 +131,7 @@ def take(session: Session, quota: bytes, account: str, *, pace: bool = False) ->
         raise _busy(session.address, account, None, pace=pace)
     if quota in before:
         epoch, holder = before[quota]
+        _ABANDONED.discard((session.address, Lease(quota, epoch)))
         _end_sessions(session, holder)
         _note_lost(session, epoch, holder, me)
     return Lease(quota, taken[0][0])
@@ -185,14 +200,14 @@ def take_all(session: Session) -> list[Lease] | None:
     """Take all leases, and the one that prevents runs of new accounts; the caller must renew them.
     Returns None, and takes none, if any is held.
     """
-    me = myself()
+    me, address = myself(), session.address
     with session.transaction(SILENCE) as db:
         db.execute("LOCK TABLE rdimport.lease IN SHARE ROW EXCLUSIVE MODE")  # none can be taken
         had = db.execute(
-            "SELECT holder, machine, process, since FROM rdimport.lease"
+            "SELECT quota, epoch, holder, machine, process, since FROM rdimport.lease"
             " WHERE until > clock_timestamp()"
         ).fetchall()
-        if not all(is_gone(Holder(*one), me) for one in had):
+        if not all(_is_free(address, Lease(*one[:2]), Holder(*one[2:])) for one in had):
             return None
         db.execute(
             "INSERT INTO rdimport.lease (quota, epoch, holder, machine, process, since, until)"
@@ -211,11 +226,13 @@ def take_all(session: Session) -> list[Lease] | None:
 def is_taken(session: Session, quota: bytes) -> bool:
     """Whether a lease is held."""
     found = session.query(
-        "SELECT holder, machine, process, since FROM rdimport.lease"
+        "SELECT epoch, holder, machine, process, since FROM rdimport.lease"
         " WHERE quota = %s AND until > clock_timestamp()",
         (quota,),
     )
-    return bool(found) and not is_gone(Holder(*found[0]), myself())
+    return any(
+        not _is_free(session.address, Lease(quota, epoch), Holder(*had)) for epoch, *had in found
+    )
 
 
 def _busy(address: Address, account: str, holder: Holder | None, *, pace: bool) -> LedgerBusyError:

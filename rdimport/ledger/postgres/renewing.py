@@ -16,6 +16,7 @@ from rdimport.ledger.postgres.lease import (
     WHOSE,
     Lease,
     boottime,
+    leave,
     take,
     what_is_left,
     whose,
@@ -135,11 +136,18 @@ class Renewer:
             return bool(self._held)
 
     def let_go(self, held: Held) -> None:
-        """Release a lease, so that others can take it at once. Without a database, it expires."""
+        """Release a lease, so that others can take it at once. Without a database, it expires, and
+        only this process can take it before.
+        """
         lease = held.lease
         values = {"quota": lease.quota, "epoch": lease.epoch, "standing": held.standing}
-        with self._asking, suppress(LedgerError):
-            self._session.change(_RELEASE, values)
+        with self._asking:
+            for _connection in ("open", "new"):  # that one may have broken since the last renewal
+                with suppress(LedgerError):
+                    self._session.change(_RELEASE, values)
+                    return
+                self._session.close()
+        leave(self._session.address, lease)
 
     def end(self) -> None:
         """Stop the thread, and close the connection."""

@@ -11,11 +11,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from support.cable import TO_CLIENT, cable
+from support.claims import KEY
 from support.command import Workspace, without_coverage
 from support.lists import MAPPING, people
+from support.postgres import Server
 from support.waiting import TIMEOUT, until
 
 import rdimport
+from rdimport.ledger import store_of
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -135,6 +139,25 @@ def test_runs_that_wait_in_one_event_loop_leave_it_to_the_one_that_sends(
     assert counts[rdimport.State.ACCEPTED] == ROWS
     assert counts[rdimport.State.ALREADY_IMPORTED] == 3 * ROWS
     assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
+
+
+def test_an_event_loop_goes_on_while_a_run_waits_for_its_ledger(
+    given: dict[str, Any], postgres: Server
+) -> None:
+    url = postgres.new_database()
+    store_of(url, KEY.hex()).make()  # type: ignore[attr-defined]
+    with cable(postgres.port) as line:
+        far = url.replace(f":{postgres.port}/", f":{line.port}/")
+
+        async def beside() -> rdimport.RunResult:
+            line.hold(TO_CLIENT)
+            run = rdimport.run_async(**given, ledger=far, ledger_key=KEY.hex())
+            running = asyncio.ensure_future(run)
+            await asyncio.to_thread(until, lambda: line.waiting)
+            line.mend()
+            return await running
+
+        assert asyncio.run(beside()).counts[rdimport.State.ACCEPTED] == ROWS
 
 
 def test_a_run_that_is_cancelled_while_it_stops_leaves_no_task_behind(

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager, suppress
-from contextvars import copy_context
 from functools import partial
 from math import ceil
 from pathlib import Path
@@ -14,6 +11,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from rdimport.api.clock_note import clock_notes
 from rdimport.api.ending import End, abandoned, finish
+from rdimport.api.in_thread import entered, in_thread
 from rdimport.api.results import RunResult
 from rdimport.api.run_options import Opened, RunOptions
 from rdimport.api.shared_pace import shared_pace
@@ -36,7 +34,6 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.names import run_name
 from rdimport.core.row import State
 from rdimport.core.shell import whole
-from rdimport.core.stop import StopReason
 from rdimport.delivery.pacing.pacer import EvenPacer, RateLimiter
 from rdimport.delivery.sender_choice import libraries, refuse_unusable_proxy
 from rdimport.delivery.settings import Settings
@@ -80,34 +77,36 @@ _SHORT: Final = 10 * LONG
 
 async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> RunResult:
     """Import lists according to `options`; raises what `api.run_async` documents."""
-    _check_early(lists, mapping, options)
     stop_request, started = StopRequest(), options.clock.monotonic()
+    aside = partial(in_thread, stop_request=stop_request)
+    await aside(partial(_check_early, lists, mapping, options))
     with ExitStack() as stack:
         _listen(options, stop_request, stack)
         store, clock = options.store, options.clock
-        store.bring_up()
-        # a loop that others use, too, is not kept waiting by each attempt
+        await aside(store.bring_up)
         hold = partial(store.hold, options.to.account, at_once=options.wait > 0)
-        lock = await wait_for(stack, hold, clock, options.wait, stop_request.is_set)
+        held = partial(entered, stack, hold, stop_request)
+        lock = await wait_for(held, clock, options.wait, stop_request.is_set)
         # rows are read, and files hashed, while the ledger is opened and checked
         begun = lists.begun or stack.enter_context(let_go(lists.tables[0].batches()))
         hashes = ahead((table.fingerprint for table in lists.tables), "hash")
         stack.enter_context(let_go(hashes))
-        ledger = stack.enter_context(store.open())
+        ledger = await entered(stack, store.open, stop_request)
         # now, because waiting may have taken hours
-        people = await _in_thread(partial(Suppression.read, options.suppress), stop_request)
+        people = await aside(partial(Suppression.read, options.suppress))
         # preloaded only when needed: most nights nothing is sent
         per_second = options.quota.per_second if options.quota else None
         sender = partial(load_ahead, *libraries(options.transport, options.to.base_url, per_second))
         spool = stack.enter_context(Spool(options.state_dir, begins=sender))
         index = stack.enter_context(Index(options.state_dir))
-        _refuse_lost_run(ledger, options)
-        run = _begin(ledger, lock, options, mapping, lists.names)
+        run = await aside(partial(_begin, ledger, lock, options, mapping, lists.names))
         corrections = Corrections(mapping, ledger, run.destination)
-        planner = _planner(
-            run, options, mapping, people, corrections, spool=spool, index=index, stop=stop_request
-        )
-        plan = partial(planner.make, lists.tables, begun, hashes)
+        planner = partial(_planner, run, options, mapping, people, corrections, spool=spool)
+        planner = partial(planner, index=index, stop=stop_request)
+
+        def plan() -> Plan:
+            return planner().make(lists.tables, begun, hashes)
+
         end, summary, seen = await _import(plan, run, options, stop_request, started)
     notes = [note for table in lists.tables for note in table.notes]
     return RunResult(
@@ -185,14 +184,14 @@ async def _import(
     """Plan, send and report a run that has begun in the ledger; its end is recorded in any case."""
     try:
         with _announced(options, stop_request, StopRequested("reading")):
-            plan = await _in_thread(make, stop_request)
+            plan = await in_thread(make, stop_request)
         end = End(stop_request.reason, read=not stop_request.is_set())
         if end.read:
             _confirm_sending(plan, run, options)
             spent = options.clock.monotonic() - started
             end = await _send(plan, run, options, stop_request, spent)
         with _announced(options, stop_request, StopRequested("report")):
-            summary = await _in_thread(partial(finish, run, options, end), stop_request)
+            summary = await in_thread(partial(finish, run, options, end), stop_request)
         options.on_event(ReportStage("counting", 0))
         seen = run.examples(of_each=1)
         options.on_event(ReportFinished())
@@ -244,6 +243,7 @@ def _confirm_sending(plan: Plan, run: Run, options: RunOptions) -> None:
 def _begin(
     ledger: Ledger, lock: Held, options: RunOptions, mapping: Mapping, files: Sequence[str]
 ) -> Run:
+    _refuse_lost_run(ledger, options)
     now = options.clock.now()
     record = RunRecord(
         mapping=options.mapping_name,
@@ -314,24 +314,6 @@ def _same_place(options: RunOptions) -> tuple[str, ...]:
     reports = str(options.report_dir.absolute())
     people = (word for name in options.suppress for word in ("--suppress", whole(name)))
     return (*address, *account, *options.store.location_options, "--report-dir", reports, *people)
-
-
-async def _in_thread(work: Callable[[], Result], stop_request: StopRequest) -> Result:
-    """Run `work` in a thread that ends with it, as sending takes hours without it. On cancellation,
-    however often, wait for it to finish, because it uses the list and the ledger.
-    """
-    loop, thread = asyncio.get_running_loop(), ThreadPoolExecutor(1, "step")
-    working = loop.run_in_executor(thread, copy_context().run, work)
-    try:
-        return await asyncio.shield(working)
-    except asyncio.CancelledError:
-        stop_request.stop(StopReason.SIGNAL)
-        while not working.done():
-            with suppress(asyncio.CancelledError):
-                await asyncio.wait([working])
-        raise
-    finally:
-        thread.shutdown(wait=False)
 
 
 async def _send(

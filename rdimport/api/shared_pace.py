@@ -6,8 +6,10 @@ import asyncio
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 
+from rdimport.api.in_thread import entered
 from rdimport.core.clock import Clock
 from rdimport.core.quota import Quota
 from rdimport.core.stop import StopReason
@@ -41,7 +43,8 @@ async def shared_pace(
     hold = store.hold_of_quota(name, to.account, to.identity)
     if hold is None:
         return stack.enter_context(shared(quota, to, place, clock.monotonic(), tell))
-    held = await wait_for(stack, hold, clock, wait, stop_request.is_set)
+    entering = partial(entered, stack, hold, stop_request)
+    held = await wait_for(entering, clock, wait, stop_request.is_set)
     loop = asyncio.get_running_loop()
 
     def lost() -> None:

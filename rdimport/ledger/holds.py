@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager
 from typing import Final, NamedTuple, Protocol, TypeVar
 
 from rdimport.core.clock import Clock
@@ -53,20 +53,19 @@ HoldQuota = Callable[[], AbstractContextManager[HeldQuota]]
 
 
 async def wait_for(
-    stack: ExitStack,
-    hold: Callable[[], AbstractContextManager[_T]],
+    hold: Callable[[], Awaitable[_T]],
     clock: Clock,
     seconds: float,
     given_up: Callable[[], bool],
 ) -> _T:
-    """Hold an account, or a quota, until `stack` is closed, as soon as its holder releases it.
+    """Hold an account, or a quota, as soon as its holder releases it.
 
     Raises LedgerBusyError after the given time, or when waiting was `given_up`.
     """
     end = clock.monotonic() + seconds
     while True:
         try:
-            return stack.enter_context(hold())
+            return await hold()
         except LedgerBusyError:
             if given_up() or clock.monotonic() >= end:
                 raise

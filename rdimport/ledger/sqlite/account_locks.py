@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import blake2b
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import LedgerBusyError, LedgerError
 from rdimport.core.looking import exists, is_folder, listed
@@ -15,6 +15,9 @@ from rdimport.core.messages import _
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.ledger.sqlite.witness import identity, outside
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _PASSING: Final = 1.0
 """Seconds to wait for a lock that others hold only for a moment, to see whether it is free."""
@@ -42,6 +45,13 @@ class Held:
         return self._was is not None and identity(self._path) == self._was
 
 
+def lock_of(path: Path, patience: float) -> FileLock:
+    """The lock of a file. The thread that releases it need not be the one that took it."""
+    from filelock import FileLock  # noqa: PLC0415  asyncio comes with it
+
+    return FileLock(path, timeout=patience, mode=0o600, thread_local=False)
+
+
 @contextmanager
 def locked(
     state_dir: Path, account: str, who_has: WhoHas, *, at_once: bool = False
@@ -50,7 +60,7 @@ def locked(
 
     The system releases the lock when its process ends, however it ends.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  as above
 
     patience = 0.0 if at_once else _PASSING
     with ExitStack() as stack:
@@ -58,8 +68,8 @@ def locked(
             state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             _hold_outside(state_dir, account, stack, patience)
             path = _lock_file(state_dir, account)
-            stack.enter_context(FileLock(path, timeout=patience, mode=0o600))
-            with FileLock(_gate_file(state_dir), timeout=patience, mode=0o600):
+            stack.enter_context(lock_of(path, patience))
+            with lock_of(_gate_file(state_dir), patience):
                 pass  # no other process prevents runs from beginning
         except Timeout:
             raise _busy(state_dir, account, who_has) from None
@@ -72,7 +82,7 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack, patience: flo
     """Hold a second lock in the user's own folders, if there are any, so that emptying the state
     directory does not free an account in use. Raises Timeout after `patience` seconds.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  as above
 
     beyond = outside(state_dir)
     if beyond is None:
@@ -80,7 +90,7 @@ def _hold_outside(state_dir: Path, account: str, stack: ExitStack, patience: flo
     try:
         beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = _lock_file(beyond, account)
-        stack.enter_context(FileLock(path, timeout=patience, mode=0o600))
+        stack.enter_context(lock_of(path, patience))
     except Timeout:
         raise
     except (OSError, NotImplementedError):  # the home directory is read-only or missing
@@ -147,11 +157,11 @@ def is_locked(state_dir: Path, account: str) -> bool:
 
 def is_taken(path: Path) -> bool:
     """Whether a process holds a lock file."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  as above
 
     if not exists(path):
         return False
-    lock = FileLock(path, timeout=0, mode=0o600)
+    lock = lock_of(path, 0)
     try:
         lock.acquire()
     except (Timeout, OSError):
@@ -165,16 +175,15 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
     """Hold the gate and the locks of all known accounts, so that no run can begin; yields whether
     that was possible. Raises LedgerError for a state directory that cannot be used.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  as above
 
     with ExitStack() as held:
         free = True
         try:
             if is_folder(state_dir):
-                gate = FileLock(_gate_file(state_dir), timeout=_PASSING, mode=0o600)
-                held.enter_context(gate)
+                held.enter_context(lock_of(_gate_file(state_dir), _PASSING))
             for path in _lock_files(state_dir):  # read now: from here on no run adds one
-                held.enter_context(FileLock(path, timeout=0, mode=0o600))
+                held.enter_context(lock_of(path, 0))
         except Timeout:
             free = False
             held.close()

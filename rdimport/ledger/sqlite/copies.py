@@ -20,7 +20,7 @@ from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.ledger import twins
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite.account_locks import is_locked, is_taken
+from rdimport.ledger.sqlite.account_locks import is_locked, is_taken, lock_of
 from rdimport.ledger.sqlite.witness import (
     ACCEPTED,
     SUFFIX,
@@ -46,7 +46,7 @@ def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
     """Hold the account among all copies of the ledger and all names of its file: each directory has
     locks of its own. Raises LedgerBusyError.
     """
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  asyncio comes with it
 
     own = outside(ledger.path.parent)
     with ExitStack() as held:
@@ -54,8 +54,7 @@ def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
             if own is not None:
                 name = Path(witness_name(ledger.key, account)).with_suffix(".lock")
                 own.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                lock = FileLock(own.parent / name, timeout=_PASSING, mode=0o600)
-                held.enter_context(lock)
+                held.enter_context(lock_of(own.parent / name, _PASSING))
         except Timeout:
             raise _busy(ledger, account) from None
         except (OSError, NotImplementedError):  # the home directory is read-only or missing
@@ -97,13 +96,13 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
 
 def _show_open(ledger: LedgerFile, own: Path) -> None:
     """Hold a lock of this process until the ledger is closed."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  asyncio comes with it
+    from filelock import Timeout  # noqa: PLC0415  asyncio comes with it
 
     name = f"{ledger_id(ledger.key)[:8]}-{os.getpid()}-{id(ledger):x}{_OPEN}"
     with suppress(OSError, NotImplementedError, Timeout):  # the home directory is read-only
         own.mkdir(mode=0o700, parents=True, exist_ok=True)
         ledger.closing.callback((own / name).unlink, missing_ok=True)
-        ledger.closing.enter_context(FileLock(own / name, timeout=0, mode=0o600))
+        ledger.closing.enter_context(lock_of(own / name, 0))
 
 
 def _is_open_elsewhere(ledger: LedgerFile, own: Path) -> bool:

@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from support.command import Workspace
+from support.command import Done, Workspace
 from support.lists import MAPPING, people
 from support.processes import dying_with_parent
 from support.waiting import TIMEOUT, until
@@ -75,6 +75,77 @@ def test_nohup_keeps_a_run_that_lost_its_terminal(
         " sleep 0; kill -HUP $run; wait $run"
     )
     assert done.code == 0
+    assert len(box.conversions()) == ROWS
+
+
+def limited(workspace: Workspace, files: int, words: list[object]) -> Done:
+    line = shlex.join(map(str, [sys.executable, "-m", "rdimport", *words]))
+    return workspace.shell(f"ulimit -n {files}; exec {line}")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_a_run_that_can_open_few_files_has_fewer_connections(
+    workspace: Workspace, words: list[object], box: RunningSandbox
+) -> None:
+    box.set_faults(Faults(latency=0.03))
+    workspace.write("list.csv", people(150))
+    done = limited(workspace, 40, [*words, "--concurrency", 60, "--json"])
+    assert done.code == 0, done.err
+    assert done.summary["accepted"] == 150
+    assert done.summary["retries"] > 0  # rows for which there was no connection
+    assert set(Counter(payload["email"] for payload in box.conversions()).values()) == {1}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+def test_too_few_files_for_any_run_are_refused(
+    workspace: Workspace, words: list[object], box: RunningSandbox
+) -> None:
+    done = limited(workspace, 31, words)
+    assert (done.code, box.requests) == (2, 0)
+    assert done.err == (
+        "rdimport: This process may open only 31 files.\n"
+        "End other programs, or raise the limits for this one (ulimit -a).\n"
+    )
+
+
+NO_MORE_FILES = """
+import os, resource, sys
+from rdimport import cli
+from rdimport.cli import run
+
+def carried_out(args, to, on_event, carry_out=run.carry_out, **more):
+    def observe(event):
+        if type(event).__name__ == sys.argv[1]:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (os.dup(0) + 1, most))
+        on_event(event)
+
+    most = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    return carry_out(args, to, on_event=observe, **more)
+
+run.carry_out = carried_out
+sys.exit(cli.main(sys.argv[2:]))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limit")
+@pytest.mark.parametrize(
+    ("when", "ended"), [("SendingStarted", (2, 0)), ("SendingFinished", (3, ROWS))]
+)
+def test_no_more_files_in_the_middle_of_a_run_are_no_bug(
+    workspace: Workspace,
+    words: list[object],
+    box: RunningSandbox,
+    when: str,
+    ended: tuple[int, int],
+) -> None:
+    """No row is in doubt, as none was sent without a connection."""
+    line = shlex.join(map(str, [sys.executable, "-c", NO_MORE_FILES, when, *words]))
+    stopped = workspace.shell(line)
+    assert (stopped.code, len(box.conversions())) == ended
+    assert "Too many open files" in stopped.err
+    assert "Traceback" not in stopped.err
+    assert workspace.here(*words).code == 0
+    assert set(Counter(payload["email"] for payload in box.conversions()).values()) == {1}
     assert len(box.conversions()) == ROWS
 
 

@@ -103,7 +103,7 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
     }
     remedy = ""
     if sent:
-        with suppress(RdimportError, Bug):  # the error that ended the run is the one to raise
+        with suppress(Exception):  # the error that ended the run is the one to raise
             # the result is known here even if the ledger did not record it
             summary = _report(run, options)
             known = {**summary.as_json(), **known}

@@ -29,7 +29,11 @@ from rdimport.core import messages
 from rdimport.core.arguments import see_utf8
 from rdimport.core.bugs import stack
 from rdimport.core.errors import ExitCode, RdimportError, UsageError, is_unexpected
-from rdimport.core.installation import installation_explained, refuse_unfit_processor
+from rdimport.core.installation import (
+    installation_explained,
+    refuse_few_files,
+    refuse_unfit_processor,
+)
 from rdimport.core.masking import HIDDEN, Mask, may_be_key
 from rdimport.core.messages import _
 
@@ -132,6 +136,7 @@ def _read(words: Sequence[str]) -> Command | None:
 def _refuse_unusable(words: Sequence[str]) -> None:
     """Raise for conditions under which no command can work."""
     see_utf8(words)
+    refuse_few_files()
     try:
         Path.cwd()
     except OSError:

@@ -1,4 +1,4 @@
-"""Tells an incomplete installation from a bug, and says what is wrong with it.
+"""Tells an incomplete installation, or limits of the system, from a bug, and says what is wrong.
 
 It is asked after an unexpected error only, as it looks at every installed file.
 """
@@ -6,6 +6,7 @@ It is asked after an unexpected error only, as it looks at every installed file.
 from __future__ import annotations
 
 import csv
+import errno
 import re
 import sys
 import warnings
@@ -18,7 +19,7 @@ from traceback import walk_tb
 from typing import TYPE_CHECKING, Final
 
 from rdimport.core.errors import InstallationError, RdimportError, is_unexpected
-from rdimport.core.messages import _
+from rdimport.core.messages import _, ngettext
 from rdimport.core.shell import installing
 
 if TYPE_CHECKING:
@@ -33,11 +34,38 @@ _KEEP_THEIR_FILES: Final = frozenset({"pip", "uv"})
 """Installers that leave files as they are recorded. Distributions of Linux change some."""
 _LACKING: Final = re.compile(r"not detected:\s*(.+)")
 """What polars says on a processor that it was not compiled for, before it crashes."""
+_SCARCE: Final = re.compile(r"new\sthread|map\ssegment|allocate\smemory")
+"""What Python and the system's loader say where memory or threads are scarce."""
+_FEWEST_FILES: Final = 32
+"""Files that a run has open with one connection, and some to spare."""
 
 
 def refuse_unfit_processor() -> None:
     """Let polars raise its warning about this processor, as it would crash while rows are sent."""
     warnings.filterwarnings("error", "Missing required CPU features", RuntimeWarning)
+
+
+def refuse_few_files() -> None:
+    """Raise InstallationError if this process may not open as many files as a run needs."""
+    if sys.platform == "win32":  # which has no such limit
+        return
+    import resource  # noqa: PLC0415  not on Windows
+
+    most, _highest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if 0 <= most < _FEWEST_FILES:  # -1 where there is no limit
+        raise InstallationError(
+            ngettext(
+                "This process may open only {number} file.",
+                "This process may open only {number} files.",
+                most,
+            ),
+            _raise_limits(),
+        )
+
+
+def _raise_limits() -> str:
+    """What to do where the system does not give more to this process."""
+    return _("End other programs, or raise the limits for this one (ulimit -a).")
 
 
 @contextmanager
@@ -59,7 +87,8 @@ def installation_error(error: BaseException) -> InstallationError | None:
         return None
     with suppress(Exception):  # the error that is to be explained is the one to report
         return (
-            _of_python(error)
+            _of_limits(error)
+            or _of_python(error)
             or _of_processor(error)
             or incomplete_package()
             or _of_library(error)
@@ -71,6 +100,18 @@ def installation_error(error: BaseException) -> InstallationError | None:
 def incomplete_package() -> InstallationError | None:
     """A package that rdimport needs and that is missing, of another version, or incomplete."""
     return next(_of_packages(), None)
+
+
+def _of_limits(error: BaseException) -> InstallationError | None:
+    """What the system does not give to this process: files, memory or threads."""
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EMFILE, errno.ENFILE):
+        what = _("No more files can be opened: {error}.", error=error)
+    elif isinstance(error, MemoryError) or number == errno.ENOMEM or _SCARCE.search(str(error)):
+        what = _("There is not enough memory, or no room for another thread.")
+    else:
+        return None
+    return InstallationError(what, _raise_limits())
 
 
 def _of_python(error: BaseException) -> InstallationError | None:

@@ -18,7 +18,7 @@ _SLACK: Final = 0.02
 
 
 class Concurrency:
-    """Grows while response times stay low, and shrinks when they rise."""
+    """Grows while response times stay low, and shrinks when they rise or connections fail."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -45,3 +45,8 @@ class Concurrency:
         elif all_used:  # unused places: no reason to grow
             step = 1.0 / self._places if self._was_slow else 1.0
             self._places = min(float(self._most), self._places + step)
+
+    def not_connected(self) -> None:
+        """Halve: this machine or the endpoint may have no room for as many connections."""
+        self._was_slow = True
+        self._places = max(1.0, self._places / 2)

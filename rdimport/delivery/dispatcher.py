@@ -358,6 +358,8 @@ class Delivery:
             return  # the run is already paused for the same failure
         else:
             self._setbacks += 1
+            if answer.evidence is Evidence.NOT_CONNECTED:
+                self._concurrency.not_connected()
             first = 0.02 if answer.rule else 0.5  # a rule's response does not predict the next
             longest = min(60.0, first * 2.0 ** min(self._setbacks, 12))
             seconds = longest * (0.5 + 0.5 * self._chance.random())

@@ -22,6 +22,11 @@ _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ..
 )
 """The underlying cause says more than the client's exception, which covers several of these."""
 
+_QUOTING: Final = frozenset(key for key in Detail if "{said}" in detail_text(key))
+"""Details that show the message of a library or the system. Looked up before rows are sent: the
+catalogue cannot be read once no more files can be opened.
+"""
+
 _LONGEST: Final = 2_000
 """Characters of an exception's text that are read: a library may quote a whole response."""
 
@@ -42,7 +47,7 @@ def describe_error(error: TransportError, mask: Callable[[str], str] = str) -> s
         key = f"net.{name}"
     if key not in frozenset(Detail):
         key, message = Detail.OTHER, f"{error.name} {message}".rstrip()
-    return f"{key} {message}".rstrip() if "{said}" in detail_text(key) else key
+    return f"{key} {message}".rstrip() if key in _QUOTING else key
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -162,6 +162,7 @@ SELECT file, row FROM conversion WHERE destination = %(destination)s AND run = %
                 begun, ended = (), self._writes.still_open(db, ended)
             self._writes.apply(db, begun, ended, counters)
             if begun and self._witness is not None:
+                self._witness.open()
                 writes = count_write(db)
         if not locked:
             raise lock_lost(self.ledger.path)

@@ -238,29 +238,30 @@ class Witness:
         }
         text = json.dumps(seen).replace("%", "%%")[:-1]
         self._line = f'{text}, "writes": %20d}}\n'.encode()
-        self._files: list[IO[bytes]] | None = None
+        self._files: list[IO[bytes]] = []
+        self._is_new = True
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        for file in self._files or ():
+        for file in self._files:
             file.close()
-        self._files = None
+        self._files = []
 
     def note(self, writes: int) -> None:
         """Record that rows are sent which only a ledger with that many writes knows. Raises
         LedgerError.
         """
-        first = self._files is None
-        files = self._opened() if self._files is None else self._files
+        self.open()
         line = self._line % writes
         try:
-            for file in files:
+            for file in self._files:
                 _put(file.fileno(), line)
-                if first:
+                if self._is_new:
                     os.truncate(file.fileno(), len(line))
                     os.fsync(file.fileno())
+            self._is_new = False
         except OSError as error:
             raise self._unrecorded(
                 error,
@@ -275,8 +276,14 @@ class Witness:
         )
         return LedgerError(message, remedy)
 
-    def _opened(self) -> list[IO[bytes]]:
-        """The witness next to the ledger and, if the user's home is writable, another one."""
+    def open(self) -> None:
+        """Open the witness next to the ledger and, if the user's home is writable, another one.
+
+        Called before the rows of a write are recorded as in flight: they would remain so if it
+        failed afterwards. Raises LedgerError.
+        """
+        if self._files:
+            return
         try:
             files = [_made(self._state_dir / self._name)]
         except OSError as error:
@@ -288,7 +295,6 @@ class Witness:
                 beyond.mkdir(mode=0o700, parents=True, exist_ok=True)
                 files.append(_made(beyond / self._name))
         self._files = files
-        return files
 
 
 def _put(number: int, line: bytes) -> None:

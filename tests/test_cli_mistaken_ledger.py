@@ -139,12 +139,21 @@ def test_what_is_no_state_directory_is_no_new_ledger_and_nothing_is_changed(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need rights there")
-def test_no_ledger_is_copied_to_a_link_that_leads_nowhere(
-    workspace: Workspace, box: RunningSandbox, words: list[str]
+@pytest.mark.parametrize(
+    "places",
+    [
+        ("state", "dangling"),
+        ("dangling", "copy"),
+        ("dangling/ledger.sqlite3", "copy"),
+        ("dangling", "postgresql://nobody@localhost:1/none"),
+    ],
+)
+def test_no_ledger_is_copied_to_or_from_a_link_that_leads_nowhere(
+    workspace: Workspace, box: RunningSandbox, words: list[str], places: tuple[str, str]
 ) -> None:
     assert workspace.here("run", *words, "--quiet").code == 0
     (workspace.home / "dangling").symlink_to("gone")
-    done = workspace.here("ledger", "copy", "state", "dangling")
+    done = workspace.here("ledger", "copy", *places)
     assert (done.code, done.out) == (2, ""), done.err
     assert "dangling is a link to" in done.err
     assert len(box.conversions()) == 2

@@ -9,6 +9,7 @@ from pathlib import Path
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
 from rdimport.core.looking import is_missing
 from rdimport.core.messages import _
+from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger import twins
 from rdimport.ledger.opening import is_shared, refuse_address, store_of
 from rdimport.ledger.port import Ledger, Store
@@ -113,7 +114,10 @@ def _store(place: str, key: str | None) -> Store:
 
 def _file(place: str) -> Path:
     refuse_address(place)
-    return files.ledger_of(Path(place))
+    path = files.ledger_of(Path(place))
+    if is_missing(path):
+        refuse_no_folder(Path(place))
+    return path
 
 
 def _none(source: str) -> UsageError:

@@ -53,6 +53,16 @@ def test_each_command_has_a_class_with_exactly_its_arguments() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(commands(parser())))
+def test_a_dash_is_no_file_to_write(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    written = {"--log-file", "--metrics-file", "--payloads", "--html"}
+    for option in sorted(written & options(commands(parser())[name])):
+        with pytest.raises(SystemExit) as left:
+            read([*name.split(), option, "-"])
+        assert left.value.code == 2
+        assert f"argument {option}: names no file; for a file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", sorted(commands(parser())))
 def test_an_option_that_is_empty_does_not_mean_the_default(
     name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from rdimport.cli.option_types import positive, seconds, some_seconds, time_of_day
+from rdimport.cli.option_types import new_file, positive, seconds, some_seconds, time_of_day
 from rdimport.core.messages import _
 
 Options: TypeAlias = "argparse._ActionsContainer"  # noqa: SLF001  it has no public name
@@ -131,7 +131,7 @@ def settings_option(to: Options) -> None:
 def metrics_option(to: Options) -> None:
     """Where metrics are written to."""
     text = _("write the metrics of all jobs to this file, for Prometheus")
-    value(to, "--metrics-file", "FILE", text, Path)
+    value(to, "--metrics-file", "FILE", text, new_file)
 
 
 def sending_options(to: argparse.ArgumentParser) -> None:
@@ -183,7 +183,7 @@ def full_report_option(to: Options) -> None:
 def log_options(to: argparse.ArgumentParser) -> None:
     """The log file."""
     group = to.add_argument_group(_("log"))
-    value(group, "--log-file", "FILE", _("also write a log to this file"), Path)
+    value(group, "--log-file", "FILE", _("also write a log to this file"), new_file)
     choice(group, "--log-format", ("text", "json"), _("format of the log (text)"), "text")
     metrics_option(group)
 

@@ -9,9 +9,11 @@ import math
 import re
 from argparse import ArgumentTypeError
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Final
 
 from rdimport.core.messages import LANGUAGES, Language, _
+from rdimport.core.shell import STDIN
 
 _LONGEST: Final = 365_250 * 86_400.0
 """A thousand years in seconds: longer durations cannot be subtracted from a date."""
@@ -67,6 +69,13 @@ def spoken(text: str) -> Language:
         if typed in (lang.lower(), lang[:2]):
             return lang
     raise ArgumentTypeError(_("is not one of {languages}", languages=", ".join(LANGUAGES)))
+
+
+def new_file(text: str) -> Path:
+    """A file to write. `-`, which elsewhere means a stream, would become a file of that name."""
+    if text == STDIN:
+        raise ArgumentTypeError(_("names no file; for a file called “-”, write ./-"))
+    return Path(text)
 
 
 def point_in_time(text: str) -> datetime:

@@ -36,6 +36,7 @@ from rdimport.cli.option_groups import (
 from rdimport.cli.option_types import (
     age,
     listen_address,
+    new_file,
     point_in_time,
     positive,
     spoken,
@@ -157,7 +158,7 @@ def _check(to: argparse.ArgumentParser) -> None:
     input_options(to, needed=False)
     _everything(to)
     all_of = _("write every payload that would be sent to FILE, as JSON lines with row numbers")
-    value(to, "--payloads", "FILE", all_of, Path)
+    value(to, "--payloads", "FILE", all_of, new_file)
 
 
 def _init(to: argparse.ArgumentParser) -> None:
@@ -181,7 +182,7 @@ def _status(to: argparse.ArgumentParser) -> None:
     value(to, "--max-age", "TIME", _("with --check: 26h without a run is a failure"), age)
     value(to, "--config", "FILE", _("the settings file with the jobs"), Path)
     page = _("write it as a page with each account's last 30 nights")
-    value(to, "--html", "FILE", page, Path)
+    value(to, "--html", "FILE", page, new_file)
     place_options(to, _("where the reports are (where each run wrote its own)"))
     flag(to, "--json", _("print it as JSON"))
 
@@ -324,7 +325,7 @@ def _fleet(to: argparse.ArgumentParser) -> None:
         if name == "status":
             settings_option(action)
             flag(action, "--json", _("print one JSON object"))
-            value(action, "--html", "FILE", _("write a web page"), Path)
+            value(action, "--html", "FILE", _("write a web page"), new_file)
         shared_ledger_option(action)
 
 

@@ -45,6 +45,21 @@ def list_of_six(workspace: Workspace) -> list[str]:
     return ["run", workspace.write("list.csv", LIST + "nobody,Ninguém\n"), "-m", "m.yaml"]
 
 
+@pytest.mark.parametrize(
+    "command", [("report",), ("accounts", "rename", "a", "b"), ("settle", "list.csv")], ids=" ".join
+)
+def test_commands_that_need_a_ledger_say_where_there_is_none(
+    command: tuple[str, ...], workspace: Workspace, list_of_six: list[str]
+) -> None:
+    del list_of_six
+    done = workspace.here(*command)
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
+        f"rdimport: There have been no runs in {workspace.state} yet.\n"
+        "Use --state-dir to name the directory of the runs.\n"
+    )
+
+
 def test_status_tells_where_each_run_stands_and_what_to_do_next(
     workspace: Workspace, list_of_six: list[str]
 ) -> None:

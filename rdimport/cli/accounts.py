@@ -109,8 +109,5 @@ def _rename(args: AccountsArguments) -> None:
 def _ledger(args: AccountsArguments) -> Ledger:
     store = resolve.store(args)
     if not store.is_there():
-        raise UsageError(
-            _("There have been no runs in {state_dir} yet.", state_dir=store),
-            _("Use --state-dir to name the directory of the runs."),
-        )
+        raise resolve.no_runs(store)
     return store.open()

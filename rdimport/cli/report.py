@@ -9,7 +9,7 @@ from rdimport.cli import resolve
 from rdimport.cli.arguments import ReportArguments
 from rdimport.cli.streams import say, say_json
 from rdimport.cli.terminal import bars
-from rdimport.core.errors import ExitCode, UsageError
+from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _
 from rdimport.report import write_report
 
@@ -19,10 +19,7 @@ def execute(args: ReportArguments) -> int:
     store = resolve.store(args)
     ledger = store.if_there()
     if ledger is None:
-        raise UsageError(
-            _("There have been no runs in {state_dir} yet.", state_dir=store),
-            _("Use --state-dir to name the directory of the run."),
-        )
+        raise resolve.no_runs(store)
     with ledger:
         report_dir = args.report_dir or api.REPORT_DIR
         run = ledger.run(args.run)

@@ -260,6 +260,14 @@ def store(args: StateArguments) -> Store:
     return store_of_run(shared, "" if shared else state_dir(args), keys.of_ledger())
 
 
+def no_runs(store: Store) -> UsageError:
+    """The error of a command for which there must be a ledger, if there is none."""
+    return UsageError(
+        _("There have been no runs in {state_dir} yet.", state_dir=store),
+        _("Use --state-dir to name the directory of the runs."),
+    )
+
+
 def ledger(args: SharedArguments) -> str | None:
     """The address of the ledger that machines share, if there is one."""
     return args.ledger or os.environ.get("RDIMPORT_LEDGER") or None

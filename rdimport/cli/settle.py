@@ -131,10 +131,7 @@ def _settled(
     """
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
-        raise UsageError(
-            _("There have been no runs in {state_dir} yet.", state_dir=store),
-            _("Use --state-dir to name the directory of the run."),
-        )
+        raise resolve.no_runs(store)
     store.bring_up()
     with store.hold(to.account), store.open() as ledger:
         number = ledger.evidence.destination_at_rest(to.identity)

@@ -403,6 +403,20 @@ def test_a_key_in_a_comment_of_the_mapping_is_shown_and_stored_nowhere(
     assert [Path(name).name for name in found] == ["list.yaml"]
 
 
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_a_sandbox_keeps_no_real_key_either(keyless: Workspace, command: str) -> None:
+    keyless.key = KEY
+    keyless.write("list.csv", people(2))
+    keyless.write("list.yaml", MAPPING)
+    keyless.write("bad.yaml", MAPPING.replace("Teste", KEY))
+    assert keyless.here(command, "list.csv", "-m", "list.yaml", "--sandbox").code == 0
+    before = sorted(keyless.home.rglob("*"))
+    for words in (("-m", "bad.yaml"), ("-m", "list.yaml", "--account", f"of-{KEY}")):
+        done = keyless.here(command, "list.csv", *words, "--sandbox")
+        assert (done.code, "contains the API key" in done.err) == (2, True), done.err
+    assert sorted(keyless.home.rglob("*")) == before
+
+
 def test_a_check_in_a_folder_that_is_named_with_the_key_is_refused(keyless: Workspace) -> None:
     keyless.key = KEY
     folder = keyless.home / f"of-{KEY}"

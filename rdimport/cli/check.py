@@ -27,7 +27,9 @@ def _check(args: CheckArguments, mapping: Path) -> int:
     if args.payloads is not None:
         payloads.refuse_to_overwrite(args.payloads)
     to = None
-    if not args.sandbox:
+    if args.sandbox:
+        resolve.refuse_key_at_hand(args)
+    else:
         to = resolve.station(args, keys.at_hand(args.api_key_file, os.environ))
     with ExitStack() as stack:
         log = resolve.log_file(args, stack)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -54,6 +53,7 @@ def destination(args: CheckArguments, stack: ExitStack) -> RDStation:
     if not args.sandbox:
         key = keys.find(args.api_key_file, os.environ, args.account or "default")
         return station(args, key)
+    refuse_key_at_hand(args)
     from rdimport import sandbox  # noqa: PLC0415
     from rdimport.destination.rdstation.endpoint import RDStation  # noqa: PLC0415
 
@@ -78,8 +78,7 @@ def station(
     """The given endpoint, otherwise RD's, with its owner's declarations. Raises UsageError."""
     from rdimport.destination.rdstation.endpoint import BASE_URL, RDStation  # noqa: PLC0415
 
-    options = (*vars(args).values(), *map(os.environ.get, VARIABLES.values()))
-    refuse_key_in(chain(*(one if isinstance(one, tuple) else (one,) for one in options)), key)
+    refuse_key_in(_options(args), key)
     base_url = args.base_url or os.environ.get("RDIMPORT_BASE_URL") or BASE_URL
     return RDStation(
         key,
@@ -89,6 +88,24 @@ def station(
         unclear=unclear,
         idempotent=idempotent,
     )
+
+
+def _options(args: AddressArguments) -> Iterator[object]:
+    """All that the command line and the environment say."""
+    for one in (*vars(args).values(), *map(os.environ.get, VARIABLES.values())):
+        yield from one if isinstance(one, tuple) else (one,)
+
+
+def refuse_key_at_hand(args: CheckArguments) -> None:
+    """Raise KeyInNameError as without --sandbox: the sandbox has another key than the one at hand,
+    which must not be shown or stored either.
+    """
+    key = keys.at_hand(args.api_key_file, os.environ)
+    refuse_key_in((*_options(args), Path.cwd()), key)
+    if key and args.mapping is not None:
+        from rdimport.mapping import Mapping  # noqa: PLC0415
+
+        refuse_key_in([Mapping.load(args.mapping)], key)
 
 
 def quota(args: CheckArguments) -> Quota | None:

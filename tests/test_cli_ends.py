@@ -187,6 +187,32 @@ sys.stdout = Screen()
 """
 
 
+AT_THE_END_OF_THE_SANDBOX = """
+import os, signal, sys, time
+from rdimport.cli import main
+from rdimport.sandbox import embedded
+
+def interrupted(process, end=embedded._end):
+    end(process)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(60)
+
+embedded._end = interrupted
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process there cannot send itself Ctrl+C")
+def test_ctrl_c_while_the_sandbox_is_shut_down_changes_no_result(
+    workspace: Workspace, words: list[object]
+) -> None:
+    program = [sys.executable, "-c", AT_THE_END_OF_THE_SANDBOX, *words, "--sandbox", "--json"]
+    done = workspace.shell(shlex.join(map(str, program)))
+    assert done.code == done.summary["exit_code"] == 0
+    assert "Interrupted" not in done.err
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="a process there cannot send itself Ctrl+C")
 @pytest.mark.parametrize(
     ("when", "code", "said"),

@@ -36,23 +36,33 @@ def execute(args: RunArguments) -> int:
 
         return check.execute(args)
     resolve.refuse_contradictions(args)
+    code = None
+    try:
+        with ExitStack() as stack:
+            code = _execute(args, stack)
+    except KeyboardInterrupt:  # while its sandbox is shut down, the result of a run stands
+        if code is None:
+            raise
+    return code
+
+
+def _execute(args: RunArguments, stack: ExitStack) -> int:
     log, started = None, SystemClock().now()
-    with ExitStack() as stack:
-        try:
-            to = resolve.destination(args, stack)
-            log = resolve.log_file(args, stack)
-            _check_inputs(args, to)
-            return _import(args, to, stack, log)
-        except KeyInNameError:
-            raise
-        except RdimportError as error:
-            note_attempt(args, error, started)
-            _write_metrics(args)
-            if log:
-                log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
-            if args.json and error.summary is not None:
-                say_json({**error.summary, "error": str(error)})
-            raise
+    try:
+        to = resolve.destination(args, stack)
+        log = resolve.log_file(args, stack)
+        _check_inputs(args, to)
+        return _import(args, to, stack, log)
+    except KeyInNameError:
+        raise
+    except RdimportError as error:
+        note_attempt(args, error, started)
+        _write_metrics(args)
+        if log:
+            log.write("run_failed", exit_code=int(error.exit_code), message=error.message)
+        if args.json and error.summary is not None:
+            say_json({**error.summary, "error": str(error)})
+        raise
 
 
 def _check_inputs(args: RunArguments, to: RDStation) -> None:

@@ -160,7 +160,7 @@ def counts_of_a_run(rows: int, folder: Path, base_url: str, quota: str | None = 
     run = run_async(
         [str(folder / "list.csv")],
         Mapping.parse(MAPPING),
-        to=RDStation("k", base_url=base_url),
+        to=RDStation(folder.name, base_url=base_url),  # the other runs have ledgers of their own
         state_dir=folder / "state",
         report_dir=folder / "reports",
         quota=quota,

@@ -268,6 +268,7 @@ def test_a_copy_that_fails_changes_nothing(machine: Machine, postgres: Server) -
     assert machine.here("fleet", "init", "--ledger", url).code == 0
     assert machine.here(*RUN, *SHARED, url).code == 0
     (machine.home / "ledger.key").rename(machine.home / "another.key")
+    assert machine.here("ledger", "new", "--state-dir", "state", "--yes").code == 0
     assert machine.here(*RUN).code == 0
     assert machine.here("ledger", "copy", "state", url).code == 2
     assert machine.here(*RUN).code == 0

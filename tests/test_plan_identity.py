@@ -47,6 +47,14 @@ def workspace(workspace: Workspace) -> Workspace:
     return workspace
 
 
+def use_a_shared_ledger(workspace: Workspace, postgres: Server) -> None:
+    """One that knows nobody, as it is agreed."""
+    workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
+    workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "another")
+    assert workspace.here("fleet", "init").code == 0
+    assert workspace.here("ledger", "accept", "--yes").code == 0
+
+
 CHANGED = [
     ("Feira 2026", "email, name"),
     ("Feira 2026", "name"),
@@ -302,9 +310,7 @@ def test_a_list_of_many_identifiers_in_two_spellings_is_sent_to_its_end(
     ]
     campaigns(workspace, *rows)
     if shared:
-        workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
-        workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "another")
-        assert workspace.here("fleet", "init").code == 0
+        use_a_shared_ledger(workspace, postgres)
     assert run(workspace, "--limit", "1010").summary["accepted"] == 1_010
     assert run(workspace, "--limit", "1").summary["accepted"] == 1
     campaigns(workspace, *rows[1_010:])
@@ -365,9 +371,7 @@ def test_only_values_that_change_are_asked_about(
     workspace: Workspace, box: RunningSandbox, postgres: Server, *, shared: bool
 ) -> None:
     if shared:
-        workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
-        workspace.environment["RDIMPORT_STATE_DIR"] = str(workspace.home / "another")
-        assert workspace.here("fleet", "init").code == 0
+        use_a_shared_ledger(workspace, postgres)
     before, plain, lower = box.counts()["accepted"], "Pedido", "{column: Pedido, clean: lower}"
     read_as(workspace, plain, "a", "b", "C")
     assert run(workspace).summary["accepted"] == 3

@@ -115,13 +115,14 @@ def check(
 
         named = ledger is not None or state_dir is not None
         store = store_of_run(ledger, state_dir or "", ledger_key) if named else None
-        if store and to and ledger is not None and state_dir is not None:
-            own = store_of_run(None, state_dir, ledger_key)
-            see_moved(Path(state_dir), store, own, to.identity)
+        own = store_of_run(None, state_dir, ledger_key) if state_dir is not None else None
+        if store and own and to and ledger is not None:
+            see_moved(Path(str(own)), store, own, to.identity)
         options = CheckOptions(
             to=to,
             quota=allowed,
             store=store,
+            own_store=own,
             limit=limit,
             resend=frozenset(resend),
             not_proved=not_proved,

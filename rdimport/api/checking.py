@@ -40,6 +40,7 @@ class CheckOptions(NamedTuple):
     to: Destination | None
     quota: Quota | None
     store: Store | None
+    own_store: Store | None
     limit: int | None
     resend: frozenset[State]
     not_proved: bool
@@ -115,6 +116,7 @@ def _earlier(
         options.resend,
         mapping,
         stack,
+        own_store=options.own_store,
         not_proved=options.not_proved,
         sure=options.sure,
     )

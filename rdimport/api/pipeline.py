@@ -47,6 +47,7 @@ from rdimport.ledger import (
     Run,
     RunRecord,
     hash_of,
+    refuse_elsewhere,
     refuse_unrecognised,
     see_which,
     wait_for,
@@ -244,6 +245,8 @@ def _begin(
     ledger: Ledger, lock: Held, options: RunOptions, mapping: Mapping, files: Sequence[str]
 ) -> Run:
     _refuse_lost_run(ledger, options)
+    if not options.sandbox:
+        refuse_elsewhere(ledger, options.store, options.own_store, options.to)
     now = options.clock.now()
     record = RunRecord(
         mapping=options.mapping_name,

@@ -19,7 +19,18 @@ from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerLostError, UsageError
 from rdimport.core.messages import _, ngettext
 from rdimport.core.shell import joined
-from rdimport.ledger import Found, Ledger, Store, alone, copy_ledger, is_shared, move_key, store_of
+from rdimport.ledger import (
+    Found,
+    Ledger,
+    Store,
+    agree,
+    alone,
+    copy_ledger,
+    is_shared,
+    move_key,
+    store_of,
+    unknown_elsewhere,
+)
 
 
 def execute(args: LedgerArguments) -> int:
@@ -33,7 +44,14 @@ def execute(args: LedgerArguments) -> int:
         return _check(store)
     with alone(store):
         begin = _new if isinstance(args, LedgerNewArguments) else _accept
-        return begin(store, yes=args.yes)
+        return begin(store, _own(args, store), yes=args.yes)
+
+
+def _own(args: StateArguments, store: Store) -> Store:
+    """The ledger of the state directory, also if a shared one is meant."""
+    if is_shared(str(store)):
+        return store_of(resolve.state_dir(args), keys.of_ledger())
+    return store
 
 
 def _store(args: StateArguments) -> Store:
@@ -111,9 +129,9 @@ def _move_key(store: Store, to: Path) -> int:
     return ExitCode.DONE
 
 
-def _accept(store: Store, *, yes: bool) -> int:
+def _accept(store: Store, own: Store, *, yes: bool) -> int:
     """Accept the ledger as it is, after showing what it lacks."""
-    if not _is_left(store):
+    if not _is_left(store, own):
         raise UsageError(
             _("There is no ledger in {state_dir} to continue with.", state_dir=store),
             _(
@@ -124,6 +142,9 @@ def _accept(store: Store, *, yes: bool) -> int:
     try:
         with store.open() as ledger:
             ledger.refuse_behind()
+            others = unknown_elsewhere(ledger, own)
+            if others:
+                return _accept_others(ledger, own, others, yes=yes)
             known = _(
                 "The ledger {path} knows everything that was sent from it; there is nothing "
                 "to accept.",
@@ -145,15 +166,32 @@ def _accept(store: Store, *, yes: bool) -> int:
     return ExitCode.DONE
 
 
-def _is_left(store: Store) -> bool:
-    """Whether anything is left to continue with."""
+def _accept_others(ledger: Ledger, own: Store, others: list[str], *, yes: bool) -> int:
+    """Accept that there are other ledgers, after naming them."""
+    _agreed(
+        _(
+            "Rows were also sent with {others}. The ledger {path} does not know whom, and they "
+            "would be sent again to the same RD Station account.",
+            others=", ".join(others),
+            path=ledger.place,
+        ),
+        _("Continue with this ledger?"),
+        yes=yes,
+    )
+    agree(ledger, own)
+    say([_("From now on the ledger {path} counts as it is.", path=ledger.place)])
+    return ExitCode.DONE
+
+
+def _is_left(store: Store, own: Store) -> bool:
+    """Whether anything is left to continue with: also a new ledger, if there are others."""
     try:
-        return store.is_there()
+        return store.is_there() or bool(own.elsewhere())
     except LedgerLostError:
         return False
 
 
-def _new(store: Store, *, yes: bool) -> int:
+def _new(store: Store, own: Store, *, yes: bool) -> int:
     """Move the remains aside, and start with an empty ledger."""
     _agreed(
         _(
@@ -166,8 +204,8 @@ def _new(store: Store, *, yes: bool) -> int:
         yes=yes,
     )
     aside = store.begin_anew()
-    with store.open():
-        pass
+    with store.open() as ledger:
+        agree(ledger, own)
     moved = _("There was none before.")
     if aside:
         moved = _("What was left of the old one is in {aside}.", aside=aside)

@@ -8,6 +8,7 @@ import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import alone, copy_ledger, move_key
+from rdimport.ledger.elsewhere import agree, refuse_elsewhere, unknown_elsewhere
 from rdimport.ledger.evidence import AFTER, CLOCKS, ClockRange, Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -94,6 +95,7 @@ __all__ = [
     "Unrecognised",
     "WorkerState",
     "WrongColumn",
+    "agree",
     "alone",
     "copy_ledger",
     "damage_in",
@@ -107,12 +109,14 @@ __all__ = [
     "move_key",
     "of_filled",
     "problems_of",
+    "refuse_elsewhere",
     "refuse_unrecognised",
     "see_moved",
     "see_which",
     "store_of",
     "store_of_run",
     "text_of",
+    "unknown_elsewhere",
     "wait_for",
     "wrong_column",
 ]

@@ -10,22 +10,28 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerError, UsageError
+from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger import twins
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Ledger, Store
+from rdimport.ledger.sqlite.witness import outside
 
 _MARK: Final = "shared-ledger"
 """The file in a state directory with the shared ledgers that its runs have used, one a line."""
 
 
-class _Use(NamedTuple):
+class Use(NamedTuple):
     """A shared ledger that runs have used, and for which destination: the hash of its identity."""
 
     address: str
     destination: str
+
+    def is_of(self, identity: str) -> bool:
+        """Whether it was used for the destination of this identity."""
+        return self.destination == _hash(identity)
 
 
 def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> None:
@@ -34,17 +40,14 @@ def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> No
     Raises UsageError for a run that does not, or for one that does although others used another
     one (`see_moved`): it would not know what they have sent.
     """
-    used = _used(state_dir)
-    mark = state_dir / _MARK
     if is_shared(str(store)):
         see_moved(state_dir, store, own, destination)
         now = _use(store, destination)
-        if now not in used:
-            with suppress(OSError):
-                state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-                with mark.open("a", encoding="utf-8") as file:
-                    file.write("\t".join(now) + "\n")
+        for folder in (state_dir, outside(state_dir)):
+            if folder is not None and now not in _used(folder):
+                _note(folder, now)
         return
+    used, mark = _used(state_dir), state_dir / _MARK
     if not used:
         return
     raise UsageError(
@@ -147,21 +150,45 @@ def _other_one(state_dir: Path, store: Store, other: str, copied: Store | None) 
     )
 
 
-def _use(store: Store, destination: str) -> _Use:
-    return _Use(str(store), blake2b(destination.encode(), digest_size=8).hexdigest())
+def shared_elsewhere(own: Store) -> list[Use]:
+    """The shared ledgers that this user's runs of other state directories have used, besides that
+    of the directory's `own` ledger.
+    """
+    place = outside(Path(str(own)))
+    with suppress(OSError):  # cron may have another user's home
+        folders = listed(place.parent) if place else []
+        return [use for folder in folders if folder != place for use in _used(folder)]
+    return []
 
 
-def _anywhere(use: _Use) -> _Use:
+def _use(store: Store, destination: str) -> Use:
+    return Use(str(store), _hash(destination))
+
+
+def _hash(destination: str) -> str:
+    return blake2b(destination.encode(), digest_size=8).hexdigest()
+
+
+def _anywhere(use: Use) -> Use:
     """As the mark was written before it told destinations apart."""
     return use._replace(destination="")
 
 
-def _used(state_dir: Path) -> list[_Use]:
-    """The shared ledgers that runs of a state directory have used, in that order."""
+def _note(folder: Path, use: Use) -> None:
+    with suppress(OSError):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with (folder / _MARK).open("a", encoding="utf-8") as file:
+            file.write("\t".join(use) + "\n")
+
+
+def _used(folder: Path) -> list[Use]:
+    """The shared ledgers that runs of a state directory have used, in that order: as recorded there
+    or in the user's folder for it.
+    """
     with suppress(OSError, UnicodeDecodeError):
-        lines = (state_dir / _MARK).read_text(encoding="utf-8").splitlines()
+        lines = (folder / _MARK).read_text(encoding="utf-8").splitlines()
         parts = [line.strip().partition("\t") for line in lines if line.strip()]
-        return [_Use(address, destination) for address, _tab, destination in parts]
+        return [Use(address, destination) for address, _tab, destination in parts]
     return []
 
 

@@ -93,6 +93,13 @@ class Accounts(_Part):
             number = self._ledger.destination(identity) or 0  # it has none yet
             rules.see_claim(self.books(self._ledger.ask), number, endpoint, account, key_claim)
 
+    def sent_with(self, identity: str, base_url: str, account: str, key: bytes) -> str | None:
+        """The account of this key at an account's endpoint, if rows were sent to it."""
+        endpoint = spelt(identity, base_url, account)
+        books = self.books(self._ledger.ask)
+        owner = books.owner(endpoint, key) if endpoint else None
+        return owner.account if owner and books.has_sent(owner.destination) else None
+
     def add_key(self, endpoint: str, account: str, key: bytes, at: datetime) -> str:
         """Bind another key, given by `hash_of`; returns the account's name.
 

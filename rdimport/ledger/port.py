@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, Self
+from typing import TYPE_CHECKING, NamedTuple, Protocol, Self
 
 from rdimport.ledger.accounts import KeyClaim
 from rdimport.ledger.content import Content
@@ -36,6 +36,14 @@ from rdimport.ledger.stored_run import StoredRun
 
 if TYPE_CHECKING:
     import polars as pl
+
+
+class Elsewhere(NamedTuple):
+    """A ledger in another directory: its identifier, and when rows were last sent with it (ISO)."""
+
+    ledger: str
+    until: str
+    store: Store
 
 
 class Store(Protocol):
@@ -73,6 +81,9 @@ class Store(Protocol):
 
     def is_held(self, account: str) -> bool:
         """Whether a run of this account is active."""
+
+    def elsewhere(self) -> list[Elsewhere]:
+        """The ledgers in other directories with which this user has sent rows."""
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
         """Prevent runs from beginning; yields whether that was possible."""

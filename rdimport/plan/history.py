@@ -25,6 +25,7 @@ from rdimport.ledger import (
     Unrecognised,
     hash_of,
     problems_of,
+    refuse_elsewhere,
 )
 from rdimport.mapping import Mapping
 from rdimport.mapping.targets import targets
@@ -337,17 +338,23 @@ def known_before(
     mapping: Mapping,
     stack: ExitStack,
     *,
+    own_store: Store | None,
     not_proved: bool = False,
     sure: bool = False,
 ) -> Before | None:
     """What earlier runs know; None if there were none. The ledger stays open until `stack`
     closes. Raises UsageError as a run would if the account, `sure` or not, may not use the key, and
-    LedgerLostError if a copy of the ledger knows more.
+    LedgerLostError if a copy of the ledger, or another one, knows more.
     """
-    ledger = store.if_there() if store and to else None
-    if not store or not ledger or not to:
+    if not store or not to:
         return None
-    stack.enter_context(ledger)
+    ledger = store.if_there()
+    if ledger is not None:
+        stack.enter_context(ledger)
+    if own_store is not None:
+        refuse_elsewhere(ledger, store, own_store, to)
+    if ledger is None:
+        return None
     claim = KeyClaim(_key_of(to, ledger), store.is_held, sure)
     ledger.accounts.see_claim(to.identity, to.base_url, to.account, claim)
     ledger.refuse_behind(to.account)

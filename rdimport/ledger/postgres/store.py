@@ -12,6 +12,7 @@ from rdimport.core.names import fold
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import hashed
 from rdimport.ledger.holds import HoldQuota
+from rdimport.ledger.port import Elsewhere
 from rdimport.ledger.postgres import lease, renewing, schema
 from rdimport.ledger.postgres.address import Address, give_key, needed_key, parsed
 from rdimport.ledger.postgres.content import take
@@ -100,6 +101,10 @@ class PostgresStore:
         """Whether a run of this account is active."""
         with Session(self._address, reading=True) as session:
             return lease.is_taken(session, self._quota(account))
+
+    def elsewhere(self) -> list[Elsewhere]:
+        """None: it is in no directory."""
+        return []
 
     @contextmanager
     def nobody_at_work(self) -> Iterator[bool]:

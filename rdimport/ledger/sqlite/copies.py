@@ -188,6 +188,13 @@ def _lacks(ledger: LedgerFile, one: Seen) -> bool:
     return not known or (not known[0][0] and one.writes > ledger.writes())
 
 
+def latest_elsewhere(state_dir: Path) -> list[Seen]:
+    """The latest witness of each ledger in each other directory."""
+    found = filter(None, map(read, _elsewhere(state_dir, f"*{SUFFIX}")))
+    ordered = sorted(found, key=lambda one: one.until)
+    return list({(one.ledger, one.directory): one for one in ordered}.values())
+
+
 def accept(state_dir: Path, key: bytes) -> None:
     """Accept that what copies in other directories have sent until now is sent again."""
     for path in _elsewhere(state_dir, witness_name(key)):

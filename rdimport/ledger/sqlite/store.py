@@ -9,11 +9,13 @@ from pathlib import Path
 
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.key_file import read_key
+from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger import twins
 from rdimport.ledger.content import Content
 from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.port import Elsewhere
 from rdimport.ledger.sqlite import copies, files, key_move, namesakes, witness
 from rdimport.ledger.sqlite.account_locks import Held, is_locked, locked, nobody_at_work
 from rdimport.ledger.sqlite.content import take
@@ -164,6 +166,15 @@ class SqliteStore:
     def is_held(self, account: str) -> bool:
         """Whether a run of this account is active."""
         return is_locked(self._state_dir, account)
+
+    def elsewhere(self) -> list[Elsewhere]:
+        """See `port.Store`. Those that are not there any more are omitted."""
+        found = copies.latest_elsewhere(self._state_dir)
+        there = [one for one in found if exists(Path(one.directory, FILE_NAME))]
+        return [Elsewhere(one.ledger, one.until, self._at(one.directory)) for one in there]
+
+    def _at(self, state_dir: str) -> SqliteStore:
+        return SqliteStore(Path(state_dir), self._find_key)
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
         """See `port.Store`. Raises LedgerError as `hold` does."""

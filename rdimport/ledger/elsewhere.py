@@ -1,0 +1,104 @@
+"""Other ledgers with which this user has sent rows to the same RD Station account: a ledger that is
+new to it does not know whom, and would send them again.
+
+They are known from what the user's own folders record of all state directories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from itertools import chain
+from typing import Final
+
+from rdimport.core.errors import LedgerError, LedgerLostError, UsageError
+from rdimport.core.messages import _
+from rdimport.core.names import fold
+from rdimport.destination import Destination
+from rdimport.ledger import twins
+from rdimport.ledger.accounts import hash_of
+from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.one_ledger import shared_elsewhere
+from rdimport.ledger.port import Ledger, Store
+
+_AGREED: Final = "SELECT value FROM rdimport.setting WHERE name = 'others'"
+_AGREE: Final = """
+INSERT INTO rdimport.setting (name, value) VALUES ('others', %(others)s)
+ON CONFLICT (name) DO UPDATE SET value = excluded.value
+"""
+_LAST: Final = """
+SELECT started_at FROM rdimport.run WHERE destination = %(destination)s ORDER BY id DESC LIMIT 1
+"""
+
+
+def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destination) -> None:
+    """Raise LedgerLostError if rows were sent to an account with another ledger, of which nothing
+    was agreed, since this one was last used for it. `own` is the ledger of the state directory, and
+    `ledger` that of `store`, if there is one.
+    """
+    others, uses = own.elsewhere(), shared_elsewhere(own)
+    if not others and not uses:
+        return
+    last, agreed = (_last(ledger, to), _agreed(ledger)) if ledger else (None, frozenset[str]())
+    later = [one for one in others if last is None or datetime.fromisoformat(one.until) >= last]
+    senders = _senders((one.store for one in later if one.ledger not in agreed), to)
+    shared = {one.address for one in uses if one.is_of(to.identity)} - {str(store), *agreed}
+    databases = (("--ledger", address) for address in sorted(shared) if last is None)
+    options = next(chain(senders, databases), None)
+    if options is not None:
+        raise LedgerLostError(
+            _(
+                "Rows were sent to this RD Station account with another ledger: {other}. {place} "
+                "does not know whom, and they would be sent again.",
+                other=options[1],
+                place=store,
+            ),
+            twins.remedy(options, store.location_options),
+        )
+
+
+def unknown_elsewhere(ledger: Ledger, own: Store) -> list[str]:
+    """The other ledgers of which nothing was agreed."""
+    agreed = _agreed(ledger)
+    others = {str(one.store) for one in own.elsewhere() if one.ledger not in agreed}
+    return sorted(others | {one.address for one in shared_elsewhere(own)} - agreed)
+
+
+def agree(ledger: Ledger, own: Store) -> None:
+    """Record that whoever the other ledgers know may be sent again with this one."""
+    shared = {one.address for one in shared_elsewhere(own)}
+    names = _agreed(ledger) | shared | {one.ledger for one in own.elsewhere()}
+    with ledger.writing() as ask:
+        ask(_AGREE, {"others": "\n".join(sorted(names))})
+
+
+def _agreed(ledger: Ledger) -> frozenset[str]:
+    """The other ledgers of which it was agreed, and this one and its copies."""
+    found = ledger.ask(_AGREED, {})
+    names = str(found[0][0]).splitlines() if found else []
+    return frozenset([ledger_id(ledger.key), *names])
+
+
+def _last(ledger: Ledger, to: Destination) -> datetime | None:
+    """The second in which the last run of an account began; None if nothing was ever sent to it."""
+    number = ledger.destination(to.identity)
+    if number is None or ledger.is_new(number):
+        return None
+    ((began,),) = ledger.ask(_LAST, {"destination": number})
+    return datetime.fromisoformat(began).replace(microsecond=0)
+
+
+def _senders(others: Iterable[Store], to: Destination) -> Iterator[tuple[str, ...]]:
+    """The options of those ledgers with which rows were sent with the API key."""
+    for other in others:
+        with suppress(LedgerError, UsageError):  # one that cannot be read may have any key
+            ledger = other.if_there()
+            if ledger is None:
+                continue
+            with ledger:
+                key = hash_of(ledger, list(to.credentials().items()))
+                account = ledger.accounts.sent_with(to.identity, to.base_url, to.account, key)
+            if account is not None:
+                same = fold(account) == fold(to.account)
+                yield *other.location_options, *(() if same else ("--account", account))

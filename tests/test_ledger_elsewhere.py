@@ -1,0 +1,177 @@
+"""A run with another ledger than the one an account was sent from: nobody is sent again unasked."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from support.claims import KEY
+from support.command import Done, Workspace
+from support.lists import MAPPING, people
+from support.postgres import Server
+
+from rdimport.sandbox.embedded import RunningSandbox
+
+ASKED = "Rows were sent to this RD Station account with another ledger"
+
+
+@pytest.fixture
+def used(workspace: Workspace) -> Workspace:
+    """A workspace that has sent a list from the directory `first`."""
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    assert run(workspace, "first").code == 0
+    return workspace
+
+
+def run(workspace: Workspace, state_dir: str | Path, *more: object, command: str = "run") -> Done:
+    there = ("--quota", "none", "--state-dir", state_dir, *more)
+    return workspace.here(command, "list.csv", "-m", "list.yaml", *there)
+
+
+def accept(workspace: Workspace, state_dir: str) -> Done:
+    return workspace.here("ledger", "accept", "--state-dir", state_dir, "--yes")
+
+
+def test_nobody_is_sent_again_from_another_state_directory(
+    used: Workspace, box: RunningSandbox
+) -> None:
+    for command in ("check", "run", "run"):
+        done = run(used, "second", command=command)
+        assert (done.code, ASKED in done.err) == (2, True)
+        assert f"--state-dir {used.home / 'first'}\n" in done.err
+    assert len(box.conversions()) == 3
+    assert run(used, "first").code == 0
+    assert len(box.conversions()) == 3
+
+
+def test_nor_by_a_command_that_lacks_the_environment_of_the_others(
+    used: Workspace, box: RunningSandbox
+) -> None:
+    """As in a crontab: its runs use the default directory."""
+    used.environment["RDIMPORT_STATE_DIR"] = str(used.home / "first")
+    words = ("list.csv", "-m", "list.yaml")
+    assert used.here("check", *words).code == 0
+    del used.environment["RDIMPORT_STATE_DIR"]
+    for command in ("check", "run"):
+        done = used.here(command, *words)
+        assert (done.code, ASKED in done.err) == (2, True)
+    assert len(box.conversions()) == 3
+
+
+@pytest.mark.parametrize("command", ["check", "run"])
+def test_who_means_both_says_so_once_for_each(
+    used: Workspace, box: RunningSandbox, command: str
+) -> None:
+    refused = run(used, "second", command=command)
+    remedy = f"rdimport ledger accept --state-dir {used.home / 'second'}"
+    assert remedy in refused.err
+    asked = used.here(*remedy.split()[1:])
+    assert (asked.code, str(used.home / "first") in asked.err) == (2, True)
+    assert run(used, "second").code == 2
+    assert accept(used, "second").code == 0
+    assert run(used, "second").code == 0
+    assert len(box.conversions()) == 6
+    back = run(used, "first")
+    assert (back.code, f"--state-dir {used.home / 'second'}\n" in back.err) == (2, True)
+    assert accept(used, "first").code == 0
+    for name in ("first", "second", "first", "second"):
+        assert run(used, name).code == 0
+    assert len(box.conversions()) == 6
+    assert "nothing to accept" in accept(used, "first").out
+    assert run(used, "third").code == 2
+
+
+def test_a_directory_of_a_first_trial_does_not_send_again_later(
+    used: Workspace, box: RunningSandbox
+) -> None:
+    accept(used, "second")
+    used.write("list.csv", people(5))
+    assert run(used, "second").code == 0
+    done = run(used, "first")  # it knows three of them
+    assert (done.code, ASKED in done.err) == (2, True)
+    assert len(box.conversions()) == 3 + 5
+
+
+def test_who_starts_over_has_said_so(used: Workspace, box: RunningSandbox) -> None:
+    assert used.here("ledger", "new", "--state-dir", "second", "--yes").code == 0
+    assert run(used, "second").code == 0
+    assert len(box.conversions()) == 6
+
+
+def test_the_name_of_the_account_is_told(used: Workspace) -> None:
+    done = run(used, "second", "--account", "another")
+    assert done.code == 2
+    assert f"--state-dir {used.home / 'first'} --account default\n" in done.err
+
+
+def test_the_ledgers_of_two_clients_go_on(used: Workspace, box: RunningSandbox) -> None:
+    """Each has a directory and a key, and both are called `default`."""
+    client = Workspace(used.home, box.create_key("second", "second"), box.base_url)
+    for _night in range(2):
+        assert run(client, "second").code == 0
+        assert run(used, "first").code == 0
+    assert len(box.conversions()) == 6
+
+
+def test_a_directory_that_was_moved_or_copied_is_no_other_one(
+    used: Workspace, box: RunningSandbox
+) -> None:
+    (used.home / "first").rename(used.home / "moved")
+    assert run(used, "moved").code == 0
+    copied = used.here("ledger", "copy", "moved", "copied")
+    assert copied.code == 0
+    assert run(used, "copied").code == 0
+    assert len(box.conversions()) == 3
+
+
+@pytest.mark.parametrize("what", ["gone", "broken", "another user's key"])
+def test_a_ledger_that_cannot_say_whom_it_sent_is_no_reason_to_stop(
+    used: Workspace, what: str
+) -> None:
+    ledger = used.home / "first" / "ledger.sqlite3"
+    if what == "gone":
+        shutil.rmtree(ledger.parent)
+    elif what == "broken":
+        ledger.write_bytes(b"no ledger" * 1000)
+    else:
+        moved = used.here("ledger", "key", "--move-to", "key", "--state-dir", "first")
+        assert moved.code == 0
+        (used.home / "key").unlink()
+    assert run(used, "second").code == 0
+
+
+@pytest.fixture
+def shared(used: Workspace, postgres: Server) -> str:
+    """A shared ledger that nobody has used."""
+    url = postgres.new_database()
+    used.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    assert used.here("fleet", "init", "--ledger", url).code == 0
+    return url
+
+
+def test_nobody_is_sent_again_with_a_shared_ledger_from_another_directory(
+    used: Workspace, box: RunningSandbox, shared: str
+) -> None:
+    refused = run(used, "second", "--ledger", shared)
+    assert (refused.code, f"--state-dir {used.home / 'first'}\n" in refused.err) == (2, True)
+    remedy = f"rdimport ledger accept --ledger {shared}"
+    assert remedy in refused.err
+    assert used.here(*remedy.split()[1:], "--yes", "--state-dir", "second").code == 0
+    assert run(used, "second", "--ledger", shared).code == 0
+    assert len(box.conversions()) == 6
+
+
+def test_nor_without_the_shared_ledger_from_another_directory(
+    used: Workspace, box: RunningSandbox, shared: str
+) -> None:
+    shutil.rmtree(used.home / "first")
+    assert run(used, "second", "--ledger", shared).code == 0
+    sent = len(box.conversions())
+    for command in ("check", "run"):
+        refused = run(used, "third", command=command)
+        assert (refused.code, f"--ledger {shared}\n" in refused.err) == (2, True)
+    assert len(box.conversions()) == sent
+    assert accept(used, "third").code == 0
+    assert run(used, "third").code == 0

@@ -420,3 +420,62 @@ def test_a_spelling_that_only_a_later_file_has_is_tried(
     assert done.code == 2
     assert "1 conversion of “fEIRA”" in done.err
     assert box.counts()["accepted"] == before + 2
+
+
+WRITTEN = [
+    ("00012", "12"),
+    ("12", "00012"),
+    ("1/2/2026", "2026-02-01"),
+    ("2026-02-01", "01/02/2026"),
+    ("01/02/2026 09:30", "2026-02-01 09:30:00"),
+    ("2026-02-01 09:30:00", "01/02/2026 09:30"),
+    ("09:30", "09:30:00"),
+    ("09:30:00", "09:30"),
+    ("1.234,50", "1234.5"),
+    ("1234.5", "1234,50"),
+    ("0.25", "0,25"),
+]
+
+
+@pytest.mark.parametrize(("was", "now"), WRITTEN)
+def test_a_list_that_another_program_saved_is_asked_about(
+    workspace: Workspace, box: RunningSandbox, was: str, now: str
+) -> None:
+    before = box.counts()["accepted"]
+    workspace.write("list.yaml", ORDERS.format(column="Pedido"))
+    for cell, people_there in ((was, 3), (now, 4)):
+        lines = [f"{address(number)};{cell}" for number in range(people_there)]
+        workspace.write("list.csv", "\n".join(["E-mail;Pedido", *lines]))
+        done = run(workspace)
+    assert done.code == 2
+    assert "3 conversions" in done.err
+    assert "cf_pedido (written in another way)" in " ".join(done.err.split())
+    assert workspace.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert box.counts()["accepted"] == before + 3
+
+
+def test_what_was_agreed_to_in_another_format_is_asked_about_once(workspace: Workspace) -> None:
+    read_as(workspace, "Pedido", "01", "02", "03")
+    assert run(workspace).summary["accepted"] == 3
+    read_as(workspace, "Pedido", "1", "2", "3")
+    assert run(workspace).code == 2
+    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(workspace).summary["accepted"] == 2
+
+
+def test_values_that_one_list_has_in_both_ways_are_not_asked_about(workspace: Workspace) -> None:
+    read_as(workspace, "Pedido", "01", "02")
+    assert run(workspace).summary["accepted"] == 2
+    both = [
+        f"{address(number)},{cell},x" for number in range(2) for cell in (f"0{number + 1}", "1")
+    ]
+    workspace.write("list.csv", "\n".join(["E-mail,Pedido,NF", *both]))
+    assert run(workspace).summary["accepted"] == 2
+
+
+def test_an_identifier_that_another_program_wrote_is_asked_about(workspace: Workspace) -> None:
+    workspace.write("list.yaml", COLUMN)
+    campaigns(workspace, "a@exemplo.com.br,A,01/02/2026", "b@exemplo.com.br,B,Feira")
+    assert run(workspace).summary["accepted"] == 2
+    campaigns(workspace, "a@exemplo.com.br,A,2026-02-01", "b@exemplo.com.br,B,Feira")
+    assert "1 conversion of “01/02/2026”" in run(workspace).err

@@ -19,7 +19,7 @@ from rdimport.ledger.figures import (
     wrong_column,
 )
 from rdimport.ledger.holds import Held, HeldQuota, LeftPace, wait_for
-from rdimport.ledger.naming import Names, Unrecognised, refuse_unrecognised
+from rdimport.ledger.naming import WRITTEN, Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.one_ledger import has_sent, see_moved, see_which
 from rdimport.ledger.opening import (
     fleet_of,
@@ -57,6 +57,7 @@ from rdimport.ledger.wholeness import damage_in
 __all__ = [
     "AFTER",
     "CLOCKS",
+    "WRITTEN",
     "Account",
     "Attempt",
     "ClockRange",

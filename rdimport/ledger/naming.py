@@ -46,6 +46,9 @@ WHERE n.folded = alike.folded AND r.id = n.run AND r.destination = %(destination
 
 _HAS_SENT: Final = "SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 0 LIMIT 1"
 
+WRITTEN: Final = ""
+"""In the place of a rule: the same one has read values that were written in another way."""
+
 _RULES: Final = """
 SELECT id, facts::json -> 'mapping_used' ->> 'identity' FROM rdimport.run
 WHERE destination = %(destination)s
@@ -65,7 +68,7 @@ class Names(NamedTuple):
     `columns` are those of the identity fields besides the e-mail, as far as columns fill them;
     `rule` is how the identity fields are read (`mapping.identity_rule`), and `not_tried` are rules
     of earlier runs that could not be applied to the list. `otherwise` counts conversions that were
-    sent under another identity: by the identifier then and now, and by the rule then.
+    sent under another identity: by the identifier then and now, and by the rule then or `WRITTEN`.
     """
 
     fields: tuple[str, ...]
@@ -122,8 +125,8 @@ def refuse_unrecognised(found: Sequence[Unrecognised]) -> None:
         " ".join(one.sentence() for one in found[:3]),
         _(
             "Nothing was sent. Restore the mapping's `identity`, its fields and "
-            "`conversion_identifier` or, if these are new conversions, type the same command "
-            "with --new-identity (--yes is not enough)."
+            "`conversion_identifier`, or the list's earlier format. If these are new conversions, "
+            "type the same command with --new-identity (--yes is not enough)."
         ),
     )
 
@@ -261,37 +264,45 @@ def unrecognised(
 def _sent_otherwise(
     ledger: Asked, destination: int, names: Names, before: int | None, said: Collection[str]
 ) -> Iterator[Unrecognised]:
-    """The conversions of `names.otherwise`, but for identifiers about which something is `said`."""
-    rules: Mapping[int, str] | None = None
+    """The conversions of `names.otherwise`, but for identifiers about which something is `said`,
+    and those that a run with --new-identity may have left.
+    """
+    rules = rules_of(ledger, destination) if names.otherwise else {}
     for (was, now, rule), rows in names.otherwise.items():
-        if now in said:
-            continue
-        if rule != names.rule:
-            rules = rules_of(ledger, destination) if rules is None else rules
-            ((_text, lines),) = lines_of(ledger, destination, [now], before)
-            exact = [digests_of(ledger.key, text)[0] for text in (was, now)]
-            then, agreed = (
-                [line for line in lines if (line.exact, rules.get(line.run)) == one]
-                for one in zip(exact, (rule, names.rule), strict=True)
-            )
-            since = max((line.run for line in agreed if line.agreed), default=0)
-            if then and min(line.run for line in then) < since:
-                continue
-        fields, now_fields = (
-            _with_changes(names.fields, one, other)
-            for one, other in ((rule, names.rule), (names.rule, rule))
+        lines = dict(lines_of(ledger, destination, {was, now}, before))
+        then, agreed = (
+            [
+                line
+                for line in lines[text]
+                if line.exact == digests_of(ledger.key, text)[0]
+                and rules.get(line.run, read) == read
+            ]
+            for text, read in ((was, rule or names.rule), (now, names.rule))
         )
-        yield Unrecognised(was, fields, rows, now, now_fields)
+        since = max((line.run for line in agreed if line.agreed), default=0)
+        if now not in said and since <= min((line.run for line in then), default=0):
+            fields, now_fields = _compared(names, rule)
+            yield Unrecognised(was, fields, rows, now, now_fields)
 
 
-def _with_changes(fields: tuple[str, ...], rule: str, other: str) -> tuple[str, ...]:
-    """The fields, with what is in this rule but not in the other one in brackets."""
-    if rule == other:
-        return fields
-    read, not_read = map(json.loads, (rule, other))
+def _compared(names: Names, rule: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The identity fields then and now, with what has changed in brackets."""
+    if rule == WRITTEN:
+        others = (f"{name} ({_('written in another way')})" for name in names.fields)
+        return names.fields, tuple(
+            name if name == "email" else other
+            for name, other in zip(names.fields, others, strict=True)
+        )
+    then, now = map(json.loads, (rule, names.rule))
+    return _with_changes(names.fields, then, now), _with_changes(names.fields, now, then)
+
+
+def _with_changes(
+    fields: tuple[str, ...], rule: Mapping[str, Any], other: Mapping[str, Any]
+) -> tuple[str, ...]:
     texts = []
     for name in fields:
-        keys, others = ({**one["fields"][name], **one, "fields": None} for one in (read, not_read))
+        keys, others = ({**one["fields"][name], **one, "fields": None} for one in (rule, other))
         changed = [_shown(key, value) for key, value in keys.items() if others.get(key) != value]
         texts.append(f"{name} ({', '.join(changed)})" if changed else name)
     return tuple(texts)

@@ -39,7 +39,6 @@ from rdimport.plan.history import EARLIER, UNORDERED, VERSION, Known, SendHistor
 from rdimport.plan.invalid import Invalid, by_row
 from rdimport.plan.known_rows import NO_SOURCES, SOURCE, KnownRows
 from rdimport.plan.sent_otherwise import SentOtherwise
-from rdimport.plan.spool import Spool
 from rdimport.plan.suppression import NOBODY, Suppression
 from rdimport.prepare import Bound, Origin, Prepared, bind, prepare
 from rdimport.prepare.earlier import NOTHING
@@ -48,6 +47,7 @@ from rdimport.prepare.encode import DECLINED, GRANTED, Merger, compared, in_any_
 if TYPE_CHECKING:
     from rdimport.destination.rdstation.custom_fields import CustomFields
     from rdimport.mapping import Mapping
+    from rdimport.plan.spool import Spool
     from rdimport.source import Table
 
 PAYLOAD: Final = "__rdimport_payload__"
@@ -162,7 +162,7 @@ class Planner:
         self._plan = Plan(spool, about=mapping.about)
         self._index = index
         self._recalled = 0
-        self._sent_otherwise = SentOtherwise(mapping, history, Spool(directory))
+        self._sent_otherwise = SentOtherwise(mapping, history, directory)
 
     def make(
         self,

@@ -1,30 +1,38 @@
 """New rows that the ledger knows under another identity, and whose people would be sent again.
 
-A list may spell an identifier in several ways, and each of them is a conversion of its own, until
-the spellings are made one. And the mapping may have read an identity field in another way when the
-row was sent: from another column, or with another cleaner.
+- A list may spell an identifier in several ways, and each of them is a conversion of its own, until
+  the spellings are made one.
+- The mapping may have read an identity field in another way when the row was sent: from another
+  column, or with another cleaner.
+- The list may have been saved in another format since, which writes dates and numbers in its way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
 from rdimport.core.errors import MappingError
 from rdimport.core.row import ROW, State
+from rdimport.ledger import WRITTEN
 from rdimport.mapping.identity_rule import identity_rule, with_rule
 from rdimport.plan.duplicates import IDENTITY
+from rdimport.plan.spool import Spool
+from rdimport.prepare.rewritten import WAYS
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
     from rdimport.plan.history import SendHistory
-    from rdimport.plan.spool import Spool
     from rdimport.prepare import Bound, Prepared
 
 _NAME: Final = "conversion_identifier"
 _SENT: Final = {IDENTITY: pl.Binary, "was": pl.String, "now": pl.String, "rule": pl.String}
+
+_SAMPLE: Final = 500
+"""New rows of a batch that show whether all were written in another way."""
 
 _ARRIVED: Final = (str(State.ACCEPTED), str(State.UNCERTAIN))
 
@@ -33,22 +41,23 @@ Binding = Callable[["Mapping"], "Bound"]
 
 
 class SentOtherwise:
-    """Collects such rows, batch by batch; those that may be some are kept in the spool until all
+    """Collects such rows, batch by batch. Rows that may be some are kept on disk until all
     spellings of the list are known.
     """
 
-    def __init__(self, mapping: Mapping, history: SendHistory, spool: Spool) -> None:
+    def __init__(self, mapping: Mapping, history: SendHistory, directory: Path | None) -> None:
         self._mapping = mapping
         self._history = history
-        self._spool = spool
+        self._candidates, self._listed = Spool(directory), Spool(directory)
         self._rule = identity_rule(mapping)
+        self._written = [name for name in mapping.identity if name not in (_NAME, "email")]
+        self._written += [_NAME] if mapping.conversion_identifier.value is None else []
         self._binding: Binding
         self._bounds: list[tuple[str, Bound]] | None = None
         self._spelt: dict[str, dict[bytes, str]] = {}
         self._texts: set[str] = set()
         self.not_tried: set[str] = set()
         """Rules of earlier runs that read other fields, or a column that the list does not have."""
-        self._listed = [pl.Series(IDENTITY, [], pl.Binary)]
 
     def begin_table(self, binding: Binding) -> None:
         """Take the next batches from another table."""
@@ -76,56 +85,82 @@ class SentOtherwise:
         self._texts.update(texts)
         spelt = self._history.spellings(texts)
         self._spelt |= spelt
-        earlier = [] if new.is_empty() else self._earlier()
-        if not spelt and not earlier:
-            return
         named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
         several = pl.col("now").is_in(list(spelt))
-        fresh = named.filter(pl.col(ROW).is_in(new.implode()))
-        fresh = fresh.join(prepared.rows.select(ROW, "identity"), on=ROW, maintain_order="left")
-        self._keep(fresh.filter(several), self._rule)
-        for rule, bound in earlier:
-            was = prepared.identified(fresh[ROW], bound).rename({"identity": "was"})
-            both = fresh.join(was, on=ROW, maintain_order="left")
-            differ = both.filter(pl.col("was") != pl.col("identity"))
-            self._keep(differ.select(ROW, "now", pl.col("was").alias("identity")), rule)
-        listed = named.filter(several & pl.col(ROW).is_in(known.implode()))
-        self._listed.append(rows.join(listed, on=ROW, how="semi")[IDENTITY])
+        if new.len():
+            fresh = named.filter(pl.col(ROW).is_in(new.implode()))
+            fresh = fresh.join(prepared.rows.select(ROW, "identity"), on=ROW, maintain_order="left")
+            not_known = pl.lit(None, pl.String)
+            self._keep(fresh.filter(several).with_columns(was=not_known), self._rule)
+            for rule, bound in self._earlier():
+                read = prepared.identified(fresh[ROW], bound)
+                self._keep(_differing(read, fresh), rule)
+            self._see_written(prepared, fresh)
+        listed = named.filter(pl.col(ROW).is_in(known.implode()))
+        listed = listed if self._written else listed.filter(several)
+        if listed.height:
+            self._listed.put(rows.join(listed, on=ROW, how="semi").select(IDENTITY))
+
+    def _see_written(self, prepared: Prepared, fresh: pl.DataFrame) -> None:
+        """Keep the new rows that may have been sent with values that were written in another way.
+
+        A list is saved as a whole, so a sample shows in which way.
+        """
+        for way in WAYS if self._written else ():
+            sample = prepared.rewritten(fresh[ROW].head(_SAMPLE), self._written, way)
+            if self._known(_differing(sample, fresh)["identity"]).len():
+                rewritten = prepared.rewritten(fresh[ROW], self._written, way)
+                self._keep(_differing(rewritten, fresh), WRITTEN)
 
     def _keep(self, rows: pl.DataFrame, rule: str) -> None:
+        """Keep rows with what their identifier was (null: not known), what it is `now`, and the
+        text of their identity.
+        """
         if rows.height:
-            values = pl.col("identity").str.strip_prefix(_head("now"))
-            self._spool.put(rows.select("now", values.alias("values"), rule=pl.lit(rule)))
+            own = rows.with_columns(own=pl.coalesce("was", "now"))
+            values = pl.col("identity").str.strip_prefix(_head("own")).alias("values")
+            self._candidates.put(own.select("was", "now", values, rule=pl.lit(rule)))
 
     def counts(self) -> dict[tuple[str, str, str], int]:
         """The number of such conversions, by what their identifier was, what it is now, and the
-        rule by which their identity fields were read.
+        rule by which their identity fields were read, or `WRITTEN`.
 
         Those that the list still has as they were do not count: its other rows are further
         conversions.
         """
-        if not len(self._spool):
+        if not len(self._candidates):
             return {}
         spellings = self._history.recognised(self._spelt, self._texts)
-        pairs = [(now, was) for now, others in spellings.items() for was in others]
-        others = pl.DataFrame(pairs, {"now": pl.String, "was": pl.String}, orient="row")
-        sent = [self._sent(rows, others) for rows in self._spool.frames()]
-        found = pl.concat([pl.DataFrame(schema=_SENT), *sent]).unique(maintain_order=True)
-        listed = pl.concat(self._listed)
-        gone = found.filter(~pl.col(IDENTITY).is_in(listed.implode()))
-        counted = gone.group_by("was", "now", "rule", maintain_order=True).len()
+        pairs = [(was, now) for now, others in spellings.items() for was in others]
+        others = pl.DataFrame(pairs, {"was": pl.String, "now": pl.String}, orient="row")
+        sent = [self._sent(rows, others) for rows in self._candidates.frames()]
+        found = pl.concat([pl.DataFrame(schema=_SENT), *sent]).unique(IDENTITY, maintain_order=True)
+        for listed in self._listed.frames():
+            found = found.join(listed, on=IDENTITY, how="anti", maintain_order="left")
+        counted = found.group_by("was", "now", "rule", maintain_order=True).len()
         return {(was, now, rule): rows for was, now, rule, rows in counted.iter_rows()}
 
     def _sent(self, rows: pl.DataFrame, others: pl.DataFrame) -> pl.DataFrame:
         """The identities under which the ledger has these rows, if any."""
-        same = rows.filter(pl.col("rule") != self._rule).with_columns(was="now")
-        tried = pl.concat(
-            [rows.join(others, on="now", maintain_order="left"), same], how="diagonal"
-        )
+        spelt = rows.drop("was").join(others, on="now", maintain_order="left")
+        tried = pl.concat([rows.drop_nulls("was"), spelt.select(rows.columns)])
         texts = tried.select(pl.concat_str(_head("was"), "values")).to_series()
         tried = tried.with_columns(self._history.identities(texts))
-        sent = self._history.known(tried[IDENTITY]).filter(pl.col("state").is_in(_ARRIVED))
-        return tried.filter(pl.col(IDENTITY).is_in(sent["identity"].implode())).select(*_SENT)
+        known = self._known(texts)
+        return tried.filter(pl.col(IDENTITY).is_in(known.implode())).select(*_SENT)
+
+    def _known(self, texts: pl.Series) -> pl.Series:
+        """Those of these identities that were sent."""
+        if texts.is_empty():
+            return pl.Series(IDENTITY, [], pl.Binary)
+        known = self._history.known(self._history.identities(texts))
+        return known.filter(pl.col("state").is_in(_ARRIVED))["identity"]
+
+
+def _differing(was: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:
+    """The rows whose identity is another one now, with the identifier of both."""
+    both = was.join(now, on=ROW, suffix="_now", maintain_order="left")
+    return both.filter(pl.col("identity") != pl.col("identity_now"))
 
 
 def _head(name: str) -> pl.Expr:

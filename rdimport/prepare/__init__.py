@@ -27,9 +27,10 @@ from rdimport.prepare.expressions import computed
 from rdimport.prepare.trace import Cells, defects, in_order, of_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from rdimport.mapping.targets import Target
+    from rdimport.prepare.rewritten import Way
 
 __all__ = ["IDENTITY", "PAYLOAD", "ROWS", "Bound", "Origin", "Prepared", "bind", "cells", "prepare"]
 
@@ -86,7 +87,7 @@ class Prepared:
 
     def identified(self, rows: pl.Series, bound: Bound) -> pl.DataFrame:
         """`ROW` and `IDENTITY` of some rows as another mapping, bound to the same table, reads
-        them.
+        them, and what their identifier `was` then.
         """
         sound = self.cells.sound.filter(pl.col(ROW).is_in(rows.implode()))
         if bound.computed:
@@ -94,7 +95,13 @@ class Prepared:
         named = ("conversion_identifier", *bound.mapping.identity)
         wanted = zip(bound.targets, bound.expressions, strict=True)
         frame = sound.select(ROW, *(column for target, column in wanted if target.name in named))
-        return frame.select(ROW, identity(bound.targets, bound.mapping).alias(IDENTITY))
+        return frame.select(ROW, *_identified(bound))
+
+    def rewritten(self, rows: pl.Series, fields: Collection[str], way: Way) -> pl.DataFrame:
+        """The same of sendable rows with the values of some fields written in another way."""
+        some = self.good.filter(pl.col(ROW).is_in(rows.implode()))
+        some = some.with_columns(way(pl.col(name)) for name in fields)
+        return some.select(ROW, *_identified(self.cells.bound))
 
     def earlier(self) -> Earlier:
         """The rows whose identity was different in an earlier release."""
@@ -184,6 +191,11 @@ def cells(batch: pl.DataFrame, bound: Bound) -> tuple[Cells, int, pl.DataFrame]:
         sound = kept.drop("__index__")
     frame = sound.select(FILE, ROW, *bound.expressions)
     return Cells(sound, frame, bound), sound.height, failed
+
+
+def _identified(bound: Bound) -> tuple[pl.Expr, pl.Expr]:
+    text = identity(bound.targets, bound.mapping)
+    return text.alias(IDENTITY), pl.col("conversion_identifier").alias("was")
 
 
 def _encoded(

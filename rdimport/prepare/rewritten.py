@@ -1,0 +1,75 @@
+"""The same values as other programs write them.
+
+A spreadsheet program turns texts of a CSV file into dates and numbers, drops their zeros, and
+writes them in its own way when the list is saved in another format.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Final
+
+import polars as pl
+
+from rdimport.prepare.clean import form
+
+Way = Callable[[pl.Expr], pl.Expr]
+"""Writes those cells in another way that can be; the others are unchanged."""
+
+_DIGITS: Final = 14
+"""As many as the longest usual code has, a CNPJ."""
+
+_DAY: Final = r"^(\d{4})-(\d\d)-(\d\d)(?: (\d\d:\d\d)(?::\d\d)?)?$"
+_MOMENT: Final = r"^(\d{1,2}/\d{1,2}/\d{4}) (\d{1,2}:\d\d)(?::\d\d)?$"
+_TIME: Final = r"^\d\d:\d\d$"
+
+
+def _days(cell: pl.Expr) -> pl.Expr:
+    """`1/2/2026 09:30` -> `2026-02-01 09:30:00`, `09:30` -> `09:30:00`."""
+    moment = cell.str.extract(_MOMENT, 1) + " " + cell.str.extract(_MOMENT, 2).str.zfill(5)
+    return pl.coalesce(
+        moment.str.to_datetime("%d/%m/%Y %H:%M", strict=False).dt.strftime("%Y-%m-%d %H:%M:%S"),
+        cell.str.to_date("%d/%m/%Y", strict=False).dt.strftime("%Y-%m-%d"),
+        pl.when(cell.str.contains(_TIME)).then(cell + ":00"),
+        cell,
+    )
+
+
+def _typed(cell: pl.Expr) -> pl.Expr:
+    """Also `1.234,50` -> `1234.5` and `007` -> `7`."""
+    number = form.number(cell, ",")
+    plain = number.str.replace(r"^0+(\d)", "$1").str.replace(r"(\.\d*?)0+$", "$1")
+    plain = plain.str.strip_suffix(".")
+    return pl.when(number.str.contains(r"^-?\d+(\.\d+)?$")).then(plain).otherwise(_days(cell))
+
+
+def _text(cell: pl.Expr, digits: int = 1) -> pl.Expr:
+    """`2026-02-01` -> `01/02/2026`, `1234.5` -> `1234,5`, `7` -> `007`."""
+    day = cell.str.replace(_DAY, "$3/$2/$1 $4").str.strip_chars_end()
+    usual = day.str.replace(r"^(\d\d:\d\d):00$", "$1").str.replace(r"^(-?\d+)\.(\d+)$", "$1,$2")
+    return pl.when(cell.str.contains(r"^\d+$")).then(cell.str.zfill(digits)).otherwise(usual)
+
+
+def _cents(cell: pl.Expr, mark: str) -> pl.Expr:
+    """`1234.5` -> `1234,50`."""
+    some = pl.when(cell.str.contains(r"^-?\d+\.\d$")).then(cell + "0").otherwise(cell)
+    return some.str.replace(".", mark, literal=True) if mark != "." else some
+
+
+def _as_people_write(cell: pl.Expr) -> pl.Expr:
+    """`2026-02-01` -> `1/2/2026`, `1234.5` -> `1.234,50`."""
+    days = _text(cell).str.replace_all(r"\b0(\d)/", "$1/")
+    amounts = _cents(cell, ",").str.replace(r"^(-?\d{1,3})(\d{3}),", "$1.$2,")
+    return pl.when(cell.str.contains(_DAY)).then(days).otherwise(amounts)
+
+
+WAYS: Final[tuple[Way, ...]] = (
+    _days,
+    _typed,
+    *(partial(_text, digits=digits) for digits in range(1, _DIGITS + 1)),
+    partial(_cents, mark=","),
+    partial(_cents, mark="."),
+    _as_people_write,
+)
+"""Each is applied to all values of a row."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import logging
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,24 @@ def through_proxy(say: bytes, base_url: str, environment: Callable[..., None]) -
                 return reply.body.decode()
 
     return asyncio.run(main()), seen
+
+
+@pytest.mark.parametrize("base_url", [HTTP, HTTPS])
+@pytest.mark.parametrize("host", ["127.0.0.1", "proxy.invalid"])
+def test_a_proxy_that_cannot_be_reached_is_named_and_not_the_endpoint(
+    environment: Callable[..., None], host: str, base_url: str
+) -> None:
+    async def main(address: str) -> None:
+        environment(HTTP_PROXY=f"http://{IN_URL}{address}", HTTPS_PROXY=f"http://{IN_URL}{address}")
+        station = RDStation(KEY, base_url=base_url, insecure_http=True)
+        async with connected(base_url, {"api_key": KEY}, 1, Timeouts()) as transport:
+            await exchange(transport, station.build("{}"))
+
+    with socket.socket() as taken:  # bound, but nobody listens
+        taken.bind(("127.0.0.1", 0))
+        address = f"{host}:{taken.getsockname()[1]}"
+        with pytest.raises(NotConnected, match=f"^net.proxy_unreached {address}$"):
+            asyncio.run(main(address))
 
 
 def test_a_row_goes_through_a_proxy_with_its_password(environment: Callable[..., None]) -> None:

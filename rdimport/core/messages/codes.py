@@ -136,6 +136,7 @@ class Detail(StrEnum):
     CONNECT_ERROR = "net.connect_error"
     POOL_TIMEOUT = "net.pool_timeout"
     PROXY_ERROR = "net.proxy_error"
+    PROXY_UNREACHED = "net.proxy_unreached"
     UNSUPPORTED_PROTOCOL = "net.unsupported_protocol"
     READ_TIMEOUT = "net.read_timeout"
     WRITE_TIMEOUT = "net.write_timeout"

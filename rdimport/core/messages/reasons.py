@@ -23,6 +23,7 @@ UNREACHED: Final = frozenset(
         Detail.CONNECT_TIMEOUT,
         Detail.CONNECT_ERROR,
         Detail.PROXY_ERROR,
+        Detail.PROXY_UNREACHED,
         Detail.UNSUPPORTED_PROTOCOL,
     )
 )

@@ -11,9 +11,10 @@ from typing import Final
 from rdimport.core.messages.codes import Detail
 from rdimport.core.messages.reasons import detail_text
 from rdimport.delivery.transport.response import TransportError
-from rdimport.delivery.transport.response_reader import IncompleteAnswer
+from rdimport.delivery.transport.response_reader import IncompleteAnswer, ProxyUnreached
 
 _BY_CAUSE: Final[tuple[tuple[type[BaseException] | tuple[type[BaseException], ...], str], ...]] = (
+    (ProxyUnreached, Detail.PROXY_UNREACHED),
     (socket.gaierror, Detail.NAME_UNKNOWN),
     (ssl.SSLError, Detail.TLS),
     (IncompleteAnswer, Detail.CLOSED),

@@ -22,6 +22,7 @@ from rdimport.delivery.transport.response_reader import (
     AnswerReader,
     IncompleteAnswer,
     MalformedAnswer,
+    ProxyUnreached,
 )
 
 _TICKETS: Final = 0.002
@@ -34,6 +35,10 @@ _REWRITTEN: Final = ("connection", "content-length", "keep-alive", "transfer-enc
 
 class _CutShort(httpcore.RemoteProtocolError, IncompleteAnswer):
     """IncompleteAnswer as an httpcore exception."""
+
+
+class _NoProxy(httpcore.ProxyError, ProxyUnreached):
+    """ProxyUnreached as an httpcore exception."""
 
 
 class FreshTransport(httpx.AsyncHTTPTransport):
@@ -52,7 +57,7 @@ class FreshTransport(httpx.AsyncHTTPTransport):
             proxy=None if proxy is None else _proxy(proxy),
             max_connections=limit,
             max_keepalive_connections=0,
-            network_backend=CheckedBackend(may_send),
+            network_backend=CheckedBackend(may_send, through_proxy=proxy is not None),
         )
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
@@ -74,9 +79,10 @@ def _proxy(proxy: httpx.Proxy) -> httpcore.Proxy:
 class CheckedBackend(httpcore.AsyncNetworkBackend):
     """Opens connections whose responses are checked by `CheckedStream`."""
 
-    def __init__(self, may_send: MaySend) -> None:
+    def __init__(self, may_send: MaySend, *, through_proxy: bool = False) -> None:
         self._backend = AnyIOBackend()
         self._may_send = may_send
+        self._through_proxy = through_proxy
 
     async def connect_tcp(
         self,
@@ -86,11 +92,16 @@ class CheckedBackend(httpcore.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
-        """Open a connection."""
-        return CheckedStream(
-            await self._backend.connect_tcp(host, port, timeout, local_address, socket_options),
-            self._may_send,
-        )
+        """Open a connection, to the proxy if there is one."""
+        try:
+            stream = await self._backend.connect_tcp(
+                host, port, timeout, local_address, socket_options
+            )
+        except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+            if self._through_proxy:
+                raise _NoProxy(f"{host}:{port}") from error
+            raise
+        return CheckedStream(stream, self._may_send)
 
 
 class CheckedStream(httpcore.AsyncNetworkStream):

@@ -30,6 +30,10 @@ class IncompleteAnswer(Exception):  # noqa: N818
     """The connection was closed before the response was complete."""
 
 
+class ProxyUnreached(Exception):  # noqa: N818
+    """There is no connection to the proxy."""
+
+
 class AnswerReader:
     """Parses the responses of one connection, one after the other.
 

@@ -257,7 +257,11 @@ def test_who_names_another_shared_ledger_sends_nobody_again(
     copied = one.here("ledger", "copy", right, postgres.new_database())
     assert copied.code == 0
     one.ledger = copied.out.split(" to ")[1].split()[0].rstrip(".")
+    mark = one.state / "shared-ledger"
+    mark.write_text(mark.read_text("utf-8").rstrip(), "utf-8")  # as some editors leave it
     assert one.here(*RUN).summary["already_imported"] == 60
+    addresses = [line.split("\t")[0] for line in mark.read_text("utf-8").splitlines()]
+    assert addresses == [right, one.ledger]
 
 
 def test_who_says_so_begins_with_another_shared_ledger(

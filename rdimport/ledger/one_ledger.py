@@ -177,8 +177,10 @@ def _anywhere(use: Use) -> Use:
 def _note(folder: Path, use: Use) -> None:
     with suppress(OSError):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / _MARK).open("a", encoding="utf-8") as file:
-            file.write("\t".join(use) + "\n")
+        with (folder / _MARK).open("a+", encoding="utf-8") as file:
+            file.seek(0)  # who edited it may have left out the last line's end
+            ended = file.read()[-1:] in ("", "\n")
+            file.write(("" if ended else "\n") + "\t".join(use) + "\n")
 
 
 def _used(folder: Path) -> list[Use]:

@@ -289,6 +289,10 @@ def test_a_file_that_grows_while_it_is_read_stops_the_run(tmp_path: Path) -> Non
             "Lista, de 2026; nova\n\nNome;E-mail;UF\n" + "A;ana@exemplo.com.br;SP\n" * 9,
             ("Nome", "E-mail", "UF"),
         ),
+        (  # a title as spreadsheet programs save it, above amounts with a comma in each row
+            "Feira;;;\n;;;\nNome;E-mail;UF;Valor\n" + "A;ana@exemplo.com.br;SP;R$ 1,50\n" * 9,
+            ("Nome", "E-mail", "UF", "Valor"),
+        ),
         ('"Nome","E-mail"\n' + '"Reis; Ana","ana@exemplo.com.br"\n' * 9, ("Nome", "E-mail")),
         ("E-mail\n" + "ana@exemplo.com.br\n" * 9, ("E-mail",)),
     ],

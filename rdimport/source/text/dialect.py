@@ -182,12 +182,18 @@ def _evenness(rows: Sequence[FirstRow], wanted: set[str]) -> float:
     width, count = max(widths.items(), key=lambda item: item[1] * math.log2(item[0] + 1))
     likely = rows[:SEARCHED]
     known = max(sum(fold(visible(cell or "")) in wanted for cell in row.cells) for row in likely)
-    skipped = next(at for at, row in enumerate(rows) if len(row.cells) == width)
-    first = [cell for cell in rows[skipped].cells if cell and cell.strip()]
+    even = {at: _filled(row) for at, row in enumerate(rows) if len(row.cells) == width}
+    # a spreadsheet program fills up the lines above the header with delimiters
+    header = next((at for at, cells in even.items() if 2 * len(cells) > width), min(even))
+    first = even[header]
     has_data = any(is_data(cell) or _ADDRESS.search(cell) for cell in first)
     like_header = len(first) / width * (0.6 if has_data else 1.0)
     share = count / len(rows)
-    return known + share * like_header * 0.9 ** min(skipped, 5) * (1 - 0.1 / width)
+    return known + share * like_header * 0.9 ** min(header, 5) * (1 - 0.1 / width)
+
+
+def _filled(row: FirstRow) -> list[str]:
+    return [cell for cell in row.cells if cell and cell.strip()]
 
 
 def _leaves_out_empty_cells(rows: Sequence[Sequence[str | None]], width: int) -> bool:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import os
+import re
 import shutil
 import sys
 import time
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 register()
 FOLDER = take_folder()
 _TESTS = count(1)
+_FOLDERS = count()
 
 # If this were set, each command that a test starts would compile the whole package anew, and each
 # pytest process all tests.
@@ -190,6 +192,18 @@ def morning(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 def _nothing_left_running() -> Iterator[None]:
     yield
     end_all()
+
+
+@pytest.fixture
+def tmp_path(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of its own for each test, with few beside it. pytest's own fixture puts all of them
+    in one folder, which it lists for each further one, as does every new ledger in there.
+    """
+    shelf, place = divmod(next(_FOLDERS), 50)
+    name = re.sub(r"\W", "_", request.node.name)[:30]
+    folder = tmp_path_factory.getbasetemp() / str(shelf) / f"{name}{place}"
+    folder.mkdir(mode=0o700, parents=True)
+    return folder
 
 
 @pytest.fixture

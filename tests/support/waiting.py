@@ -25,7 +25,7 @@ def until(true: Callable[[], object], seconds: float = TIMEOUT) -> None:
     while not true():
         answered = time.monotonic()
         assert answered < end, "it never came true"
-        time.sleep(min(max(0.005, 4 * (answered - asked)), 0.3))
+        time.sleep(min(max(0.005, 9 * (answered - asked)), 0.5))
         asked = time.monotonic()
 
 

@@ -58,7 +58,7 @@ TESTS = {
 }
 """The file and name of the test, by the start of a line."""
 
-ROWS = 200
+ROWS = 100
 _QUEUE = "SET search_path = rdimport_queue, pg_catalog"
 _PUT_IN = """
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
@@ -91,7 +91,7 @@ def workspace(
 ) -> FleetWorkspace:
     one = FleetWorkspace.new(tmp_path, box, postgres, secrets)
     one.write_lists(ROWS)
-    one.due(quota="10/s")
+    one.due(quota="5/s")
     return one
 
 
@@ -254,7 +254,7 @@ def test_after_an_outage_a_worker_takes_further_jobs_while_its_run_continues(
     straight = workspace.ledger
     with cable(postgres.port) as line:
         workspace.ledger = straight.replace(f":{postgres.port}/", f":{line.port}/")
-        workspace.due(quota="2/s", clients=("acme",))
+        workspace.due(quota="1/s", clients=("acme",))
         worker = workspace.start("worker", "--slots", "2")
         workspace.ledger = straight
         until(lambda: workspace.of_client("acme") > 1)
@@ -470,7 +470,7 @@ def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_no
 
 def test_a_queued_job_runs_for_the_account_that_it_has_now(workspace: FleetWorkspace) -> None:
     """It was enqueued when its account had another name."""
-    workspace.due(quota="4/s", clients=())
+    workspace.due(quota="2/s", clients=())
     workspace.server.do(
         _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=workspace.database
     )

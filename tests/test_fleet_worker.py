@@ -77,7 +77,7 @@ def workspace(
 def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("10/s", 500)
+    at = workspace("2/s", 100)
     one = at.start("worker")
     until(lambda: at.jobs_of_workers() == [2])
     until(at.all_begun)
@@ -86,14 +86,14 @@ def test_a_worker_that_joins_gets_its_share_of_the_accounts(
     at.until_all_send()
     at.finish(one, two)
     at.see_all_accounted_for(most_in_doubt=0)
-    assert sum(at.arrived().values()) == 2 * 500
+    assert sum(at.arrived().values()) == 2 * 100
 
 
 @pytest.mark.waits
 def test_a_worker_that_was_killed_is_known_by_its_connection(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("4/s", 400)
+    at = workspace("1/s", 100)
     workers = [at.start("worker") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [1, 1])
     until(at.all_begun)
@@ -112,7 +112,7 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
 def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("4/s", 400)
+    at = workspace("1/s", 100)
     workers = [at.start("worker") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [1, 1])
     until(at.all_begun)
@@ -134,7 +134,7 @@ def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
 def test_what_a_dead_worker_took_last_begins_first_at_the_next(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("4/s", 400)
+    at = workspace("1/s", 100)
     killed = at.start("worker")
     until(at.all_begun)
     killed.kill()
@@ -151,8 +151,8 @@ def test_what_a_dead_worker_took_last_begins_first_at_the_next(
 def test_what_waits_for_a_worker_that_is_full_goes_to_another(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("4/s", 400)
-    at.due(timedelta(minutes=62), quota="4/s")  # nothing is due
+    at = workspace("1/s", 100)
+    at.due(timedelta(minutes=62), quota="1/s")  # nothing is due
     workers = [at.start("worker", "--slots", "1") for _ in range(2)]
     until(lambda: at.jobs_of_workers() == [0, 0])
     with closing(at.server.connect(at.database)) as db:
@@ -167,14 +167,14 @@ def test_what_waits_for_a_worker_that_is_full_goes_to_another(
 def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doubt(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:
-    at = workspace("4/s", 200)
+    at = workspace("2/s", 100)
     worker = at.start("worker")
     until(at.all_begun)
     assert at.here("fleet", "pause", "acme").code == 0
     until(lambda: at.at_work() == {"lua": True, "acme": False})
     resting, others = at.of_client("acme"), at.of_client("lua")
     until(lambda: at.of_client("lua") > others + 4)
-    assert at.of_client("acme") == resting < 200
+    assert at.of_client("acme") == resting < 100
     assert [one["account"] for one in at.status()["paused"]] == ["acme"]
     page = at.here("fleet", "status", "--html", "fleet.html")
     assert "acme" in (at.home / "fleet.html").read_text(encoding="utf-8")
@@ -183,7 +183,7 @@ def test_accounts_rest_and_go_on_and_a_worker_that_drains_leaves_nothing_in_doub
     until(lambda: at.of_client("acme") > resting)
     at.finish(worker)
     at.see_all_accounted_for(most_in_doubt=0)
-    assert sum(at.arrived().values()) == 2 * 200
+    assert sum(at.arrived().values()) == 2 * 100
 
 
 def test_two_workers_that_keep_time_run_what_is_due_once(

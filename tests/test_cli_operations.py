@@ -117,16 +117,20 @@ def test_status_tells_of_rows_in_doubt_and_how_to_send_them(
     assert "list.csv" not in typed
 
 
-@pytest.mark.parametrize("columns", [50, 64, 80, 120])
-def test_status_and_check_keep_to_the_terminal_whatever_its_width(
-    workspace: Workspace, list_of_six: list[str], monkeypatch: pytest.MonkeyPatch, columns: int
+@pytest.mark.parametrize("lang", ["en", "pt-BR"])
+@pytest.mark.parametrize("columns", [40, 50, 64, 80, 120])
+def test_commands_keep_to_the_terminal_whatever_its_width(
+    workspace: Workspace, list_of_six: list[str], columns: int, lang: str
 ) -> None:
-    monkeypatch.setenv("COLUMNS", str(columns))
+    workspace.environment["COLUMNS"] = str(columns)
     workspace.here(*list_of_six, "--quota", "none", "--limit", 1)
     widest = 0
-    for words in (("status",), ("check", *list_of_six[1:]), ("check", "list.csv")):
-        lines = [line for line in workspace.do(*words).out.splitlines() if "/" not in line]
-        assert [line for line in lines if len(line) >= columns] == []
+    check = ("check", *list_of_six[1:])
+    for words in (("status",), check, check[:2], ("accounts", "list"), ("--help",)):
+        shown = workspace.here("--lang", lang, *words).out.splitlines()
+        # paths, and commands to copy, are not broken
+        lines = [line for line in shown if "/" not in line and not line.startswith("  rdimport")]
+        assert [line for line in lines if len(line) >= columns] == [], words
         widest = max(widest, *map(len, lines))
     assert widest > min(columns, 90) * 0.8
 

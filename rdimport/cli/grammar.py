@@ -30,6 +30,7 @@ _SETTING: Final = re.compile(
 _SHOWN: Final = re.compile(r"-[A-Za-z]|--[A-Za-z][A-Za-z-]{0,24}")
 _NUMBER: Final = re.compile(r"-\d+(?::\d\d)?$|-\d*\.\d+$")
 """Values that begin with -: a number, or an offset from UTC."""
+_LIST_MARK: Final = re.compile(r" +\d+ +")
 
 _HOW_TO_GIVE_A_KEY: Final = untranslated(
     "a key is never given on the command line, where other users of this machine can read "
@@ -71,6 +72,21 @@ _VALUES: Final = {
     )
 }
 """The placeholders that help shows for the values of options and arguments."""
+
+
+class Help(argparse.HelpFormatter):
+    """Wraps a description line by line, with an indent where a line of a list goes on."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        del indent  # that of a description is empty
+        return "\n".join(part for line in text.split("\n") for part in _fitted(line, width))
+
+
+def _fitted(line: str, width: int) -> list[str]:
+    from textwrap import wrap  # noqa: PLC0415  only help needs it
+
+    mark = _LIST_MARK.match(line)
+    return wrap(line, width, subsequent_indent=" " * len(mark[0] if mark else "")) or [""]
 
 
 class Grammar(argparse.ArgumentParser):

@@ -12,7 +12,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TypeAlias
 
-from rdimport.cli.grammar import Grammar, as_sentence
+from rdimport.cli.grammar import Grammar, Help, as_sentence
 from rdimport.cli.option_groups import (
     Options,
     account_option,
@@ -60,8 +60,7 @@ def _exit_codes() -> str:
         "  75  another run is using this ledger; try again later\n"
         "\n"
         "The API key comes from --api-key-file, the environment variable RDIMPORT_API_KEY, "
-        "or the\n"
-        "system's keyring (rdimport key set NAME)."
+        "or the system's keyring (rdimport key set NAME)."
     )
 
 
@@ -74,7 +73,7 @@ def parser(*, whole: bool = False) -> argparse.ArgumentParser:
             "for, none sent twice unasked."
         ),
         epilog=_exit_codes(),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     _language(top, default=language_here())
     top.add_argument("--version", action=_Version, nargs=0, help=_("show the version and exit"))
@@ -130,7 +129,7 @@ def _command(
         help=text,
         description=as_sentence(text),
         epilog=epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=Help,
     )
     added.example = example
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.cli.screen.layout import counts, line, notes, printable, problems, width, wrapped
 from rdimport.core.messages import _, ngettext
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 
 SHOWN_ROWS = 2
 """Number of sample rows."""
+
+_ROOMY: Final = 60
+"""Columns of a terminal that has room for a field and its values side by side."""
 
 
 def summary(done: CheckResult, quota: str | None) -> dict[str, Any]:
@@ -98,9 +102,12 @@ def _first(rows: Sequence[RowView], files: Sequence[str], words: Words) -> Itera
 
 def _cell(cell: CellView, words: Words) -> Iterator[str]:
     """A field before and after, side by side if there is room."""
-    room = width() - 24
-    before = printable(cell.before, room - 3) or words("fixed")
-    start = f"  {printable(cell.field, 21):<22}{before}"
+    indent, start = 24, f"  {printable(cell.field, 21):<22}"
+    if width() < _ROOMY:
+        yield start.rstrip()
+        indent, start = 4, " " * 4
+    room = width() - indent
+    start += printable(cell.before, room - 3) or words("fixed")
     if cell.before == cell.after:
         yield start
         return
@@ -109,33 +116,37 @@ def _cell(cell: CellView, words: Words) -> Iterator[str]:
         yield f"{start}  {after}"
     else:
         yield start
-        yield f"{'':24}{after}"
+        yield " " * indent + after
 
 
 def _fields(views: Sequence[FieldView], words: Words) -> Iterator[str]:
     if not views:
         return
     yield ""
-    titles = (words("filled_cells"), words("changed"), words("suspect"), words("invalid_cells"))
+    titles = [words("filled_cells"), words("suspect"), words("invalid_cells")]
+    numbers = [attrgetter(name) for name in ("filled", "suspect", "invalid")]
+    if width() >= _ROOMY:
+        titles.insert(1, words("changed"))
+        numbers.insert(1, attrgetter("changed"))
     sizes = [max(10, len(title) + 1) for title in titles]
     head = "".join(f"{title:>{size}}" for title, size in zip(titles, sizes, strict=True))
     narrow = width() < 36 + len(head)  # then the numbers have their own line
     yield f"{words('field'):<22}{'' if narrow else head}  {words('from')}"
+    margin = " " * min(9, width() - len(head))
     if narrow:
-        yield f"{'':9}{head}"
+        yield margin + head
     views = [view for view in views if view.columns or view.filled or view.invalid]
     empty = [view for view in views if not (view.filled or view.invalid)]
     for view in (one for one in views if one not in empty):
-        numbers = (view.filled, view.changed, view.suspect, view.invalid)
         counted = "".join(
-            f"{words.number(number) if number else '':>{size}}"
+            f"{words.number(number(view)) if number(view) else '':>{size}}"
             for number, size in zip(numbers, sizes, strict=True)
         )
         columns = _quoted(view.columns) or words("fixed")
         start = f"{view.field:<22}{'' if narrow else counted}  "
         yield from wrapped(printable(columns, 60), start)
         if narrow:
-            yield f"{'':9}{counted.rstrip()}"
+            yield margin + counted.rstrip()
     if empty:
         fields = (f"{one.field} ({printable(_quoted(one.columns), 40)})" for one in empty)
         yield from wrapped(words("empty_cells", fields=", ".join(fields)))
@@ -178,11 +189,13 @@ def surveyed(table: Table, found: Survey, propose: str) -> Iterator[str]:
     titles = (_("Column"), _("filled"), _("seems to be"), _("examples"))
     filled, guess = max(7, len(titles[1]) + 1), max(12, len(titles[2]) + 1)
     room = width() - size - filled - guess - 2
-    yield f"{titles[0]:<{size}}{titles[1]:>{filled}}  {titles[2]:<{guess}}{titles[3]}"
+    example = titles[3] if room >= len(titles[3]) else ""
+    yield f"{titles[0]:<{size}}{titles[1]:>{filled}}  {titles[2]:<{guess}}{example}".rstrip()
     for column in (one for one in found.columns if one.filled):
         examples = printable(" · ".join(printable(e, 26) for e in column.examples), room)
         name = f"{printable(column.name, size - 1):<{size}}"
-        yield f"{name}{column.filled:>{filled}.0%}  {in_words(column.guess):<{guess}}{examples}"
+        text = f"{name}{column.filled:>{filled}.0%}  {in_words(column.guess):<{guess}}"
+        yield (text + examples if example else text).rstrip()
     yield from notes(found.warnings)
     yield ""
     yield from wrapped(_("Propose a mapping for it:"))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from rdimport.api.results import RunResult
 
-_NARROWEST: Final = 50
+_NARROWEST: Final = 40
 _WIDEST: Final = 120
 
 
@@ -94,16 +94,27 @@ def table(
     rows: Sequence[Sequence[str]], right: Collection[int] = (), spare: Sequence[int] = ()
 ) -> Iterator[str]:
     """Rows of cells as columns, those in `right` aligned right. On a narrow terminal, columns in
-    `spare` are omitted, the first ones first.
+    `spare` are omitted, the first ones first; if that is not enough, each cell has its own line.
     """
     shown = list(range(len(rows[0])))
     sizes = [max(map(len, column)) for column in zip(*rows, strict=True)]
+
+    def fits(gap: str) -> bool:
+        return len(gap.join(" " * sizes[i] for i in shown)) <= width()
+
     for column in spare:
-        if sum(sizes[other] + 2 for other in shown) > width() + 2:
+        if not fits(" "):
             shown.remove(column)
-    for row in rows:
-        cells = (f"{row[i]:{'>' if i in right else '<'}{sizes[i]}}" for i in shown)
-        yield "  ".join(cells).rstrip()
+    gap = "  " if fits("  ") else " "
+    if fits(gap):
+        for row in rows:
+            cells = (f"{row[i]:{'>' if i in right else '<'}{sizes[i]}}" for i in shown)
+            yield gap.join(cells).rstrip()
+        return
+    for at, row in enumerate(rows[1:]):
+        yield from [""] if at else ()
+        for head, cell in zip(rows[0], row, strict=True):
+            yield from wrapped(cell, f"{head}: ") if cell else ()
 
 
 def wrapped(text: str, start: str = "") -> Iterator[str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from rdimport.cli.screen.layout import counts, printable, width, wrapped
+from rdimport.cli.screen import layout
+from rdimport.cli.screen.layout import counts, printable, wrapped
 from rdimport.core.messages import _, language, untranslated
 from rdimport.core.messages.written import second, short
 from rdimport.core.row import FAILED, State
@@ -47,37 +48,29 @@ def table(runs: Sequence[RunStatus], store: str) -> Iterator[str]:
         return
     yield from one(next((run for run in runs if not run.local), runs[0]))
     yield ""
-    heads = {name: _(text) for name, text in _HEADINGS.items()}
-    lines = [heads, *map(_cells, runs)]
-    sizes = {name: max(len(line[name]) for line in lines) for name in heads}
-    for name in _SPARE:
-        if sum(sizes.values()) + len(sizes) - 1 > width():
-            del sizes[name]
-    space = "  " if sum(sizes.values()) + 2 * (len(sizes) - 1) <= width() else " "
-    for line in lines:
-        cells = (
-            f"{line[name]:<{size}}" if name in _LEFT else f"{line[name]:>{size}}"
-            for name, size in sizes.items()
-        )
-        yield space.join(cells).rstrip()
+    rows = [[_(text) for text in _HEADINGS.values()]]
+    rows += map(_cells, runs)
+    names = list(_HEADINGS)
+    right = [at for at, name in enumerate(names) if name not in _LEFT]
+    yield from layout.table(rows, right, [names.index(name) for name in _SPARE])
 
 
-def _cells(run: RunStatus) -> dict[str, str]:
-    """A line of the table by column."""
+def _cells(run: RunStatus) -> list[str]:
+    """A line of the table, as in `_HEADINGS`."""
     rows = run.counts
     to = printable(run.account, 7)
     if run.local:
         to = "sandbox" if run.sandbox else "local"
-    return {
-        "Run": run.run_id,
-        "started": short(run.started_at),
-        "took": Words(language()).duration(run.seconds) if run.seconds is not None else "",
-        "where": Words(language())(_WHERE[run.where]),
-        "to": to,
-        "rows": str(sum(rows.values())),
-        "failed": str(sum(rows[state] for state in FAILED)),
-        "left": str(rows[State.PENDING]),
-    }
+    return [
+        run.run_id,
+        short(run.started_at),
+        Words(language()).duration(run.seconds) if run.seconds is not None else "",
+        Words(language())(_WHERE[run.where]),
+        to,
+        str(sum(rows.values())),
+        str(sum(rows[state] for state in FAILED)),
+        str(rows[State.PENDING]),
+    ]
 
 
 def one(run: RunStatus) -> Iterator[str]:

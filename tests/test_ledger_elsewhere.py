@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
@@ -175,3 +176,27 @@ def test_nor_without_the_shared_ledger_from_another_directory(
     assert len(box.conversions()) == sent
     assert accept(used, "third").code == 0
     assert run(used, "third").code == 0
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '{"ledger": ["a"], "writes": 1, "run": "r", "since": "s", "directory": 5}',
+        '{"ledger": "a", "writes": 1e999, "run": "r", "since": "s", "directory": "/\\u0000"}',
+        "[" * 200_000,
+        None,
+    ],
+    ids=["types", "infinite", "deep", "a pipe"],
+)
+def test_a_record_that_nobody_can_read_stops_nobody(used: Workspace, content: str | None) -> None:
+    (record,) = {path.parent for path in used.home.rglob("rdimport-ledgers/*/*.sent")}
+    damaged = record.with_name("damaged")
+    damaged.mkdir()
+    for name in ("a.sent", "shared-ledger"):
+        if content is not None:
+            (damaged / name).write_text(content)
+        elif hasattr(os, "mkfifo"):
+            os.mkfifo(damaged / name)
+    used.write("list.csv", people(4))
+    assert run(used, "first").code == 0
+    assert run(used, "second").code == 2

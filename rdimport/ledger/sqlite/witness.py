@@ -25,6 +25,7 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
+from rdimport.core.small_file import read_small
 from rdimport.core.visible import shown_lines
 from rdimport.ledger.hashes import ledger_id
 
@@ -38,6 +39,8 @@ _SHORTEST: Final = 512
 
 _LOCK_IS_OLD: Final = 60.0
 """Seconds by which a lock must be older than an empty ledger to be from an earlier start."""
+
+_TEXTS: Final = ("ledger", "run", "since", "directory")
 
 Identity = tuple[int, int]
 
@@ -93,11 +96,11 @@ def files(state_dir: Path) -> list[Path]:
 def read(path: Path) -> Seen | None:
     """The contents of a witness; None if it cannot be read."""
     try:
-        seen = json.loads(path.read_bytes())
+        seen = json.loads(read_small(path))
         until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
-        writes = int(seen["writes"])
-        return Seen(seen["ledger"], writes, seen["run"], seen["since"], until, seen["directory"])
-    except (OSError, ValueError, KeyError, TypeError):
+        ledger, run, since, directory = (str(seen[name]) for name in _TEXTS)
+        return Seen(ledger, int(seen["writes"]), run, since, until, directory)
+    except (OSError, ValueError, LookupError, TypeError, OverflowError, RecursionError):
         return None
 
 

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -106,10 +107,15 @@ class SentOtherwise:
 
         A list is saved as a whole, so a sample shows in which way.
         """
-        for way in WAYS if self._written else ():
-            sample = prepared.rewritten(fresh[ROW].head(_SAMPLE), self._written, way)
-            if self._known(_differing(sample, fresh)["identity"]).len():
-                rewritten = prepared.rewritten(fresh[ROW], self._written, way)
+        if not self._written:
+            return
+        good = prepared.good.filter(pl.col(ROW).is_in(fresh[ROW].implode()))
+        each = ceil(fresh.height / _SAMPLE)
+        sample, now = good.gather_every(each), fresh.gather_every(each)
+        for way in WAYS:
+            rewritten = prepared.rewritten(sample, self._written, way)
+            if self._known(_differing(rewritten, now)["identity"]).len():
+                rewritten = prepared.rewritten(good, self._written, way)
                 self._keep(_differing(rewritten, fresh), WRITTEN)
 
     def _keep(self, rows: pl.DataFrame, rule: str) -> None:

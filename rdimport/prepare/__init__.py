@@ -97,11 +97,10 @@ class Prepared:
         frame = sound.select(ROW, *(column for target, column in wanted if target.name in named))
         return frame.select(ROW, *_identified(bound))
 
-    def rewritten(self, rows: pl.Series, fields: Collection[str], way: Way) -> pl.DataFrame:
-        """The same of sendable rows with the values of some fields written in another way."""
-        some = self.good.filter(pl.col(ROW).is_in(rows.implode()))
-        some = some.with_columns(way(pl.col(name)) for name in fields)
-        return some.select(ROW, *_identified(self.cells.bound))
+    def rewritten(self, some: pl.DataFrame, fields: Collection[str], way: Way) -> pl.DataFrame:
+        """The same of some of the `good` rows, with the values of `fields` written in that way."""
+        written = some.with_columns(way(pl.col(name)) for name in fields)
+        return written.select(ROW, *_identified(self.cells.bound))
 
     def earlier(self) -> Earlier:
         """The rows whose identity was different in an earlier release."""

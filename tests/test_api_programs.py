@@ -128,6 +128,36 @@ def test_a_callback_that_raises_stop_iteration_ends_the_run(given: dict[str, Any
     assert done.counts[rdimport.State.ACCEPTED] == ROWS
 
 
+def test_a_program_may_change_its_folder_while_a_run_sends(
+    given: dict[str, Any], tmp_path: Path, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Names are relative to the folder in which the run began, and shown as they were given."""
+    names = {
+        "files": "list.csv",
+        "mapping": "m.yaml",
+        "state_dir": "state",
+        "report_dir": "reports",
+    }
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    def move(event: rdimport.Event) -> None:
+        if type(event).__name__ == "PlanFinished":
+            monkeypatch.chdir(elsewhere)
+
+    monkeypatch.chdir(tmp_path)
+    moved = rdimport.run(**given | names, on_event=move)
+    assert moved.counts[rdimport.State.ACCEPTED] == ROWS
+    assert moved.report_dir == tmp_path / "reports" / moved.summary.run_id
+    assert (moved.report_dir / "report.html").exists()
+    assert not list(elsewhere.iterdir())
+    monkeypatch.chdir(tmp_path)
+    stayed = rdimport.run(**given | names)
+    assert stayed.counts[rdimport.State.ALREADY_IMPORTED] == ROWS
+    assert stayed.report_dir == Path("reports", stayed.summary.run_id)
+    assert len(box.conversions()) == ROWS
+
+
 def test_runs_that_wait_in_one_event_loop_leave_it_to_the_one_that_sends(
     given: dict[str, Any], box: RunningSandbox
 ) -> None:

@@ -289,6 +289,7 @@ async def run_async(
             store=store_of_run(ledger, state_dir, ledger_key),
             own_store=store_of_run(None, state_dir, ledger_key),
             report_dir=Path(report_dir),
+            started_in=Path.cwd(),
             quota=allowed,
             quota_dir=_quota_dir(state_dir) if share_quota else None,
             wait=wait,

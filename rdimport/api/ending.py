@@ -64,7 +64,7 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
     try:
         return write_report(
             run,
-            options.report_dir,
+            options.reports,
             lang=options.lang,
             full=options.full_report,
             on_event=options.on_event,
@@ -72,7 +72,7 @@ def _report(run: Run, options: RunOptions) -> RunSummary:
     except ReportError as error:
         from rdimport.report.summary import summarise_alone  # noqa: PLC0415  as with the report
 
-        return summarise_alone(run, options.report_dir, options.store.location_options, error)
+        return summarise_alone(run, options.reports, options.store.location_options, error)
 
 
 def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportError | None:
@@ -107,6 +107,6 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
             # the result is known here even if the ledger did not record it
             summary = _report(run, options)
             known = {**summary.as_json(), **known}
-            where = _("The report of this run: {folder}", folder=options.report_dir / run.name)
+            where = _("The report of this run: {folder}", folder=options.reports / run.name)
             remedy = summary.report_failed or where
     return error.with_code(code, remedy, known) if isinstance(error, RdimportError) else None

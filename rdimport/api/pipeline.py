@@ -113,7 +113,7 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
     return RunResult(
         summary,
         seen,
-        options.report_dir / summary.run_id,
+        options.reports / summary.run_id,
         store,
         (*notes, *people.notes, *corrections.notes, *end.notes),
         tuple(mapping.fields),
@@ -259,7 +259,7 @@ def _begin(
         batch=options.batch,
         report_dir=str(options.report_dir.absolute()),
         given=tuple(map(masked, files)),
-        started_in=str(Path.cwd()),
+        started_in=str(options.started_in),
         resend=tuple(sorted(options.resend)),
         not_proved=options.not_proved,
         new_identity=options.new_identity,

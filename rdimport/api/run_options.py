@@ -45,6 +45,7 @@ class RunOptions(NamedTuple):
     store: Store
     own_store: Store
     report_dir: Path
+    started_in: Path
     quota: Quota | None
     quota_dir: Path | None
     wait: float
@@ -70,3 +71,11 @@ class RunOptions(NamedTuple):
     transport: Kind
     lang: str
     full_report: bool
+
+    @property
+    def reports(self) -> Path:
+        """The folder of reports as it was named; absolute if the program has changed its current
+        folder since.
+        """
+        there = self.started_in / self.report_dir
+        return self.report_dir if self.report_dir.absolute() == there else there

@@ -37,7 +37,8 @@ class Spool:
     def __init__(
         self, directory: Path | None = None, begins: Callable[[], object] = lambda: None
     ) -> None:
-        self._directory = directory
+        # the program may change its current folder
+        self._directory = None if directory is None else directory.absolute()
         self._begins = begins
         self._file: IO[bytes] | None = None
         self._ends = [0]

@@ -32,7 +32,7 @@ class Held:
     """The lock of an active run."""
 
     def __init__(self, path: Path, until_released: ExitStack) -> None:
-        self._path = str(path)
+        self._path = str(path.absolute())  # the program may change its current folder
         self._was = identity(path)
         self._until_released = until_released
 

@@ -125,20 +125,21 @@ def _opened(uri: str, wait: float) -> sqlite3.Connection:
 
 class Watch:
     """Watches the files of an open ledger. After one is removed or replaced, we would write to a
-    file that no later run will find.
+    file that no later run will find. The program may change its current folder meanwhile.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._name = str(path)
-        parts = (str(path.with_name(path.name + part)) for part in _PARTS)
-        self._was = {part: found for part in parts if (found := witness.identity(part))}
+        parts = [path.with_name(path.name + part) for part in _PARTS]
+        found = ((str(part), str(part.absolute()), witness.identity(part)) for part in parts)
+        self._was = [(part, place, was) for part, place, was in found if was]
 
     def look(self) -> None:
         """Raise LedgerLostError if a file has been removed or replaced."""
-        for part, was in self._was.items():
+        for part, place, was in self._was:
             try:
-                now = os.stat(part)  # noqa: PTH116  called after each write
+                now = os.stat(place)  # noqa: PTH116  called after each write
             except OSError:
                 now = None
             if now is None or (now.st_dev, now.st_ino) != was:

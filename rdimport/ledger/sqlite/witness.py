@@ -232,12 +232,13 @@ class Witness:
 
     def __init__(self, state_dir: Path, key: bytes, account: str, run: str, since: str) -> None:
         self._state_dir = state_dir
+        self._place = state_dir.absolute()  # the program may change its current folder
         self._name = witness_name(key, account)
         seen = {
             "ledger": ledger_id(key),
             "run": run,
             "since": since,
-            "directory": str(state_dir.absolute()),
+            "directory": str(self._place),
         }
         text = json.dumps(seen).replace("%", "%%")[:-1]
         self._line = f'{text}, "writes": %20d}}\n'.encode()
@@ -288,11 +289,11 @@ class Witness:
         if self._files:
             return
         try:
-            files = [_made(self._state_dir / self._name)]
+            files = [_made(self._place / self._name)]
         except OSError as error:
             remedy = _("Correct the permissions, then type the same command again.")
             raise self._unrecorded(error, remedy) from error
-        beyond = outside(self._state_dir)
+        beyond = outside(self._place)
         if beyond is not None:
             with suppress(OSError):
                 beyond.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import stat
 from pathlib import Path
 from typing import Literal
@@ -45,8 +44,8 @@ def refuse_no_folder(state_dir: Path) -> None:
         try:
             found = place.stat()
         except (FileNotFoundError, NotADirectoryError):
-            if not os.path.lexists(place):
-                continue  # it can be made
+            if not place.is_symlink():
+                continue  # it can be made, and another run may have made it just now
             raise _no_folder(
                 state_dir,
                 place,

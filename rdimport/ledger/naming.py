@@ -54,6 +54,11 @@ SELECT id, facts::json -> 'mapping_used' ->> 'identity' FROM rdimport.run
 WHERE destination = %(destination)s
 """
 
+_DIFFERENT_RULES: Final = """
+SELECT DISTINCT facts::json -> 'mapping_used' ->> 'identity' FROM rdimport.run
+WHERE destination = %(destination)s
+"""
+
 _Columns = Mapping[str, tuple[str, ...]]
 """The columns from which fields are read."""
 
@@ -267,7 +272,7 @@ def _sent_otherwise(
     """The conversions of `names.otherwise`, but for identifiers about which something is `said`,
     and those that a run with --new-identity may have left.
     """
-    rules = rules_of(ledger, destination) if names.otherwise else {}
+    of_runs = rules_of(ledger, destination) if names.otherwise else {}
     for (was, now, rule), rows in names.otherwise.items():
         lines = dict(lines_of(ledger, destination, {was, now}, before))
         then, agreed = (
@@ -275,7 +280,7 @@ def _sent_otherwise(
                 line
                 for line in lines[text]
                 if line.exact == digests_of(ledger.key, text)[0]
-                and rules.get(line.run, read) == read
+                and of_runs.get(line.run, read) == read
             ]
             for text, read in ((was, rule or names.rule), (now, names.rule))
         )
@@ -351,6 +356,12 @@ def _missed(
     agreed = max((naming.agreed for naming in own), default=0)
     missed = [naming for naming in others if not own or (naming.first or 0) > agreed]
     return max(missed, key=lambda naming: (naming.conversions, naming.fields), default=None)
+
+
+def rules(ledger: Asked, destination: int) -> list[str]:
+    """The different ones of `rules_of`."""
+    found = ledger.ask(_DIFFERENT_RULES, {"destination": destination})
+    return sorted(rule for (rule,) in found if rule)
 
 
 def rules_of(ledger: Asked, destination: int) -> dict[int, str]:

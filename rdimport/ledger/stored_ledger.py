@@ -110,7 +110,7 @@ class StoredLedger(Asked):
 
     def identity_rules(self, destination: int) -> list[str]:
         """How runs have read identity fields, as `mapping.identity_rule` writes it."""
-        return list(dict.fromkeys(naming.rules_of(self, destination).values()))
+        return naming.rules(self, destination)
 
     def note_attempt(self, attempt: Attempt) -> None:
         """Record a run that ended before it began."""

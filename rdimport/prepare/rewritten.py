@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from itertools import permutations
 from typing import Final
 
 import polars as pl
@@ -20,6 +21,7 @@ Way = Callable[[pl.Expr], pl.Expr]
 _DIGITS: Final = 14
 """As many as the longest usual code has, a CNPJ."""
 
+_FORMS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%m/%d/%Y", "%m/%d/%y")
 _DAY: Final = r"^(\d{4})-(\d\d)-(\d\d)(?: (\d\d:\d\d)(?::\d\d)?)?$"
 _MOMENT: Final = r"^(\d{1,2}/\d{1,2}/\d{4}) (\d{1,2}:\d\d)(?::\d\d)?$"
 _TIME: Final = r"^\d\d:\d\d$"
@@ -64,6 +66,11 @@ def _as_people_write(cell: pl.Expr) -> pl.Expr:
     return pl.when(cell.str.contains(_DAY)).then(days).otherwise(amounts)
 
 
+def _day(cell: pl.Expr, read: str, written: str) -> pl.Expr:
+    """A day in another order, or with a short year."""
+    return cell.str.to_date(read, strict=False).dt.strftime(written).fill_null(cell)
+
+
 WAYS: Final[tuple[Way, ...]] = (
     _days,
     _typed,
@@ -71,5 +78,10 @@ WAYS: Final[tuple[Way, ...]] = (
     partial(_cents, mark=","),
     partial(_cents, mark="."),
     _as_people_write,
+    *(
+        partial(_day, read=read, written=written)
+        for read, written in permutations(_FORMS, 2)
+        if sorted(read) != sorted(written)  # 2/3/2026 and 3/2/2026 may be two days
+    ),
 )
 """Each is applied to all values of a row."""

@@ -396,6 +396,20 @@ def test_what_counts_as_empty_is_part_of_how_a_field_is_read(workspace: Workspac
     assert "empty: -" in done.err
 
 
+@pytest.mark.parametrize("rule", ['{"fields": {"cf_pedido": {"later": 1}}}', "no JSON", 7])
+def test_what_a_later_release_says_about_a_run_is_passed_over(
+    workspace: Workspace, rule: str | int
+) -> None:
+    assert orders(workspace, "Pedido", range(3)).code == 0
+    changed = "UPDATE run SET facts = json_set(facts, '$.mapping_used.identity', ?)"
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
+        assert db.execute(changed, (rule,)).rowcount
+    assert orders(workspace, "Pedido", range(4)).summary["accepted"] == 1
+    done = orders(workspace, "NF", range(3))
+    assert done.code == 2
+    assert "cf_pedido (NF)" in done.err
+
+
 def test_an_address_that_is_read_in_another_way_is_asked_about(workspace: Workspace) -> None:
     workspace.write("list.csv", "E-mail,Nome\nana@gmial.com,Ana\n")
     workspace.write("list.yaml", "conversion_identifier: Feira\nfields: {email: E-mail}\n")

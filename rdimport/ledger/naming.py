@@ -361,7 +361,7 @@ def _missed(
 def rules(ledger: Asked, destination: int) -> list[str]:
     """The different ones of `rules_of`."""
     found = ledger.ask(_DIFFERENT_RULES, {"destination": destination})
-    return sorted(rule for (rule,) in found if rule)
+    return sorted(rule for (rule,) in found if rule and isinstance(rule, str))
 
 
 def rules_of(ledger: Asked, destination: int) -> dict[int, str]:

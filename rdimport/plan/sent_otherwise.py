@@ -22,7 +22,6 @@ from rdimport.ledger import WRITTEN
 from rdimport.mapping.identity_rule import identity_rule, with_rule
 from rdimport.plan.duplicates import IDENTITY
 from rdimport.plan.spool import Spool
-from rdimport.prepare.rewritten import WAYS
 
 if TYPE_CHECKING:
     from rdimport.mapping import Mapping
@@ -109,6 +108,8 @@ class SentOtherwise:
         """
         if not self._written:
             return
+        from rdimport.prepare.rewritten import WAYS  # noqa: PLC0415  few mappings need it
+
         good = prepared.good.filter(pl.col(ROW).is_in(fresh[ROW].implode()))
         each = ceil(fresh.height / _SAMPLE)
         sample, now = good.gather_every(each), fresh.gather_every(each)

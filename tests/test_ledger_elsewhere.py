@@ -155,22 +155,44 @@ def shared(used: Workspace, postgres: Server) -> str:
 def test_nobody_is_sent_again_with_a_shared_ledger_from_another_directory(
     used: Workspace, box: RunningSandbox, shared: str
 ) -> None:
+    used.environment["RDIMPORT_STATE_DIR"] = "first"
     refused = run(used, "second", "--ledger", shared)
     assert (refused.code, f"--state-dir {used.home / 'first'}\n" in refused.err) == (2, True)
-    remedy = f"rdimport ledger accept --ledger {shared}"
-    assert remedy in refused.err
-    assert used.here(*remedy.split()[1:], "--yes", "--state-dir", "second").code == 0
+    remedy = f"rdimport ledger accept --ledger {shared} --state-dir {used.home / 'second'}"
+    assert f"{remedy}\n" in refused.err
+    asked = used.here(*remedy.split()[1:], "--yes")
+    assert (asked.code, f"sent with {used.home / 'first'}. The ledger" in asked.err) == (0, True)
     assert run(used, "second", "--ledger", shared).code == 0
     assert len(box.conversions()) == 6
 
 
+@pytest.mark.parametrize("copied", [False, True])
+def test_nor_if_both_ledgers_have_one_key(
+    workspace: Workspace, box: RunningSandbox, postgres: Server, copied: bool
+) -> None:
+    """A copy has its key too, but knows whom the other one has sent."""
+    workspace.environment["RDIMPORT_LEDGER_KEY"] = KEY.hex()
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    assert run(workspace, "first").code == 0
+    url = postgres.new_database()
+    if not copied:
+        assert workspace.here("fleet", "init", "--ledger", url).code == 0
+        assert run(workspace, "second", "--ledger", url).code == 2
+    else:
+        assert workspace.here("ledger", "copy", "first", url).code == 0
+        assert run(workspace, "second", "--ledger", url).code == 0
+    assert len(box.conversions()) == 3
+
+
+@pytest.mark.parametrize("commands", [("check",), ("check", "run")])
 def test_nor_without_the_shared_ledger_from_another_directory(
-    used: Workspace, box: RunningSandbox, shared: str
+    used: Workspace, box: RunningSandbox, shared: str, commands: tuple[str, ...]
 ) -> None:
     shutil.rmtree(used.home / "first")
     assert run(used, "second", "--ledger", shared).code == 0
     sent = len(box.conversions())
-    for command in ("check", "run"):
+    for command in commands:
         refused = run(used, "third", command=command)
         assert (refused.code, f"--ledger {shared}\n" in refused.err) == (2, True)
     assert len(box.conversions()) == sent

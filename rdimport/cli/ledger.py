@@ -26,6 +26,7 @@ from rdimport.ledger import (
     agree,
     alone,
     copy_ledger,
+    has_others,
     is_shared,
     move_key,
     store_of,
@@ -186,7 +187,7 @@ def _accept_others(ledger: Ledger, own: Store, others: list[str], *, yes: bool) 
 def _is_left(store: Store, own: Store) -> bool:
     """Whether anything is left to continue with: also a new ledger, if there are others."""
     try:
-        return store.is_there() or bool(own.elsewhere())
+        return store.is_there() or has_others(own)
     except LedgerLostError:
         return False
 

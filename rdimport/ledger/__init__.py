@@ -8,7 +8,7 @@ import from here.
 from rdimport.ledger.accounts import Account, KeyClaim, hash_of
 from rdimport.ledger.attempts import Attempt, Latest
 from rdimport.ledger.copying import alone, copy_ledger, move_key
-from rdimport.ledger.elsewhere import agree, refuse_elsewhere, unknown_elsewhere
+from rdimport.ledger.elsewhere import agree, has_others, refuse_elsewhere, unknown_elsewhere
 from rdimport.ledger.evidence import AFTER, CLOCKS, ClockRange, Complete, Doubt, identifier_hash
 from rdimport.ledger.figures import (
     Example,
@@ -101,6 +101,7 @@ __all__ = [
     "copy_ledger",
     "damage_in",
     "fleet_of",
+    "has_others",
     "has_sent",
     "hash_of",
     "identifier_hash",

@@ -20,7 +20,8 @@ from rdimport.ledger import twins
 from rdimport.ledger.accounts import hash_of
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.one_ledger import shared_elsewhere
-from rdimport.ledger.port import Ledger, Store
+from rdimport.ledger.opening import is_shared
+from rdimport.ledger.port import Elsewhere, Ledger, Store
 
 _AGREED: Final = "SELECT value FROM rdimport.setting WHERE name = 'others'"
 _AGREE: Final = """
@@ -41,11 +42,14 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
     if not others and not uses:
         return
     last, agreed = (_last(ledger, to), _agreed(ledger)) if ledger else (None, frozenset[str]())
-    later = [one for one in others if last is None or datetime.fromisoformat(one.until) >= last]
-    senders = _senders((one.store for one in later if one.ledger not in agreed), to)
+    unknown = _unknown(ledger, others) if ledger else others
+    later = (one for one in unknown if last is None or datetime.fromisoformat(one.until) >= last)
+    senders = _senders((one.store for one in later), to)
     shared = {one.address for one in uses if one.is_of(to.identity)} - {str(store), *agreed}
     databases = (("--ledger", address) for address in sorted(shared) if last is None)
     options = next(chain(senders, databases), None)
+    directory = () if store == own else own.location_options  # `accept` asks about all others
+    this = (*store.location_options, *directory)
     if options is not None:
         raise LedgerLostError(
             _(
@@ -54,15 +58,20 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
                 other=options[1],
                 place=store,
             ),
-            twins.remedy(options, store.location_options),
+            twins.remedy(options, this),
         )
 
 
 def unknown_elsewhere(ledger: Ledger, own: Store) -> list[str]:
     """The other ledgers of which nothing was agreed."""
-    agreed = _agreed(ledger)
-    others = {str(one.store) for one in own.elsewhere() if one.ledger not in agreed}
-    return sorted(others | {one.address for one in shared_elsewhere(own)} - agreed)
+    others = {str(one.store) for one in _unknown(ledger, own.elsewhere())}
+    shared = {one.address for one in shared_elsewhere(own)}
+    return sorted(others | shared - {ledger.place, *_agreed(ledger)})
+
+
+def has_others(own: Store) -> bool:
+    """Whether rows were sent with other ledgers."""
+    return bool(own.elsewhere() or shared_elsewhere(own))
 
 
 def agree(ledger: Ledger, own: Store) -> None:
@@ -74,10 +83,22 @@ def agree(ledger: Ledger, own: Store) -> None:
 
 
 def _agreed(ledger: Ledger) -> frozenset[str]:
-    """The other ledgers of which it was agreed, and this one and its copies."""
+    """The other ledgers of which it was agreed."""
     found = ledger.ask(_AGREED, {})
-    names = str(found[0][0]).splitlines() if found else []
-    return frozenset([ledger_id(ledger.key), *names])
+    return frozenset(str(found[0][0]).splitlines() if found else [])
+
+
+def _unknown(ledger: Ledger, others: Iterable[Elsewhere]) -> list[Elsewhere]:
+    """Those of which nothing was agreed, and of which this ledger is no copy. One with the same key
+    need not be one: a user may have one key for all. Of directories, `refuse_behind` sees it.
+    """
+    agreed, mine = _agreed(ledger), ledger_id(ledger.key)
+    return [
+        one
+        for one in others
+        if one.ledger not in agreed
+        and (one.ledger != mine or (is_shared(ledger.place) and not ledger.knows_run(one.run)))
+    ]
 
 
 def _last(ledger: Ledger, to: Destination) -> datetime | None:

@@ -39,9 +39,12 @@ if TYPE_CHECKING:
 
 
 class Elsewhere(NamedTuple):
-    """A ledger in another directory: its identifier, and when rows were last sent with it (ISO)."""
+    """A ledger in another directory: its identifier, the run that last sent rows with it, and when
+    (ISO).
+    """
 
     ledger: str
+    run: str
     until: str
     store: Store
 

@@ -171,7 +171,7 @@ class SqliteStore:
         """See `port.Store`. Those that are not there any more are omitted."""
         found = copies.latest_elsewhere(self._state_dir)
         there = [one for one in found if exists(Path(one.directory, FILE_NAME))]
-        return [Elsewhere(one.ledger, one.until, self._at(one.directory)) for one in there]
+        return [Elsewhere(one.ledger, one.run, one.until, self._at(one.directory)) for one in there]
 
     def _at(self, state_dir: str) -> SqliteStore:
         return SqliteStore(Path(state_dir), self._find_key)

@@ -85,6 +85,9 @@ class SentOtherwise:
         self._texts.update(texts)
         spelt = self._history.spellings(texts)
         self._spelt |= spelt
+        earlier = self._earlier() if new.len() else []
+        if not (spelt or earlier or self._written):
+            return
         named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
         several = pl.col("now").is_in(list(spelt))
         if new.len():
@@ -92,7 +95,7 @@ class SentOtherwise:
             fresh = fresh.join(prepared.rows.select(ROW, "identity"), on=ROW, maintain_order="left")
             not_known = pl.lit(None, pl.String)
             self._keep(fresh.filter(several).with_columns(was=not_known), self._rule)
-            for rule, bound in self._earlier():
+            for rule, bound in earlier:
                 read = prepared.identified(fresh[ROW], bound)
                 self._keep(_differing(read, fresh), rule)
             self._see_written(prepared, fresh)

@@ -19,6 +19,7 @@ from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
+import polars as pl
 import pytest
 import reference_words
 import settings_reference
@@ -453,6 +454,13 @@ def test_an_error_of_the_system_is_reported_without_its_number_and_names_no_file
     assert message == "Não é possível gravar out.yaml: " + said.split(": ", 1)[1].replace(
         "Permission denied", "sem permissão"
     )
+
+
+def test_an_error_of_the_system_that_polars_reports_is_translated_too() -> None:
+    error = pl.exceptions.ComputeError(f"{DENIED} (os error 13)")
+    with speaking("pt-BR"):
+        message = gettext("The rows to be sent cannot be kept on disk: {error}.", error=error)
+    assert message == "Não é possível guardar em disco as linhas a enviar: sem permissão."
 
 
 def test_windows_denies_a_file_that_excel_has_open_in_the_words_of_a_missing_permission() -> None:

@@ -7,6 +7,7 @@ for codes, an entry has a key and a context.
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Iterable
 from contextlib import suppress
 from functools import cache
@@ -21,6 +22,8 @@ from rdimport.core.visible import Shown, shown
 
 FOLDER: Final = Path(__file__).parent / "locale"
 DOMAIN: Final = "rdimport"
+_OF_RUST: Final = re.compile(r" \(os error \d+\)$")
+"""What polars adds to the system's words."""
 
 
 @cache
@@ -67,8 +70,9 @@ def _one_shown(value: object, beside: Iterable[object]) -> object:
     """Text made visible; error messages of the system are also translated."""
     if isinstance(value, OSError) and value.strerror:
         return shown(_of_the_system(value, beside))
-    if isinstance(value, str | Exception) and str(value) in SAID:
-        value = _system_message(str(value))
+    if isinstance(value, str | Exception):
+        said = _OF_RUST.sub("", str(value))
+        value = _system_message(said) if said in SAID else value
     return shown(str(value)) if isinstance(value, str | Path) else value
 
 

@@ -8,6 +8,8 @@ import shlex
 import shutil
 import sqlite3
 import subprocess
+import sys
+import tempfile
 from contextlib import closing
 from pathlib import Path
 
@@ -273,11 +275,31 @@ def test_no_command_writes_to_a_ledger_that_a_run_uses_under_another_name(
     refuse_during_run(used, box, account, command.format(url=box.base_url), other)
 
 
-def test_nor_does_one_in_a_backup_of_hard_links(used: Workspace, box: RunningSandbox) -> None:
-    """`cp -al` links the lock files too."""
+@pytest.mark.parametrize("has_home", [True, False])
+def test_nor_does_one_in_a_backup_of_hard_links(
+    used: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch, *, has_home: bool
+) -> None:
+    """`cp -al` links the lock files too. Services often have a home that cannot be written to."""
+    if not has_home:
+        monkeypatch.setenv("XDG_DATA_HOME", f"{os.devnull}/none")
+        monkeypatch.setattr(tempfile, "tempdir", str(used.home))
+        used.environment["TMPDIR"] = str(used.home)
     other = used.home / "other"
     shutil.copytree(used.state, other, copy_function=os.link)
     refuse_during_run(used, box, "default", "purge --older-than 0d", other)
+    assert has_home != any(used.home.glob("rdimport-locks-*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a user's temporary files are his own there")
+def test_locks_in_a_folder_that_others_can_write_to_are_not_used(
+    used: Workspace,
+) -> None:
+    used.environment |= {"XDG_DATA_HOME": f"{os.devnull}/none", "TMPDIR": str(used.home)}
+    folder = used.home / f"rdimport-locks-{os.geteuid()}"
+    folder.mkdir()
+    folder.chmod(0o777)
+    assert run(used).code in (0, 1)
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.parametrize("command", ["run a.csv -m a.yaml --quota none", "purge --older-than 0d"])

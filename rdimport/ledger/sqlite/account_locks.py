@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from hashlib import blake2b
@@ -14,7 +17,7 @@ from rdimport.core.looking import exists, is_folder, listed
 from rdimport.core.messages import _
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
-from rdimport.ledger.sqlite.witness import identity, outside
+from rdimport.ledger.sqlite.witness import identity, name_of, outside
 
 if TYPE_CHECKING:
     from filelock import FileLock
@@ -78,13 +81,37 @@ def locked(
         yield Held(path, stack)
 
 
+def folder_of_locks(state_dir: Path) -> Path | None:
+    """The folder outside of a state directory for its locks: the user's own or, where that cannot
+    be written to, as with cron in a container, one among the temporary files.
+    """
+    own = outside(state_dir)
+    if sys.platform == "win32" or (own is not None and _can_be_made(own)):
+        return own
+    from tempfile import gettempdir  # noqa: PLC0415  hardly any user needs it
+
+    with suppress(OSError):
+        folder = Path(gettempdir()) / f"rdimport-locks-{os.geteuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()  # somebody else may have made it first
+        is_ours = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid()
+        if is_ours and not found.st_mode & 0o022:
+            return folder / name_of(state_dir)
+    return own
+
+
+def _can_be_made(folder: Path) -> bool:
+    there = next((place for place in (folder, *folder.parents) if exists(place)), folder)
+    return os.access(there, os.W_OK | os.X_OK)
+
+
 def _hold_outside(state_dir: Path, account: str, stack: ExitStack, patience: float) -> None:
-    """Hold a second lock in the user's own folders, if there are any, so that emptying the state
-    directory does not free an account in use. Raises Timeout after `patience` seconds.
+    """Hold a second lock outside of the state directory, so that emptying the state directory does
+    not free an account in use. Raises Timeout after `patience` seconds.
     """
     from filelock import Timeout  # noqa: PLC0415  as above
 
-    beyond = outside(state_dir)
+    beyond = folder_of_locks(state_dir)
     if beyond is None:
         return
     try:
@@ -151,7 +178,7 @@ def _unusable(state_dir: Path, error: Exception) -> LedgerError:
 
 def is_locked(state_dir: Path, account: str) -> bool:
     """Whether a run of this account is active."""
-    places = (state_dir, outside(state_dir))
+    places = (state_dir, folder_of_locks(state_dir))
     return any(is_taken(_lock_file(place, account)) for place in places if place)
 
 
@@ -193,6 +220,6 @@ def nobody_at_work(state_dir: Path) -> Iterator[bool]:
 
 
 def _lock_files(state_dir: Path) -> list[Path]:
-    places = filter(None, (outside(state_dir), state_dir))
+    places = filter(None, (folder_of_locks(state_dir), state_dir))
     found = (path for place in places for path in listed(place, "*.lock"))
     return [path for path in found if path.name != _EVERYBODY]

@@ -20,7 +20,7 @@ from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.ledger import twins
 from rdimport.ledger.hashes import ledger_id
-from rdimport.ledger.sqlite.account_locks import is_locked, is_taken, lock_of
+from rdimport.ledger.sqlite.account_locks import folder_of_locks, is_locked, is_taken, lock_of
 from rdimport.ledger.sqlite.witness import (
     ACCEPTED,
     SUFFIX,
@@ -48,7 +48,7 @@ def alone(ledger: LedgerFile, account: str) -> Iterator[None]:
     """
     from filelock import Timeout  # noqa: PLC0415  asyncio comes with it
 
-    own = outside(ledger.path.parent)
+    own = folder_of_locks(ledger.path.parent)
     with ExitStack() as held:
         try:
             if own is not None:
@@ -70,10 +70,10 @@ def refuse_other_name(ledger: LedgerFile, held: str | None = None) -> None:
 
     `held` is the account of this directory that this process itself holds.
     """
-    own = outside(ledger.path.parent)
+    own = folder_of_locks(ledger.path.parent)
     if own is None:
         return
-    names = _other_names(ledger, own)
+    names = _other_names(ledger)
     if not names and ledger.path.stat().st_nlink == 1:
         return
     _show_open(ledger, own)  # before looking: of two that open it at once, none or one goes on
@@ -121,8 +121,11 @@ def _open_elsewhere(ledger: LedgerFile) -> LedgerBusyError:
     )
 
 
-def _other_names(ledger: LedgerFile, own: Path) -> list[Path]:
+def _other_names(ledger: LedgerFile) -> list[Path]:
     """The other names under which rows were sent from the ledger's file."""
+    own = outside(ledger.path.parent)
+    if own is None:
+        return []
     pattern = witness_name(ledger.key)
     folders = [folder for folder in _listed(own.parent) if folder != own]
     seen = [read(path) for folder in folders for path in _listed(folder, pattern)]

@@ -72,11 +72,16 @@ def outside(state_dir: Path) -> Path | None:
     from platformdirs import user_data_path  # noqa: PLC0415
 
     try:
-        where = os.path.normcase(state_dir.resolve())
         home = user_data_path("rdimport-ledgers", appauthor=False)
+        return home / name_of(state_dir)
     except (OSError, RuntimeError):
         return None
-    return home / blake2b(os.fsencode(where), digest_size=12).hexdigest()
+
+
+def name_of(state_dir: Path) -> str:
+    """The name of the folder for a state directory."""
+    where = os.path.normcase(state_dir.resolve())
+    return blake2b(os.fsencode(where), digest_size=12).hexdigest()
 
 
 def seen(state_dir: Path) -> list[Seen]:

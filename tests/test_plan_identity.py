@@ -470,6 +470,32 @@ def test_a_list_that_another_program_saved_is_asked_about(
     assert box.counts()["accepted"] == before + 3
 
 
+def test_a_list_saved_by_another_program_may_begin_with_many_new_people(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    workspace.write("list.yaml", ORDERS.format(column="Pedido"))
+    before = box.counts()["accepted"]
+    sent = [f"{address(number)},{number:03}" for number in range(30)]
+    workspace.write("list.csv", "\n".join(["E-mail,Pedido", *sent]))
+    assert run(workspace).summary["accepted"] == 30
+    new = [f"{address(number)},{number}" for number in range(1_000, 1_600)]
+    again = [f"{address(number)},{number}" for number in range(30)]
+    workspace.write("list.csv", "\n".join(["E-mail,Pedido", *new, *again]))
+    assert "30 conversions of “Pedido”" in run(workspace).err
+    assert box.counts()["accepted"] == before + 30
+
+
+def test_tags_that_another_program_wrote_are_asked_about(workspace: Workspace) -> None:
+    mapping = ORDERS.replace("cf_pedido", "tags").format(column="{column: Pedido, split: '|'}")
+    workspace.write("list.yaml", mapping)
+    workspace.write("list.csv", f"E-mail,Pedido\n{address(1)},vip|01/02/2026\n")
+    assert run(workspace).summary["accepted"] == 1
+    workspace.write("list.csv", f"E-mail,Pedido\n{address(2)},vip\n")
+    assert run(workspace).summary["accepted"] == 1
+    workspace.write("list.csv", f"E-mail,Pedido\n{address(1)},vip|2026-02-01\n")
+    assert "1 conversion of “Pedido”" in run(workspace).err
+
+
 def test_what_was_agreed_to_in_another_format_is_asked_about_once(workspace: Workspace) -> None:
     read_as(workspace, "Pedido", "01", "02", "03")
     assert run(workspace).summary["accepted"] == 3

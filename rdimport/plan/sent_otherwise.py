@@ -107,7 +107,8 @@ class SentOtherwise:
     def _see_written(self, prepared: Prepared, fresh: pl.DataFrame) -> None:
         """Keep the new rows that may have been sent with values that were written in another way.
 
-        A list is saved as a whole, so a sample shows in which way.
+        A list is saved as a whole, so a sample shows in which way. It is taken from all of them, as
+        the people who are really new may come first.
         """
         if not self._written:
             return

@@ -99,7 +99,11 @@ class Prepared:
 
     def rewritten(self, some: pl.DataFrame, fields: Collection[str], way: Way) -> pl.DataFrame:
         """The same of some of the `good` rows, with the values of `fields` written in that way."""
-        written = some.with_columns(way(pl.col(name)) for name in fields)
+        lists = {name for name in fields if some.schema[name] != pl.String}
+        written = some.with_columns(
+            pl.col(name).list.eval(way(pl.element())) if name in lists else way(pl.col(name))
+            for name in fields
+        )
         return written.select(ROW, *_identified(self.cells.bound))
 
     def earlier(self) -> Earlier:

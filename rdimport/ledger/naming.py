@@ -273,21 +273,21 @@ def _sent_otherwise(
     and those that a run with --new-identity may have left.
     """
     of_runs = rules_of(ledger, destination) if names.otherwise else {}
-    for (was, now, rule), rows in names.otherwise.items():
-        lines = dict(lines_of(ledger, destination, {was, now}, before))
-        then, agreed = (
-            [
-                line
-                for line in lines[text]
-                if line.exact == digests_of(ledger.key, text)[0]
-                and of_runs.get(line.run, read) == read
-            ]
-            for text, read in ((was, rule or names.rule), (now, names.rule))
-        )
-        since = max((line.run for line in agreed if line.agreed), default=0)
-        if now not in said and since <= min((line.run for line in then), default=0):
-            fields, now_fields = _compared(names, rule)
-            yield Unrecognised(was, fields, rows, now, now_fields)
+
+    def runs(lines: Iterable[Line], text: str, rule: str) -> list[Line]:
+        exact, _folded = digests_of(ledger.key, text)
+        return [one for one in lines if one.exact == exact and of_runs.get(one.run, rule) == rule]
+
+    left = iter((pair, rows) for pair, rows in names.otherwise.items() if pair[1] not in said)
+    while some := list(islice(left, _AT_ONCE)):
+        texts = {text for (was, now, _rule), _rows in some for text in (was, now)}
+        lines = dict(lines_of(ledger, destination, texts, before))
+        for (was, now, rule), rows in some:
+            then = runs(lines[was], was, rule or names.rule)
+            agreed = (one.run for one in runs(lines[now], now, names.rule) if one.agreed)
+            if max(agreed, default=0) <= min((one.run for one in then), default=0):
+                fields, now_fields = _compared(names, rule)
+                yield Unrecognised(was, fields, rows, now, now_fields)
 
 
 def _compared(names: Names, rule: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

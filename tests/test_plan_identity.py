@@ -421,6 +421,24 @@ def test_an_address_that_is_read_in_another_way_is_asked_about(workspace: Worksp
     assert "email (correct_typos: True)" in " ".join(done.err.split())
 
 
+def test_two_mappings_that_send_one_list_to_other_people_are_asked_about_once(
+    workspace: Workspace,
+) -> None:
+    def job(column: str, people_there: int, *options: str) -> Done:
+        lines = [f"mae{number}@x.com.br,pai{number}@x.com.br" for number in range(people_there)]
+        workspace.write("list.csv", "\n".join(["Mãe,Pai", *lines]))
+        mapping = f"conversion_identifier: Escola\nfields: {{email: {column}}}\n"
+        workspace.write("list.yaml", mapping)
+        return run(workspace, *options)
+
+    assert job("Mãe", 2).summary["accepted"] == 2
+    assert "2 conversions of “Escola”" in job("Pai", 2).err
+    assert job("Pai", 2, "--new-identity").summary["accepted"] == 2
+    for people_there in (3, 4):
+        assert job("Pai", people_there).summary["accepted"] == 1
+        assert job("Mãe", people_there).summary["accepted"] == 1
+
+
 def test_a_spelling_that_only_a_later_file_has_is_tried(
     workspace: Workspace, box: RunningSandbox
 ) -> None:

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -58,6 +59,9 @@ class SentOtherwise:
         self._texts: set[str] = set()
         self.not_tried: set[str] = set()
         """Rules of earlier runs that read other fields, or a column that the list does not have."""
+        self._rules = cache(history.rules)
+        self._other_people: set[str] = set()
+        """Rules by which rows of the list that are known have another e-mail column's address."""
 
     def begin_table(self, binding: Binding) -> None:
         """Take the next batches from another table."""
@@ -67,7 +71,7 @@ class SentOtherwise:
         """The rules of earlier runs, with this mapping bound to the table under each of them."""
         if self._bounds is None:
             self._bounds = []
-            for rule in self._history.rules():
+            for rule in self._rules():
                 if rule == self._rule:
                     continue
                 try:
@@ -90,19 +94,32 @@ class SentOtherwise:
             return
         named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
         several = pl.col("now").is_in(list(spelt))
+        texts_of = prepared.rows.select(ROW, "identity")
+        fresh, listed = (
+            named.filter(pl.col(ROW).is_in(at.implode())).join(
+                texts_of, on=ROW, maintain_order="left"
+            )
+            for at in (new, known)
+        )
         if new.len():
-            fresh = named.filter(pl.col(ROW).is_in(new.implode()))
-            fresh = fresh.join(prepared.rows.select(ROW, "identity"), on=ROW, maintain_order="left")
             not_known = pl.lit(None, pl.String)
             self._keep(fresh.filter(several).with_columns(was=not_known), self._rule)
             for rule, bound in earlier:
                 read = prepared.identified(fresh[ROW], bound)
                 self._keep(_differing(read, fresh), rule)
             self._see_written(prepared, fresh)
-        listed = named.filter(pl.col(ROW).is_in(known.implode()))
+        self._see_other_people(prepared, listed)
         listed = listed if self._written else listed.filter(several)
         if listed.height:
             self._listed.put(rows.join(listed, on=ROW, how="semi").select(IDENTITY))
+
+    def _see_other_people(self, prepared: Prepared, listed: pl.DataFrame) -> None:
+        """Note the rules that send the same rows to other people: mother and father, say."""
+        for rule, bound in self._earlier() if listed.height else ():
+            if _address(bound.mapping) != _address(self._mapping):
+                read = prepared.identified(listed[ROW], bound)
+                if _differing(read, listed).height:
+                    self._other_people.add(rule)
 
     def _see_written(self, prepared: Prepared, fresh: pl.DataFrame) -> None:
         """Keep the new rows that may have been sent with values that were written in another way.
@@ -144,7 +161,8 @@ class SentOtherwise:
         spellings = self._history.recognised(self._spelt, self._texts)
         pairs = [(was, now) for now, others in spellings.items() for was in others]
         others = pl.DataFrame(pairs, {"was": pl.String, "now": pl.String}, orient="row")
-        sent = [self._sent(rows, others) for rows in self._candidates.frames()]
+        same = ~pl.col("rule").is_in(list(self._other_people))
+        sent = [self._sent(rows.filter(same), others) for rows in self._candidates.frames()]
         found = pl.concat([pl.DataFrame(schema=_SENT), *sent]).unique(IDENTITY, maintain_order=True)
         for listed in self._listed.frames():
             found = found.join(listed, on=IDENTITY, how="anti", maintain_order="left")
@@ -166,6 +184,11 @@ class SentOtherwise:
             return pl.Series(IDENTITY, [], pl.Binary)
         known = self._history.known(self._history.identities(texts))
         return known.filter(pl.col("state").is_in(_ARRIVED))["identity"]
+
+
+def _address(mapping: Mapping) -> tuple[str, ...]:
+    """The columns of the e-mail."""
+    return mapping.fields["email"].columns
 
 
 def _differing(was: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

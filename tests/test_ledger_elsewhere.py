@@ -166,6 +166,12 @@ def test_nobody_is_sent_again_with_a_shared_ledger_from_another_directory(
     assert len(box.conversions()) == 6
 
 
+def test_a_refused_run_with_a_shared_ledger_is_no_use_of_it(used: Workspace, shared: str) -> None:
+    assert run(used, "second", "--ledger", shared).code == 2
+    shutil.rmtree(used.home / "first")
+    assert run(used, "second").code == 0
+
+
 @pytest.mark.parametrize("copied", [False, True])
 def test_nor_if_both_ledgers_have_one_key(
     workspace: Workspace, box: RunningSandbox, postgres: Server, copied: bool

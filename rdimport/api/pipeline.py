@@ -47,6 +47,7 @@ from rdimport.ledger import (
     Run,
     RunRecord,
     hash_of,
+    note_which,
     refuse_elsewhere,
     refuse_unrecognised,
     see_which,
@@ -247,6 +248,7 @@ def _begin(
     _refuse_lost_run(ledger, options)
     if not options.sandbox:
         refuse_elsewhere(ledger, options.store, options.own_store, options.to)
+        note_which(options.state_dir, options.store, options.to.identity)
     now = options.clock.now()
     record = RunRecord(
         mapping=options.mapping_name,

@@ -36,17 +36,12 @@ class Use(NamedTuple):
 
 
 def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> None:
-    """Record in a state directory, whose own ledger is `own`, that its runs use a shared ledger.
-
-    Raises UsageError for a run that does not, or for one that does although others used another
-    one (`see_moved`): it would not know what they have sent.
+    """Raise UsageError for a run without the shared ledger that runs of its state directory, whose
+    own ledger is `own`, use, or for one with a shared ledger although others used another one
+    (`see_moved`): it would not know what they have sent.
     """
     if is_shared(str(store)):
         see_moved(state_dir, store, own, destination)
-        now = _use(store, destination)
-        for folder in (state_dir, outside(state_dir)):
-            if folder is not None and now not in _used(folder):
-                _note(folder, now)
         return
     used, mark = _used(state_dir), state_dir / _MARK
     if not used:
@@ -64,6 +59,16 @@ def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> No
             mark=mark,
         ),
     )
+
+
+def note_which(state_dir: Path, store: Store, destination: str) -> None:
+    """Record in a state directory that its runs use a shared ledger, once nothing refuses it."""
+    if not is_shared(str(store)):
+        return
+    now = _use(store, destination)
+    for folder in (state_dir, outside(state_dir)):
+        if folder is not None and now not in _used(folder):
+            _note(folder, now)
 
 
 def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> None:

@@ -81,6 +81,18 @@ def test_writing_a_report_again_shows_itself_on_a_terminal_and_stays_silent_when
     assert on_a_terminal(bad, "report", "--quiet") == ""
 
 
+@pytest.mark.parametrize(
+    ("variable", "value", "coloured"),
+    [("TERM", "xterm", True), ("TERM", "dumb", False), ("NO_COLOR", "1", False)],
+)
+def test_colours_are_for_terminals_that_have_them(
+    bad: Workspace, variable: str, value: str, *, coloured: bool
+) -> None:
+    bad.environment |= {"TERM": "xterm", "NO_COLOR": "", variable: value}
+    shown = on_a_terminal(bad, "run", "lista.csv", "-m", "m.yaml")
+    assert ("\x1b[3" in shown) == coloured
+
+
 def test_without_a_terminal_no_bar_is_drawn(bad: Workspace) -> None:
     again = bad.do("run", "lista.csv", "-m", "m.yaml")
     assert again.err == "0 rows to send\n"

@@ -76,7 +76,8 @@ class Terminal:
         from rdimport.cli.screen.run import lines  # noqa: PLC0415  a check has another screen
 
         out = sys.stderr if self._json or self._quiet else sys.stdout
-        colour = out.isatty() and not os.environ.get("NO_COLOR")
+        plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+        colour = out.isatty() and not plain
         width = min(shutil.get_terminal_size((100, 24)).columns, 120)
         near = out.isatty() and not self._quiet
         summary = done.summary if near else absolute(done.summary)

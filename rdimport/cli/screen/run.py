@@ -46,8 +46,8 @@ def lines(
     """The summary of a run as lines of at most `width` columns; commands and paths are not wrapped.
 
     `examples` are those of the report (`figures.examples`). The caller decides about colour, which
-    is off without a terminal or with NO_COLOR. `near`: the reader is in this folder and needs no
-    absolute paths. `mail`: name the run's account, and shorten personal data.
+    is off without a terminal, on a dumb one, or with NO_COLOR. `near`: the reader is in this folder
+    and needs no absolute paths. `mail`: name the run's account, and shorten personal data.
     """
     screen = _Screen(max(width, 40), Words(lang), colour=colour, near=near, mail=mail)
     return Shown("\n".join(screen.lines(summary, examples)))

@@ -29,8 +29,6 @@ def broken(workspace: Workspace) -> Workspace:
     workspace.write("list.yaml", MAPPING)
     (workspace.home / "packages").mkdir()
     workspace.environment["PYTHONPATH"] = str(workspace.home / "packages")
-    # Users do not have it, and pandera would load it in each of these commands.
-    put(workspace, "hypothesis.py", "raise ImportError(name='hypothesis')\n")
     return workspace
 
 

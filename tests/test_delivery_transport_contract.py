@@ -87,7 +87,7 @@ ANSWERS: dict[str, tuple[bytes, Action]] = {
         DOUBT,
     ),
     "a compressed bomb": (
-        OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b" " * 20_000_000 + RECEIPT),
+        OK + b"Content-Encoding: gzip\r\n\r\n" + gzip.compress(b" " * 20_000_000 + RECEIPT, 1),
         DOUBT,
     ),
     "status 000": (b"HTTP/1.1 000 X\r\n" + SIZED + RECEIPT, DOUBT),

@@ -437,6 +437,13 @@ def test_two_mappings_that_send_one_list_to_other_people_are_asked_about_once(
     for people_there in (3, 4):
         assert job("Pai", people_there).summary["accepted"] == 1
         assert job("Mãe", people_there).summary["accepted"] == 1
+    assert job("Pai", 4).summary["already_imported"] == 4
+    workspace.write("more.csv", "Mãe,Pai\nmae5@x.com.br,pai5@x.com.br\n")
+    both = ("list.csv", "more.csv", "-m", "list.yaml", "--quota", "none", "--json")
+    assert workspace.here("run", *both).summary["accepted"] == 1
+    mapping = (workspace.home / "list.yaml").read_text()
+    workspace.write("list.yaml", mapping.replace("Pai", "Mãe"))
+    assert workspace.here("run", *both).summary["accepted"] == 1
 
 
 def test_a_spelling_that_only_a_later_file_has_is_tried(

@@ -225,7 +225,9 @@ class Planner:
             self._plan_batch(batch, bound, NO_SOURCES)
             return
         fresh = self._known_rows.part(batch, bound)
-        self._recalled += batch.height - fresh.batch.height
+        if fresh.batch.height < batch.height:
+            self._recalled += batch.height - fresh.batch.height
+            self._sent_otherwise.see_recalled()
         if fresh.batch.height:
             imported = self._plan_batch(fresh.batch, bound, fresh.sources)
             self._known_rows.learn(imported, fresh.sources)

@@ -89,7 +89,7 @@ class SentOtherwise:
         self._texts.update(texts)
         spelt = self._history.spellings(texts)
         self._spelt |= spelt
-        earlier = self._earlier() if new.len() else []
+        earlier = self._earlier()
         if not (spelt or earlier or self._written):
             return
         named = prepared.good.select(ROW, pl.col(_NAME).alias("now"))
@@ -115,11 +115,19 @@ class SentOtherwise:
 
     def _see_other_people(self, prepared: Prepared, listed: pl.DataFrame) -> None:
         """Note the rules that send the same rows to other people: mother and father, say."""
-        for rule, bound in self._earlier() if listed.height else ():
-            if _address(bound.mapping) != _address(self._mapping):
-                read = prepared.identified(listed[ROW], bound)
-                if _differing(read, listed).height:
-                    self._other_people.add(rule)
+        for rule, bound in self._with_other_address() if listed.height else ():
+            read = prepared.identified(listed[ROW], bound)
+            if _differing(read, listed).height:
+                self._other_people.add(rule)
+
+    def see_recalled(self) -> None:
+        """Note the same for rows that are known by their cells: this mapping has sent them."""
+        self._other_people.update(rule for rule, _bound in self._with_other_address())
+
+    def _with_other_address(self) -> list[tuple[str, Bound]]:
+        """The rules that read the e-mail from other columns."""
+        own = self._mapping.fields["email"].columns
+        return [one for one in self._earlier() if one[1].mapping.fields["email"].columns != own]
 
     def _see_written(self, prepared: Prepared, fresh: pl.DataFrame) -> None:
         """Keep the new rows that may have been sent with values that were written in another way.
@@ -184,11 +192,6 @@ class SentOtherwise:
             return pl.Series(IDENTITY, [], pl.Binary)
         known = self._history.known(self._history.identities(texts))
         return known.filter(pl.col("state").is_in(_ARRIVED))["identity"]
-
-
-def _address(mapping: Mapping) -> tuple[str, ...]:
-    """The columns of the e-mail."""
-    return mapping.fields["email"].columns
 
 
 def _differing(was: pl.DataFrame, now: pl.DataFrame) -> pl.DataFrame:

@@ -107,6 +107,12 @@ def test_the_name_of_the_account_is_told(used: Workspace) -> None:
     assert f"--state-dir {used.home / 'first'} --account default\n" in done.err
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such names there")
+def test_a_name_of_two_lines_is_shown_on_one(used: Workspace) -> None:
+    done = run(used, "a\nb")
+    assert (done.code, r"first. a\nb does not know" in done.err) == (2, True)
+
+
 def test_the_ledgers_of_two_clients_go_on(used: Workspace, box: RunningSandbox) -> None:
     """Each has a directory and a key, and both are called `default`."""
     client = Workspace(used.home, box.create_key("second", "second"), box.base_url)

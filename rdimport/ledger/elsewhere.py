@@ -56,7 +56,7 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
                 "Rows were sent to this RD Station account with another ledger: {other}. {place} "
                 "does not know whom, and they would be sent again.",
                 other=options[1],
-                place=store,
+                place=str(store),
             ),
             twins.remedy(options, this),
         )

@@ -297,10 +297,10 @@ def test_one_endpoint_is_one_however_its_address_is_spelt() -> None:
     assert len({RDStation(base_url=base_url).identity for base_url in spellings}) == 1
 
 
-def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path) -> None:
-    with running(SandboxOptions(port=0, plan="3/s")) as box:
-        rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
-        done = Importer(box, tmp_path).run(*rows, limit=5)
-        assert counts(done) == {"accepted": 5, "pending": 3}
-        assert done.summary.throttled > 0
-        assert done.summary.stopped_because == "limit"
+def test_a_limit_counts_rows_and_not_attempts(tmp_path: Path, box: RunningSandbox) -> None:
+    box.set_faults(Faults(throttle=1, at_most=2))
+    rows = [f"p{i}@exemplo.com.br,P,," for i in range(8)]
+    done = Importer(box, tmp_path).run(*rows, limit=5)
+    assert counts(done) == {"accepted": 5, "pending": 3}
+    assert done.summary.throttled == 2
+    assert done.summary.stopped_because == "limit"

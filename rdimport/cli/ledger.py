@@ -171,8 +171,8 @@ def _accept_others(ledger: Ledger, own: Store, others: list[str], *, yes: bool) 
     """Accept that there are other ledgers, after naming them."""
     _agreed(
         _(
-            "Rows were also sent with {others}. The ledger {path} does not know whom, and they "
-            "would be sent again to the same RD Station account.",
+            "Rows were also sent with {others}. The ledger {path} does not know whom, and would "
+            "send them again if it is to the same RD Station account.",
             others=", ".join(others),
             path=ledger.place,
         ),

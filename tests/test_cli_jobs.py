@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from support.clients import set_up
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.posix import interrupt, interrupt_another_thread
 from support.waiting import until
 
 from rdimport.sandbox import Faults
@@ -251,16 +251,16 @@ def test_one_key_of_two_accounts_is_refused(
     assert len(arrived(box)) == 1
 
 
-@pytest.mark.skipif(os.name != "posix", reason="SIGTERM is POSIX's")
+@pytest.mark.parametrize("to", [interrupt, interrupt_another_thread])
 def test_sigterm_stops_all_jobs_and_the_same_command_continues(
-    two_clients: Workspace, box: RunningSandbox
+    two_clients: Workspace, box: RunningSandbox, to: Callable[[Popen[str]], None]
 ) -> None:
     for client in CLIENTS:
         two_clients.write(f"{client}.csv", people(300).replace("@", f"@{client}."))
     box.set_faults(Faults(latency=0.2))
     run = two_clients.start(*jobs("run"))
     until(lambda: set(arrived(box)) == set(CLIENTS))
-    run.send_signal(signal.SIGTERM)
+    to(run)
     stopped = two_clients.wait(run)
     assert stopped.code == 3
     assert stopped.out.count("stopped before the end (exit code 3)") == 2

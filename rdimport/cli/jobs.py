@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from collections import defaultdict
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from rdimport.cli import after_jobs, inbox, one_run, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
@@ -38,6 +38,9 @@ from rdimport.core.names import did_you_mean
 if TYPE_CHECKING:
     from rdimport import RDStation
     from rdimport.delivery.stopping import StopRequest
+
+_LOOKS_EVERY: Final = 1.0
+"""Seconds after which the main thread looks for signals."""
 
 
 def execute(args: JobsArguments) -> int:
@@ -182,8 +185,7 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
                     show(one, quiet=args.quiet)
 
     with cleaned_once(), _stopping(stop), ThreadPoolExecutor(len(by_account)) as accounts:
-        for future in [accounts.submit(of_account, jobs) for jobs in by_account.values()]:
-            future.result()
+        _finish([accounts.submit(of_account, jobs) for jobs in by_account.values()])
     _write_metrics(settings, args)
     left = [job for job in chosen if job not in {one.job for one in ended}]
     codes = [one.code for one in ended] + [ExitCode.STOPPED for _job in left]
@@ -194,6 +196,14 @@ def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:
         print_error(_("stopped; not started: {jobs}", jobs=", ".join(left)))
     flush_output()
     return worst(codes)
+
+
+def _finish(running: Sequence[Future[None]]) -> None:
+    """Wait for all; a signal that reaches another thread does not end a wait of the main one."""
+    while wait(running, _LOOKS_EVERY).not_done:
+        pass
+    for future in running:
+        future.result()
 
 
 def _write_metrics(settings: Settings, args: JobsArguments) -> None:

@@ -5,6 +5,7 @@ Importing this module works everywhere.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -36,6 +37,15 @@ def interrupt(process: subprocess.Popen[Any], number: signal.Signals = signal.SI
     """Send a signal that asks a process to end in good order."""
     only_posix("a process is ended without being asked")
     process.send_signal(number)
+
+
+def interrupt_another_thread(process: subprocess.Popen[Any]) -> None:
+    """Send SIGTERM to a thread other than the main one, which the system may choose as well."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux lists the threads of a process")
+    threads = {int(one.name) for one in Path(f"/proc/{process.pid}/task").iterdir()}
+    other = min(threads - {process.pid})
+    assert ctypes.CDLL(None).tgkill(process.pid, other, signal.SIGTERM) == 0
 
 
 def pipe_at(path: Path) -> Path:

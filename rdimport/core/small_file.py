@@ -45,6 +45,19 @@ def read_small(
         os.close(number)
 
 
+def read_record(path: Path) -> bytes:
+    """The bytes of a small file that rdimport itself writes: nobody puts a pipe in its place.
+
+    Raises OSError as `read_small`, also for a pipe.
+    """
+    return read_small(path, look=_refuse_pipe)
+
+
+def _refuse_pipe(seen: os.stat_result) -> None:
+    if stat.S_ISFIFO(seen.st_mode):
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+
 def decoded(data: bytes) -> str:
     """The text of a small file: in UTF-8, or in UTF-16 with its mark, as Windows PowerShell's `>`
     writes it. Raises UnicodeDecodeError.

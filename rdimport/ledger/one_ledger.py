@@ -13,7 +13,7 @@ from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_small
+from rdimport.core.small_file import read_record
 from rdimport.core.visible import shown_lines
 from rdimport.ledger import twins
 from rdimport.ledger.opening import is_shared
@@ -194,7 +194,7 @@ def _used(folder: Path) -> list[Use]:
     or in the user's folder for it.
     """
     with suppress(OSError, UnicodeDecodeError):
-        lines = read_small(folder / _MARK).decode().splitlines()
+        lines = read_record(folder / _MARK).decode().splitlines()
         parts = [line.strip().partition("\t") for line in lines if line.strip()]
         return [Use(address, destination) for address, _tab, destination in parts]
     return []

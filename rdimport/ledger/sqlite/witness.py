@@ -25,7 +25,7 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.messages.written import second
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_small
+from rdimport.core.small_file import read_record
 from rdimport.core.visible import shown_lines
 from rdimport.ledger.hashes import ledger_id
 
@@ -101,7 +101,7 @@ def files(state_dir: Path) -> list[Path]:
 def read(path: Path) -> Seen | None:
     """The contents of a witness; None if it cannot be read."""
     try:
-        seen = json.loads(read_small(path))
+        seen = json.loads(read_record(path))
         until = datetime.fromtimestamp(path.stat().st_mtime, UTC).isoformat(timespec="seconds")
         ledger, run, since, directory = (str(seen[name]) for name in _TEXTS)
         return Seen(ledger, int(seen["writes"]), run, since, until, directory)

@@ -360,20 +360,21 @@ def test_a_copy_that_lacks_what_was_sent_from_the_original_sends_nothing_until_i
     assert ready.here("ledger", "copy", "state", "copy").code == 0
     done = ready.here(*command())
     assert done.code in (0, 1)
-    sent = arrived(box)
     there = ("--state-dir", "copy")
     for words in (command(*there), (*CHECK.split(), *there)):
         again = ready.here(*words)
         assert (again.code, again.out) == (2, "")
         assert done.summary["run_id"] in again.err
         assert f"--state-dir {ready.state}" in again.err
-    assert arrived(box) == sent
+    # compared with no earlier count: the killed run's last requests may arrive at any time
+    assert set(arrived(box).values()) == {1}
     assert ready.here("status", *there).code == 0, "a backup can be read"
     assert ready.here("ledger", "accept", *there).code == 2, "not without --yes"
     assert ready.here(*command(*there)).code == 2
     assert ready.here("ledger", "accept", "--yes", *there).code == 0
     assert ready.here(*command("--limit", 5, *there)).code == 3
-    assert arrived(box).total() == sent.total() + 5, "as was accepted, knowingly"
+    twice = [email for email, times in arrived(box).items() if times == 2]
+    assert len(twice) == 5, "as was accepted, knowingly"
     # now the original lacks what was sent from the copy
     assert ready.here(*command()).code == 2
 

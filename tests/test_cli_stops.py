@@ -299,13 +299,19 @@ def test_the_key_is_in_no_artefact_of_runs_that_go_well_and_of_runs_that_do_not(
 
 @pytest.mark.waits
 def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: Workspace) -> None:
+    ready.write("a.csv", people(81))
+    ready.write("b.csv", people(38, 1000))
+    a, b = (
+        ("run", f"{name}.csv", "-m", "list.yaml", "--quota", "10/s", "--json", "--state-dir", name)
+        for name in ("a", "b")
+    )
     with running(SandboxOptions(plan="1000/s", headers="none")) as small:
         ready.key, ready.base_url = small.api_key, small.base_url
-        runs = []
-        for name, rows, first in (("a", 80, 0), ("b", 37, 1000)):
-            ready.write(f"{name}.csv", people(rows, first))
-            words = ("run", f"{name}.csv", "-m", "list.yaml", "--quota", "10/s", "--json")
-            runs.append(ready.start(*words, "--state-dir", name))
+        for name, words in (("b", a), ("a", b)):  # both directories are meant
+            assert ready.here(*words, "--limit", 1).code == 3
+            assert ready.here("ledger", "accept", "--yes", "--state-dir", name).code == 0
+        small.clear()
+        runs = [ready.start(*a), ready.start(*b)]
         until(lambda: small.counts()["accepted"] >= 35)
         runs[1].kill()
         runs[1].communicate()

@@ -27,10 +27,10 @@ demo: .venv/ready
 demo-fleet: .venv/ready-dev
 	@$(BIN)/python -m tests.fleet_demo
 
-# Two workers more than cores, as some tests only wait. Tests that share a program or a fixture run in one
+# Four workers more than cores, as some tests only wait. Tests that share a program or a fixture run in one
 # worker. TEST_PATIENCE=5 for a slow machine. Tests write to memory if 6 GB of it are free; TMPDIR=/tmp uses
 # the disk.
-WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 2))
+WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 4))
 test: .venv/ready-dev
 	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from subprocess import Popen
 
 import pytest
 from support.claims import KEY
 from support.command import Done, Workspace
 from support.lists import MAPPING, people
+from support.litter import DATA_HOME
 from support.postgres import Server
 
+import rdimport
 from rdimport.sandbox.embedded import RunningSandbox
+
+FirstRun = Callable[[Callable[[], Done]], Done]
 
 ASKED = "Rows were sent to this RD Station account with another ledger"
 
@@ -26,9 +32,13 @@ def used(workspace: Workspace) -> Workspace:
     return workspace
 
 
-def run(workspace: Workspace, state_dir: str | Path, *more: object, command: str = "run") -> Done:
+def words(state_dir: str | Path, *more: object, command: str = "run") -> tuple[object, ...]:
     there = ("--quota", "none", "--state-dir", state_dir, *more)
-    return workspace.here(command, "list.csv", "-m", "list.yaml", *there)
+    return (command, "list.csv", "-m", "list.yaml", *there)
+
+
+def run(workspace: Workspace, state_dir: str | Path, *more: object, command: str = "run") -> Done:
+    return workspace.here(*words(state_dir, *more, command=command))
 
 
 def accept(workspace: Workspace, state_dir: str) -> Done:
@@ -147,6 +157,72 @@ def test_a_ledger_that_cannot_say_whom_it_sent_is_no_reason_to_stop(
         assert moved.code == 0
         (used.home / "key").unlink()
     assert run(used, "second").code == 0
+
+
+@pytest.fixture
+def first_run(
+    workspace: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
+) -> FirstRun:
+    """Performs the first run of an account, and another command when it is about to send."""
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    monkeypatch.chdir(workspace.home)
+
+    def performed(meanwhile: Callable[[], Done]) -> Done:
+        done: list[Done] = []
+
+        def see(event: rdimport.Event) -> None:
+            if type(event).__name__ == "PlanFinished":
+                done.append(meanwhile())
+
+        monkeypatch.setenv(DATA_HOME, str(workspace.home / ".local" / "share"))
+        to = rdimport.RDStation(box.api_key, base_url=box.base_url)
+        ran = rdimport.run("list.csv", "list.yaml", to=to, state_dir="first", on_event=see)
+        assert ran.exit_code == 0
+        return done[0]
+
+    return performed
+
+
+@pytest.mark.parametrize("home", ["writable", "not writable"])
+def test_two_first_runs_at_once_send_nobody_twice(
+    workspace: Workspace, box: RunningSandbox, first_run: FirstRun, home: str
+) -> None:
+    if home == "not writable" and os.name != "nt":
+        workspace.write(".local", "no folder")
+    second = first_run(lambda: workspace.do(*words("second")))
+    assert (second.code, "The first run of this RD Station account" in second.err) == (75, True)
+    assert len(box.conversions()) == 3
+
+
+def test_nor_where_the_second_one_waits(
+    workspace: Workspace, box: RunningSandbox, first_run: FirstRun
+) -> None:
+    started: list[Popen[str]] = []
+
+    def start() -> Done:
+        started.append(workspace.start(*words("second", "--wait", "1m")))
+        return workspace.do(*words("third"))
+
+    assert first_run(start).code == 75
+    done = workspace.wait(started[0])
+    assert (done.code, ASKED in done.err) == (2, True)
+    assert len(box.conversions()) == 3
+
+
+@pytest.mark.parametrize("account", ["default", "two"])
+def test_first_runs_of_two_clients_at_once_both_send(
+    workspace: Workspace,
+    box: RunningSandbox,
+    first_run: FirstRun,
+    key_of: Callable[[str], str],
+    account: str,
+) -> None:
+    """With a directory each, or as two accounts of one."""
+    client = Workspace(workspace.home, key_of("second"), box.base_url)
+    state_dir = "second" if account == "default" else "first"
+    assert first_run(lambda: client.do(*words(state_dir, "--account", account))).code == 0
+    assert len(box.conversions()) == 6
 
 
 @pytest.fixture

@@ -46,6 +46,7 @@ from rdimport.ledger import (
     Ledger,
     Run,
     RunRecord,
+    alone_if_first,
     hash_of,
     note_which,
     refuse_elsewhere,
@@ -94,6 +95,10 @@ async def carry_out(lists: Opened, mapping: Mapping, options: RunOptions) -> Run
         hashes = ahead((table.fingerprint for table in lists.tables), "hash")
         stack.enter_context(let_go(hashes))
         ledger = await entered(stack, store.open, stop_request)
+        if not options.sandbox:
+            alone = partial(alone_if_first, ledger, store, options.own_store, options.to)
+            held_too = partial(entered, stack, alone, stop_request)
+            await wait_for(held_too, clock, options.wait, stop_request.is_set)
         # now, because waiting may have taken hours
         people = await aside(partial(Suppression.read, options.suppress))
         # preloaded only when needed: most nights nothing is sent

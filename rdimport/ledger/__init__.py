@@ -18,6 +18,7 @@ from rdimport.ledger.figures import (
     of_filled,
     wrong_column,
 )
+from rdimport.ledger.first_run import alone_if_first
 from rdimport.ledger.holds import Held, HeldQuota, LeftPace, wait_for
 from rdimport.ledger.naming import WRITTEN, Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.one_ledger import has_sent, note_which, see_moved, see_which
@@ -98,6 +99,7 @@ __all__ = [
     "WrongColumn",
     "agree",
     "alone",
+    "alone_if_first",
     "copy_ledger",
     "damage_in",
     "fleet_of",

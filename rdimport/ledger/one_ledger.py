@@ -13,9 +13,9 @@ from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.looking import listed
 from rdimport.core.messages import _
 from rdimport.core.shell import joined
-from rdimport.core.small_file import read_record
 from rdimport.core.visible import shown_lines
 from rdimport.ledger import twins
+from rdimport.ledger.notes import note, noted
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite.witness import outside
@@ -67,8 +67,8 @@ def note_which(state_dir: Path, store: Store, destination: str) -> None:
         return
     now = _use(store, destination)
     for folder in (state_dir, outside(state_dir)):
-        if folder is not None and now not in _used(folder):
-            _note(folder, now)
+        if folder is not None:
+            note(folder / _MARK, "\t".join(now))
 
 
 def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> None:
@@ -180,24 +180,12 @@ def _anywhere(use: Use) -> Use:
     return use._replace(destination="")
 
 
-def _note(folder: Path, use: Use) -> None:
-    with suppress(OSError):
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (folder / _MARK).open("a+", encoding="utf-8") as file:
-            file.seek(0)  # who edited it may have left out the last line's end
-            ended = file.read()[-1:] in ("", "\n")
-            file.write(("" if ended else "\n") + "\t".join(use) + "\n")
-
-
 def _used(folder: Path) -> list[Use]:
     """The shared ledgers that runs of a state directory have used, in that order: as recorded there
     or in the user's folder for it.
     """
-    with suppress(OSError, UnicodeDecodeError):
-        lines = read_record(folder / _MARK).decode().splitlines()
-        parts = [line.strip().partition("\t") for line in lines if line.strip()]
-        return [Use(address, destination) for address, _tab, destination in parts]
-    return []
+    parts = (line.partition("\t") for line in noted(folder / _MARK))
+    return [Use(address, destination) for address, _tab, destination in parts]
 
 
 def has_sent(own: Store, destination: str) -> bool:

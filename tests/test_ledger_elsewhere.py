@@ -143,20 +143,83 @@ def test_a_directory_that_was_moved_or_copied_is_no_other_one(
     assert len(box.conversions()) == 3
 
 
-@pytest.mark.parametrize("what", ["gone", "broken", "another user's key"])
+@pytest.mark.parametrize("what", ["gone", "broken"])
 def test_a_ledger_that_cannot_say_whom_it_sent_is_no_reason_to_stop(
     used: Workspace, what: str
 ) -> None:
     ledger = used.home / "first" / "ledger.sqlite3"
     if what == "gone":
         shutil.rmtree(ledger.parent)
-    elif what == "broken":
-        ledger.write_bytes(b"no ledger" * 1000)
     else:
-        moved = used.here("ledger", "key", "--move-to", "key", "--state-dir", "first")
-        assert moved.code == 0
-        (used.home / "key").unlink()
+        ledger.write_bytes(b"no ledger" * 1000)
     assert run(used, "second").code == 0
+
+
+@pytest.fixture
+def keyless(used: Workspace) -> Workspace:
+    """The key of the hashes of `first` is kept apart, and not at hand."""
+    moved = used.here("ledger", "key", "--move-to", "key", "--state-dir", "first")
+    assert moved.code == 0
+    (used.home / "key").rename(used.home / "moved")
+    return used
+
+
+def forget_keys(workspace: Workspace) -> None:
+    """Earlier releases did not record them."""
+    for path in workspace.home.rglob("rdimport-ledgers/*/api-keys"):
+        path.unlink()
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_nobody_is_sent_again_without_the_key_of_the_other_ledger(
+    keyless: Workspace, box: RunningSandbox, recorded: bool
+) -> None:
+    if not recorded:
+        forget_keys(keyless)
+    asked = ASKED if recorded else "Rows were sent to an account of this name with another ledger"
+    for command in ("check", "run"):
+        done = run(keyless, "second", command=command)
+        assert (done.code, asked in done.err) == (2, True)
+        assert f"--state-dir {keyless.home / 'first'}\n" in done.err
+    assert len(box.conversions()) == 3
+    if recorded:
+        assert run(keyless, "second", "--account", "another").code == 2
+    keyless.environment["RDIMPORT_LEDGER_KEY_FILE"] = str(keyless.home / "moved")
+    assert run(keyless, "first").code == 0
+    del keyless.environment["RDIMPORT_LEDGER_KEY_FILE"]
+    assert accept(keyless, "second").code == 0
+    assert run(keyless, "second").code == 0
+
+
+def test_nor_with_another_key_of_the_account(keyless: Workspace, box: RunningSandbox) -> None:
+    keyless.environment["RDIMPORT_LEDGER_KEY_FILE"] = str(keyless.home / "moved")
+    keyless.key = KEY.hex()
+    assert keyless.here("accounts", "add-key", "--state-dir", "first").code == 0
+    del keyless.environment["RDIMPORT_LEDGER_KEY_FILE"]
+    done = run(keyless, "second")
+    assert (done.code, ASKED in done.err) == (2, True)
+    assert len(box.conversions()) == 3
+
+
+def test_the_ledgers_of_two_clients_with_a_key_of_their_hashes_each_go_on(
+    workspace: Workspace, box: RunningSandbox, key_of: Callable[[str], str]
+) -> None:
+    """Each also has a directory and an API key, and both are called `default`."""
+    workspace.write("list.csv", people(3))
+    workspace.write("list.yaml", MAPPING)
+    one = {"RDIMPORT_LEDGER_KEY": KEY.hex()}
+    other = {"RDIMPORT_LEDGER_KEY": KEY[::-1].hex()}
+    first = Workspace(workspace.home, box.api_key, box.base_url, environment=one)
+    second = Workspace(workspace.home, key_of("second"), box.base_url, environment=other)
+    for night in range(4):
+        for command in ("check", "run"):
+            assert run(first, "first", command=command).code == 0
+            assert run(second, "second", command=command).code == 0
+        if night == 1:
+            forget_keys(workspace)
+    assert len(box.conversions()) == 6
+    twin = Workspace(workspace.home, first.key, box.base_url, environment=other)
+    assert run(twin, "third").code == 2
 
 
 @pytest.fixture

@@ -48,6 +48,7 @@ from rdimport.ledger import (
     RunRecord,
     alone_if_first,
     hash_of,
+    note_key,
     note_which,
     refuse_elsewhere,
     refuse_unrecognised,
@@ -278,7 +279,10 @@ def _begin(
     name = run_name(now)
     key = hash_of(ledger, list(options.to.credentials().items()))
     key_claim = KeyClaim(key, options.store.is_held, options.yes)
-    return ledger.start_run(name, options.to.identity, now, record, key_claim, held=lock)
+    run = ledger.start_run(name, options.to.identity, now, record, key_claim, held=lock)
+    if not options.sandbox:
+        note_key(ledger, options.own_store, options.to)
+    return run
 
 
 def _planner(

@@ -17,7 +17,7 @@ from rdimport.core.messages import _, ngettext
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.destination.address import endpoint
-from rdimport.ledger import Account, Ledger, hash_of
+from rdimport.ledger import Account, Ledger, hash_of, note_key
 
 _NAMES = {"list": 0, "add-key": 0, "rename": 2}
 
@@ -85,6 +85,7 @@ def _add_key(args: AccountsArguments) -> None:
         where = endpoint(to.base_url)
         now = SystemClock().now()
         name = ledger.accounts.add_key(where, account, hash_of(ledger, credentials), now)
+        note_key(ledger, resolve.store(args), to)
     say([_("This key now belongs to account “{name}” at {where}.", name=name, where=where)])
 
 

@@ -20,6 +20,7 @@ from rdimport.ledger.figures import (
 )
 from rdimport.ledger.first_run import alone_if_first
 from rdimport.ledger.holds import Held, HeldQuota, LeftPace, wait_for
+from rdimport.ledger.key_marks import note_key
 from rdimport.ledger.naming import WRITTEN, Names, Unrecognised, refuse_unrecognised
 from rdimport.ledger.one_ledger import has_sent, note_which, see_moved, see_which
 from rdimport.ledger.opening import (
@@ -111,6 +112,7 @@ __all__ = [
     "make_shared",
     "missing_library",
     "move_key",
+    "note_key",
     "note_which",
     "of_filled",
     "problems_of",

@@ -19,6 +19,7 @@ from rdimport.destination import Destination
 from rdimport.ledger import twins
 from rdimport.ledger.accounts import hash_of
 from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.key_marks import has_used
 from rdimport.ledger.one_ledger import shared_elsewhere
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Elsewhere, Ledger, Store
@@ -44,22 +45,32 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
     last, agreed = (_last(ledger, to), _agreed(ledger)) if ledger else (None, frozenset[str]())
     unknown = _unknown(ledger, others) if ledger else others
     later = (one for one in unknown if last is None or datetime.fromisoformat(one.until) >= last)
-    senders = _senders((one.store for one in later), to)
+    senders = _senders(later, to, is_new=last is None)
     shared = {one.address for one in uses if one.is_of(to.identity)} - {str(store), *agreed}
-    databases = (("--ledger", address) for address in sorted(shared) if last is None)
-    options = next(chain(senders, databases), None)
+    databases = ((True, ("--ledger", address)) for address in sorted(shared) if last is None)
+    found = next(chain(senders, databases), None)
     directory = () if store == own else own.location_options  # `accept` asks about all others
     this = (*store.location_options, *directory)
-    if options is not None:
-        raise LedgerLostError(
-            _(
-                "Rows were sent to this RD Station account with another ledger: {other}. {place} "
-                "does not know whom, and they would be sent again.",
-                other=options[1],
-                place=str(store),
-            ),
-            twins.remedy(options, this),
+    if found is not None:
+        sure, options = found
+        raise LedgerLostError(_sent(options[1], store, sure=sure), twins.remedy(options, this))
+
+
+def _sent(other: str, store: Store, *, sure: bool) -> str:
+    if sure:
+        return _(
+            "Rows were sent to this RD Station account with another ledger: {other}. {place} "
+            "does not know whom, and they would be sent again.",
+            other=other,
+            place=str(store),
         )
+    return _(
+        "Rows were sent to an account of this name with another ledger: {other}. Without the key "
+        "of its hashes it cannot be seen whether that is the same RD Station account. {place} does "
+        "not know whom, and they would be sent again if it is.",
+        other=other,
+        place=str(store),
+    )
 
 
 def unknown_elsewhere(ledger: Ledger, own: Store) -> list[str]:
@@ -110,11 +121,22 @@ def _last(ledger: Ledger, to: Destination) -> datetime | None:
     return datetime.fromisoformat(began).replace(microsecond=0)
 
 
-def _senders(others: Iterable[Store], to: Destination) -> Iterator[tuple[str, ...]]:
-    """The options of those ledgers with which rows were sent with the API key."""
-    for other in others:
+def _senders(
+    others: Iterable[Elsewhere], to: Destination, *, is_new: bool
+) -> Iterator[tuple[bool, tuple[str, ...]]]:
+    """The options of those ledgers with which rows were sent with the API key, or may have been,
+    and whether they were.
+    """
+    for one in others:
         with suppress(LedgerError, UsageError):  # one that cannot be read may have any key
-            ledger = other.if_there()
+            try:
+                ledger = one.store.if_there()
+            except UsageError:  # the key of its hashes is not at hand
+                used = has_used(one, to)
+                # nobody is asked for a namesake whose ledger is in use already
+                if used or (used is None and is_new and one.has_sent(to.identity)):
+                    yield bool(used), one.store.location_options
+                continue
             if ledger is None:
                 continue
             with ledger:
@@ -122,4 +144,4 @@ def _senders(others: Iterable[Store], to: Destination) -> Iterator[tuple[str, ..
                 account = ledger.accounts.sent_with(to.identity, to.base_url, to.account, key)
             if account is not None:
                 same = fold(account) == fold(to.account)
-                yield *other.location_options, *(() if same else ("--account", account))
+                yield True, (*one.store.location_options, *(() if same else ("--account", account)))

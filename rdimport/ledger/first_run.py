@@ -4,18 +4,16 @@ send everybody: neither is known yet to have sent rows.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from hashlib import blake2b
 from pathlib import Path
 
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
 from rdimport.destination import Destination
-from rdimport.destination.address import endpoint
 from rdimport.ledger.accounts import KeyClaim, hash_of
 from rdimport.ledger.elsewhere import refuse_elsewhere
+from rdimport.ledger.key_marks import mark_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite.account_locks import folder_of_locks, lock_of
 
@@ -40,7 +38,7 @@ def _hold(held: ExitStack, ledger: Ledger, store: Store, own: Store, to: Destina
         return
     try:
         folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held.enter_context(lock_of(folder.parent / f"first-{_hash(to)}.lock", 0))
+        held.enter_context(lock_of(folder.parent / f"first-{mark_of(to)}.lock", 0))
     except Timeout:
         refuse_elsewhere(ledger, store, own, to)  # the other run may have sent rows already
         claim = KeyClaim(hash_of(ledger, list(to.credentials().items())), store.is_held)
@@ -49,12 +47,6 @@ def _hold(held: ExitStack, ledger: Ledger, store: Store, own: Store, to: Destina
         raise _busy(store) from None
     except (OSError, NotImplementedError):  # the home directory is read-only or missing
         return
-
-
-def _hash(to: Destination) -> str:
-    """Of the endpoint and the API key; it reveals neither."""
-    facts = [endpoint(to.base_url), sorted(to.credentials().items())]
-    return blake2b(json.dumps(facts).encode(), digest_size=12).hexdigest()
 
 
 def _busy(store: Store) -> LedgerBusyError:

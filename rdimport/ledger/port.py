@@ -8,7 +8,7 @@ is a keyed hash of 16 bytes, a state is a `core.row.State`.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -39,14 +39,15 @@ if TYPE_CHECKING:
 
 
 class Elsewhere(NamedTuple):
-    """A ledger in another directory: its identifier, the run that last sent rows with it, and when
-    (ISO).
+    """A ledger in another directory: its identifier, the run that last sent rows with it, when
+    (ISO), and whether rows were sent to a destination, which it says also without its key.
     """
 
     ledger: str
     run: str
     until: str
     store: Store
+    has_sent: Callable[[str], bool]
 
 
 class Store(Protocol):

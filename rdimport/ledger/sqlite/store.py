@@ -22,6 +22,7 @@ from rdimport.ledger.sqlite.content import take
 from rdimport.ledger.sqlite.files import FILE_NAME, connect, read_only
 from rdimport.ledger.sqlite.key import FindKey, no_key
 from rdimport.ledger.sqlite.ledger import SqliteLedger
+from rdimport.ledger.sqlite.parts import AccountBooks
 from rdimport.ledger.sqlite.safety import see_that_it_is_ours
 from rdimport.ledger.sqlite.schema import (
     ENDS,
@@ -171,10 +172,26 @@ class SqliteStore:
         """See `port.Store`. Those that are not there any more are omitted."""
         found = copies.latest_elsewhere(self._state_dir)
         there = [one for one in found if exists(Path(one.directory, FILE_NAME))]
-        return [Elsewhere(one.ledger, one.run, one.until, self._at(one.directory)) for one in there]
+        stores = [SqliteStore(Path(one.directory), self._find_key) for one in there]
+        return [
+            Elsewhere(one.ledger, one.run, one.until, store, store.has_sent)
+            for one, store in zip(there, stores, strict=True)
+        ]
 
-    def _at(self, state_dir: str) -> SqliteStore:
-        return SqliteStore(Path(state_dir), self._find_key)
+    def has_sent(self, destination: str) -> bool:
+        """Whether rows were sent there; the key of the hashes is not needed. There must be a
+        ledger.
+        """
+        with explained(self._path, reading=True), ExitStack() as opened:
+            db = read_only(self._path)
+            opened.callback(db.close)
+            db = brought_up(self._path, db)
+            opened.callback(db.close)
+            found = db.execute("SELECT id FROM destination WHERE identity = ?", (destination,))
+            return any(
+                db.execute(AccountBooks.sent, {"destination": number}).fetchone()[0]
+                for (number,) in found.fetchall()
+            )
 
     def nobody_at_work(self) -> AbstractContextManager[bool]:
         """See `port.Store`. Raises LedgerError as `hold` does."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 from support.command import Done, Workspace
@@ -47,6 +48,12 @@ def workspace(workspace: Workspace) -> Workspace:
     return workspace
 
 
+@pytest.fixture
+def fresh(tmp_path: Path, box: RunningSandbox) -> Workspace:
+    """A workspace that has sent nobody."""
+    return Workspace(tmp_path, box.api_key, box.base_url)
+
+
 def use_a_shared_ledger(workspace: Workspace, postgres: Server) -> None:
     """One that knows nobody, as it is agreed."""
     workspace.environment["RDIMPORT_LEDGER"] = postgres.new_database()
@@ -73,19 +80,23 @@ def test_a_changed_identity_sends_nothing_until_it_is_asked_for(
     workspace: Workspace, box: RunningSandbox, name: str, identity: str
 ) -> None:
     mapping(workspace, name, identity)
-    for words in ([], ["--yes"]):
-        done = run(workspace, *words)
-        assert done.code == 2
-        assert "3 conversions" in done.err
-        assert "--new-identity" in done.err
+    done = run(workspace, "--yes")
+    assert done.code == 2
+    assert "3 conversions" in done.err
+    assert "--new-identity" in done.err
     checked = workspace.here("check", "list.csv", "-m", "list.yaml", "--json")
     assert checked.code == 2
     assert [one["conversions"] for one in checked.summary["unrecognised"]] == [3]
-    for lang, said in (("en", "3 conversions"), ("pt-BR", "3 conversões")):
-        assert said in workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
     assert box.counts()["accepted"] == 3
     assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
     assert run(workspace).summary["accepted"] == 2
+
+
+def test_a_changed_identity_is_said_in_both_languages(workspace: Workspace) -> None:
+    mapping(workspace, identity="email, name")
+    assert "3 conversions" in run(workspace).err  # also without --yes
+    for lang, said in (("en", "3 conversions"), ("pt-BR", "3 conversões")):
+        assert said in workspace.here("check", "list.csv", "-m", "list.yaml", "--lang", lang).out
 
 
 SAME = [
@@ -271,50 +282,50 @@ def orders(workspace: Workspace, column: str, rows: range, head: str = "E-mail,P
 
 
 def test_an_identity_that_reads_another_column_is_asked_about(
-    workspace: Workspace, box: RunningSandbox
+    fresh: Workspace, box: RunningSandbox
 ) -> None:
     before = box.counts()["accepted"]
-    assert orders(workspace, "Pedido", range(3)).code == 0
-    done = orders(workspace, "NF", range(3))
+    assert orders(fresh, "Pedido", range(3)).code == 0
+    done = orders(fresh, "NF", range(3))
     assert done.code == 2
     assert "3 conversions of “Pedido” (identity [email, cf_pedido (Pedido)])" in done.err
     assert "cf_pedido (NF)" in done.err
-    assert workspace.here("check", "list.csv", "-m", "list.yaml").code == 2
-    assert orders(workspace, "{expr: \"concat(NF, '/1')\"}", range(3)).code == 2
+    assert fresh.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert orders(fresh, "{expr: \"concat(NF, '/1')\"}", range(3)).code == 2
     assert box.counts()["accepted"] == before + 3
-    orders(workspace, "NF", range(3))
-    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
-    assert run(workspace).summary["accepted"] == 2
-    assert orders(workspace, "Pedido", range(3, 5)).summary["accepted"] == 2
-    assert orders(workspace, "NF", range(5, 6)).summary["accepted"] == 1
+    orders(fresh, "NF", range(3))
+    assert run(fresh, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(fresh).summary["accepted"] == 2
+    assert orders(fresh, "Pedido", range(3, 5)).summary["accepted"] == 2
+    assert orders(fresh, "NF", range(5, 6)).summary["accepted"] == 1
 
 
 def test_a_column_with_another_name_is_not_asked_about_while_its_rows_are_recognised(
-    workspace: Workspace,
+    fresh: Workspace,
 ) -> None:
-    assert orders(workspace, "Pedido", range(3)).code == 0
-    assert orders(workspace, "PEDIDO", range(3, 5)).summary["accepted"] == 2
-    renamed = orders(workspace, "Número", range(6), "E-mail,Número,NF")
+    assert orders(fresh, "Pedido", range(3)).code == 0
+    assert orders(fresh, "PEDIDO", range(3, 5)).summary["accepted"] == 2
+    renamed = orders(fresh, "Número", range(6), "E-mail,Número,NF")
     assert (renamed.summary["already_imported"], renamed.summary["accepted"]) == (5, 1)
-    assert orders(workspace, "Número", range(6, 8), "E-mail,Número,NF").summary["accepted"] == 2
+    assert orders(fresh, "Número", range(6, 8), "E-mail,Número,NF").summary["accepted"] == 2
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_a_list_of_many_identifiers_in_two_spellings_is_sent_to_its_end(
-    workspace: Workspace, postgres: Server, *, shared: bool
+    fresh: Workspace, postgres: Server, *, shared: bool
 ) -> None:
-    workspace.write("list.yaml", COLUMN)
+    fresh.write("list.yaml", COLUMN)
     numbers = range(1, 1_011)
     rows = [
         f"{address(number)},A,{name} {number}" for name in ("Feira", "FEIRA") for number in numbers
     ]
-    campaigns(workspace, *rows)
+    campaigns(fresh, *rows)
     if shared:
-        use_a_shared_ledger(workspace, postgres)
-    assert run(workspace, "--limit", "1010").summary["accepted"] == 1_010
-    assert run(workspace, "--limit", "1").summary["accepted"] == 1
-    campaigns(workspace, *rows[1_010:])
-    done = run(workspace)
+        use_a_shared_ledger(fresh, postgres)
+    assert run(fresh, "--limit", "1010").summary["accepted"] == 1_010
+    assert run(fresh, "--limit", "1").summary["accepted"] == 1
+    campaigns(fresh, *rows[1_010:])
+    done = run(fresh)
     assert done.code == 2
     assert "1 conversion of “Feira 2”" in done.err
 
@@ -349,48 +360,48 @@ READ = [
 
 @pytest.mark.parametrize(("before", "now", "cells", "said"), READ)
 def test_an_identity_field_that_is_read_in_another_way_is_asked_about(
-    workspace: Workspace, before: str, now: str, cells: tuple[str, ...], said: str
+    fresh: Workspace, before: str, now: str, cells: tuple[str, ...], said: str
 ) -> None:
-    read_as(workspace, before, *cells)
-    assert run(workspace).summary["accepted"] == 2
-    read_as(workspace, now, *cells)
-    done = run(workspace, "--yes")
+    read_as(fresh, before, *cells)
+    assert run(fresh).summary["accepted"] == 2
+    read_as(fresh, now, *cells)
+    done = run(fresh, "--yes")
     assert done.code == 2
     assert "2 conversions of “Pedido”" in done.err
     assert said in " ".join(done.err.split())
-    checked = workspace.here("check", "list.csv", "-m", "list.yaml", "--json")
+    checked = fresh.here("check", "list.csv", "-m", "list.yaml", "--json")
     assert checked.code == 2
     assert [one["conversions"] for one in checked.summary["unrecognised"]] == [2]
-    assert run(workspace, "--new-identity", "--limit", "1").summary["accepted"] == 1
-    assert run(workspace).summary["accepted"] == 1
-    assert run(workspace).summary["already_imported"] == 2
+    assert run(fresh, "--new-identity", "--limit", "1").summary["accepted"] == 1
+    assert run(fresh).summary["accepted"] == 1
+    assert run(fresh).summary["already_imported"] == 2
 
 
 @pytest.mark.parametrize("shared", [False, True])
 def test_only_values_that_change_are_asked_about(
-    workspace: Workspace, box: RunningSandbox, postgres: Server, *, shared: bool
+    fresh: Workspace, box: RunningSandbox, postgres: Server, *, shared: bool
 ) -> None:
     if shared:
-        use_a_shared_ledger(workspace, postgres)
+        use_a_shared_ledger(fresh, postgres)
     before, plain, lower = box.counts()["accepted"], "Pedido", "{column: Pedido, clean: lower}"
-    read_as(workspace, plain, "a", "b", "C")
-    assert run(workspace).summary["accepted"] == 3
-    read_as(workspace, lower, "a", "b")
-    assert run(workspace).summary["already_imported"] == 2
-    read_as(workspace, lower, "a", "b", "D", "E")
-    assert run(workspace).summary["accepted"] == 2
-    read_as(workspace, lower, "a", "b", "C")
-    assert "1 conversion of “Pedido”" in run(workspace).err
-    read_as(workspace, plain, "a", "b", "D", "E")
-    assert "2 conversions of “Pedido”" in run(workspace).err
+    read_as(fresh, plain, "a", "b", "C")
+    assert run(fresh).summary["accepted"] == 3
+    read_as(fresh, lower, "a", "b")
+    assert run(fresh).summary["already_imported"] == 2
+    read_as(fresh, lower, "a", "b", "D", "E")
+    assert run(fresh).summary["accepted"] == 2
+    read_as(fresh, lower, "a", "b", "C")
+    assert "1 conversion of “Pedido”" in run(fresh).err
+    read_as(fresh, plain, "a", "b", "D", "E")
+    assert "2 conversions of “Pedido”" in run(fresh).err
     assert box.counts()["accepted"] == before + 5
 
 
-def test_what_counts_as_empty_is_part_of_how_a_field_is_read(workspace: Workspace) -> None:
-    read_as(workspace, "{column: Pedido, default: none}", "-", "b")
-    assert run(workspace).summary["accepted"] == 2
-    workspace.write("list.yaml", (workspace.home / "list.yaml").read_text() + "empty: ['-']\n")
-    done = run(workspace)
+def test_what_counts_as_empty_is_part_of_how_a_field_is_read(fresh: Workspace) -> None:
+    read_as(fresh, "{column: Pedido, default: none}", "-", "b")
+    assert run(fresh).summary["accepted"] == 2
+    fresh.write("list.yaml", (fresh.home / "list.yaml").read_text() + "empty: ['-']\n")
+    done = run(fresh)
     assert done.code == 2
     assert "1 conversion of “Pedido”" in done.err
     assert "empty: -" in done.err
@@ -480,18 +491,18 @@ WRITTEN = [
 
 @pytest.mark.parametrize(("was", "now"), WRITTEN)
 def test_a_list_that_another_program_saved_is_asked_about(
-    workspace: Workspace, box: RunningSandbox, was: str, now: str
+    fresh: Workspace, box: RunningSandbox, was: str, now: str
 ) -> None:
     before = box.counts()["accepted"]
-    workspace.write("list.yaml", ORDERS.format(column="Pedido"))
+    fresh.write("list.yaml", ORDERS.format(column="Pedido"))
     for cell, people_there in ((was, 3), (now, 4)):
         lines = [f"{address(number)};{cell}" for number in range(people_there)]
-        workspace.write("list.csv", "\n".join(["E-mail;Pedido", *lines]))
-        done = run(workspace)
+        fresh.write("list.csv", "\n".join(["E-mail;Pedido", *lines]))
+        done = run(fresh)
     assert done.code == 2
     assert "3 conversions" in done.err
     assert "cf_pedido (written in another way)" in " ".join(done.err.split())
-    assert workspace.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert fresh.here("check", "list.csv", "-m", "list.yaml").code == 2
     assert box.counts()["accepted"] == before + 3
 
 

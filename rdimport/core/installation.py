@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import os
 import re
 import sys
 import warnings
@@ -150,9 +151,10 @@ def _of_packages() -> Iterator[InstallationError]:
 
     try:
         ours = distribution(_OURS)
-        waiting, seen = [(needed, _OURS) for needed in _needed_by(ours)], set[str]()
+        waiting = [(needed, _OURS) for needed in _needed_by(ours)]
     except (ImportError, PackageNotFoundError):  # a copy that was never installed
         return
+    seen, names = set[str](), set[str]()
     for needed, by in waiting:
         if str(needed) in seen:
             continue
@@ -162,11 +164,15 @@ def _of_packages() -> Iterator[InstallationError]:
         except PackageNotFoundError:
             yield _missing(needed)
             continue
-        if not needed.specifier.contains(found.version, prereleases=True):
+        is_another = needed.name not in names
+        names.add(needed.name)
+        described = found.metadata  # read anew each time that it is asked for
+        if not needed.specifier.contains(described["Version"], prereleases=True):
             yield _unfit(needed, found, by)
-        elif file := _damaged(found):
+        elif is_another and (file := _damaged(found)):
             yield _incomplete(found, file)
-        waiting += [(other, found.name) for other in _needed_by(found, *needed.extras)]
+        name = described["Name"]
+        waiting += [(other, name) for other in _needed_by(found, *needed.extras)]
 
 
 def _of_ours() -> InstallationError | None:
@@ -211,17 +217,17 @@ def _differing(found: Distribution) -> Iterator[tuple[Path, int]]:
     if (found.read_text("INSTALLER") or "").strip() not in _KEEP_THEIR_FILES:
         return
     # `found.files` lacks those that are missing, from Python 3.12 on
+    folder = Path(str(found.locate_file("")))
     for name, _hash, recorded in csv.reader((found.read_text("RECORD") or "").splitlines()):
-        file = Path(str(found.locate_file(name)))
         if not recorded or not name.endswith(_LOADED) or "tests" in name.split("/"):
             continue
         try:
-            size = file.stat().st_size
+            size = os.stat(f"{folder}/{name}").st_size  # noqa: PTH116  thousands of files
         except OSError:
-            yield file, 0
+            yield folder / name, 0
             continue
         if size != int(recorded) and name.endswith(".py"):
-            yield file, size
+            yield folder / name, size
 
 
 def _missing(needed: Requirement) -> InstallationError:
@@ -277,8 +283,11 @@ def _of_library(error: BaseException) -> InstallationError | None:
     """
     from importlib.metadata import distribution, packages_distributions  # noqa: PLC0415
 
+    named = tuple(_packages_of(error))
+    if sys.stdlib_module_names.issuperset({*named} - {_OURS}):
+        return None  # at once: to find out whose each package is, all of them are read
     owners = packages_distributions()
-    name = next((one for one in _packages_of(error) if one in owners), _OURS)
+    name = next((one for one in named if one in owners), _OURS)
     if name == _OURS:
         return None
     found = [distribution(owner) for owner in dict.fromkeys(owners[name])]

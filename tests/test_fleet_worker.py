@@ -109,6 +109,7 @@ def test_a_worker_that_was_killed_is_known_by_its_connection(
     assert at.box.counts()["throttled"] == 0
 
 
+@pytest.mark.waits
 def test_a_dead_workers_jobs_go_to_the_least_loaded_and_nothing_else_moves(
     workspace: Callable[[str, int], FleetWorkspace],
 ) -> None:

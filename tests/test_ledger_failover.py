@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from support.claims import KEY, Worker, end_all, ledger_at, new_ledger, states, worker
+from support.claims import KEY, Worker, end_all, hurried, ledger_at, new_ledger, states, worker
 from support.postgres import Server, serving
 from support.waiting import until
 
@@ -88,7 +88,7 @@ def test_a_run_continues_on_a_synchronous_standby_and_nothing_acknowledged_is_lo
 
 
 def test_a_standby_can_be_read_from_and_a_run_waits_for_its_promotion(
-    pair: tuple[Server, Server],
+    pair: tuple[Server, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first, second = pair
     synchronous(first)
@@ -102,8 +102,10 @@ def test_a_standby_can_be_read_from_and_a_run_waits_for_its_promotion(
         PostgresStore(alone, KEY.hex()).open()
     for address in (alone, both(first, second, url), both(second, first, alone)):
         assert run_seen(address).startswith("run-")
-    with pytest.raises(CutOffError, match="read-only"):
-        one.claim([2])
+    with monkeypatch.context() as patch:
+        hurried(patch, 2.0)
+        with pytest.raises(CutOffError, match="read-only"):
+            one.claim([2])
     second.promote()
     assert one.claim([2]) == [2]
 

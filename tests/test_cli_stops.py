@@ -148,6 +148,7 @@ def test_whoever_asks_for_a_stop_is_told_at_once_what_is_still_done(
         to=rdimport.RDStation(api_key=box.api_key, base_url=box.base_url),
         state_dir=ready.state,
         report_dir=ready.reports,
+        quota=None,
         on_event=watch,
         stop=stop,
     )

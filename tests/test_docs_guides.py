@@ -72,7 +72,7 @@ def workspace(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Workspac
         with zipfile.ZipFile(workspace.home / archive, "w") as file:
             file.writestr("subscribed_members.csv", LIST)
             file.writestr("unsubscribed_members.csv", LIST)
-    assert workspace.here("run", "leads.csv", "-m", "leads.yaml").code == 1
+    assert workspace.here("run", "leads.csv", "-m", "leads.yaml", "--quota", "none").code == 1
     (report,) = workspace.reports.iterdir()
     report.rename(workspace.reports / "RUN")
     return workspace

@@ -95,7 +95,7 @@ CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
     RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$;
 CREATE TRIGGER no_space BEFORE INSERT ON rdimport.run FOR EACH ROW EXECUTE FUNCTION no_space()
 """
-RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4")
+RUN = ("run", "list.csv", "-m", "m.yaml", "--json", "--concurrency", "4", "--quota", "none")
 
 
 @pytest.mark.waits
@@ -131,7 +131,7 @@ def test_an_unresponsive_database_ends_the_run_and_nobody_is_sent_twice(
     monkeypatch.undo()
     postgres.do("UPDATE rdimport.lease SET until = '-infinity'", database=name)
     workspace.environment["RDIMPORT_LEDGER"] = url
-    rest = workspace.here(*RUN, "--quota", "none").summary
+    rest = workspace.here(*RUN).summary
     assert rest["accepted"] + rest["already_imported"] + rest["uncertain"] == 40
     assert set(Counter(one["email"] for one in box.conversions()).values()) == {1}
 
@@ -234,4 +234,4 @@ def test_a_machine_whose_clock_is_days_ahead_or_behind_takes_turns(
     assert done.summary.as_json()["accepted"] == 40
     assert all(0 < seconds <= 30 for seconds in seen)
     assert len(seen) == 1
-    assert workspace.here(*RUN, "--quota", "none").summary["already_imported"] == 40
+    assert workspace.here(*RUN).summary["already_imported"] == 40

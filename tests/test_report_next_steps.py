@@ -26,7 +26,7 @@ PEOPLE = [f"p{i}@exemplo.com.br" for i in range(7)]
 ROWS = [f"Pessoa;{email}\n" for email in PEOPLE]
 WRONG = "Ninguém;sem arroba\n"
 MENDED = "ninguem@exemplo.com.br"
-RUN = ("run", "lista.csv", "-m", "o mapa.yaml")
+RUN = ("run", "lista.csv", "-m", "o mapa.yaml", "--quota", "none")
 UNCERTAIN, ACCEPTED, PENDING = PEOPLE[:3], PEOPLE[3:5], PEOPLE[5:]
 
 
@@ -250,7 +250,8 @@ def test_commands_read_the_same_list_and_reach_the_same_ledger(
     key.write_text(str(oddly_named.key))
     key.chmod(0o600)
     places = ["--api-key-file", key.name, "--state-dir", "o estado", "--report-dir", "saída"]
-    done = oddly_named.here("run", *files, "-m", "o mapa.yaml", "--limit", 1, *places)
+    words = ["-m", "o mapa.yaml", "--limit", 1, "--quota", "none", *places]
+    done = oddly_named.here("run", *files, *words)
     rest, mended = printed(done.out)
     (first,) = (oddly_named.home / "saída").iterdir()
     sent = there.type(rest, key="")

@@ -45,7 +45,7 @@ Batches of the same size follow each other; an arena for each thread only kept w
 """
 
 
-_NEW_OBJECTS: Final = 50_000
+_NEW_OBJECTS: Final = 200_000
 """Objects after which Python collects garbage. The default of 700 means hundreds of collections
 while modules are loaded, none of which finds anything: a seventh of the start-up time.
 """

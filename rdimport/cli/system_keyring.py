@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, TypeVar
@@ -96,7 +95,9 @@ def _list(keyring: KeyringBackend, names: set[str]) -> None:
 
 def _asked(question: Callable[[KeyringBackend], _T]) -> _T:
     """Query the system's keyring. Raises UsageError if there is none."""
-    import keyring  # noqa: PLC0415  slow to import, and rarely needed
+    import logging  # noqa: PLC0415  most commands never ask a keyring
+
+    import keyring  # noqa: PLC0415  slow to import
     from keyring import errors  # noqa: PLC0415
 
     logging.getLogger("keyring").setLevel(logging.CRITICAL)  # it would log tracebacks

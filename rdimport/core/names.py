@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import unicodedata
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -26,7 +26,7 @@ def run_name(began: datetime) -> str:
     Names are unique in a shared ledger, and workers begin hundreds of runs within a second: with
     four digits two of them would often have had the same name, and one would have waited a minute.
     """
-    return f"{began:%Y%m%d-%H%M%S}-{secrets.token_hex(4)}"
+    return f"{began:%Y%m%d-%H%M%S}-{os.urandom(4).hex()}"
 
 
 def is_run(name: str) -> bool:

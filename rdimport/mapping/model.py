@@ -37,7 +37,6 @@ from rdimport.destination.rdstation.fields import FIELDS, field
 from rdimport.mapping import sql
 from rdimport.mapping.checks import Check
 from rdimport.mapping.field_source import FieldSource, LegalBasis, Source, SourceHints, Sql
-from rdimport.mapping.json_schema import json_schema
 from rdimport.mapping.rules import contradictions
 from rdimport.mapping.vocabulary import Section, Text, Texts, as_tuple, wrong
 
@@ -236,6 +235,8 @@ class Mapping(Section):
     @staticmethod
     def schema() -> dict[str, Any]:  # type: ignore[override]  # pydantic's own is deprecated
         """The JSON schema of mapping files, for editors."""
+        from rdimport.mapping.json_schema import json_schema  # noqa: PLC0415  only editors need it
+
         return json_schema(Mapping)
 
     @property

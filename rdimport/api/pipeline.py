@@ -14,7 +14,6 @@ from rdimport.api.ending import End, abandoned, finish
 from rdimport.api.in_thread import entered, in_thread
 from rdimport.api.results import RunResult
 from rdimport.api.run_options import Opened, RunOptions
-from rdimport.api.shared_pace import shared_pace
 from rdimport.core.address import masked
 from rdimport.core.ahead import ahead, let_go, load_ahead
 from rdimport.core.arguments import see_utf8
@@ -392,6 +391,8 @@ async def _pace(
     """
     if options.quota is None or options.quota_dir is None:
         return EvenPacer(options.quota)
+    from rdimport.api.shared_pace import shared_pace  # noqa: PLC0415  not without a quota
+
     return await shared_pace(
         stack,
         options.quota,

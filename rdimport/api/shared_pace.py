@@ -13,7 +13,6 @@ from rdimport.api.in_thread import entered
 from rdimport.core.clock import Clock
 from rdimport.core.quota import Quota
 from rdimport.core.stop import StopReason
-from rdimport.delivery.pacing.leased import LeasedPacer
 from rdimport.delivery.pacing.pacer import RateLimiter
 from rdimport.delivery.pacing.shared import shared
 from rdimport.delivery.stopping import StopRequest
@@ -44,6 +43,8 @@ async def shared_pace(
     if hold is None:
         return stack.enter_context(shared(quota, to, place, clock.monotonic(), tell))
     entering = partial(entered, stack, hold, stop_request)
+    from rdimport.delivery.pacing.leased import LeasedPacer  # noqa: PLC0415  few ledgers are shared
+
     held = await wait_for(entering, clock, wait, stop_request.is_set)
     loop = asyncio.get_running_loop()
 

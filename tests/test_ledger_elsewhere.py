@@ -94,6 +94,23 @@ def test_who_means_both_says_so_once_for_each(
     assert run(used, "third").code == 2
 
 
+def test_who_agrees_is_asked_about_no_other_clients_ledger(
+    used: Workspace, box: RunningSandbox, key_of: Callable[[str], str]
+) -> None:
+    client = Workspace(used.home, key_of("second"), box.base_url)
+    assert run(client, "client").code == 0
+    assert run(used, "second").code == 2
+    asked = accept(used, "second")
+    assert f"Rows were also sent with {used.home / 'first'}. The ledger" in asked.err
+    assert run(used, "second").code == 0
+    refused = run(client, "second", "--account", "client")
+    assert (refused.code, f"ledger: {used.home / 'client'}. " in refused.err) == (2, True)
+    asked = accept(used, "second")
+    assert f"Rows were also sent with {used.home / 'client'}. The ledger" in asked.err
+    assert run(client, "second", "--account", "client").code == 0
+    assert len(box.conversions()) == 12
+
+
 def test_a_directory_of_a_first_trial_does_not_send_again_later(
     used: Workspace, box: RunningSandbox
 ) -> None:

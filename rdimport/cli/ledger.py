@@ -167,19 +167,19 @@ def _accept(store: Store, own: Store, *, yes: bool) -> int:
     return ExitCode.DONE
 
 
-def _accept_others(ledger: Ledger, own: Store, others: list[str], *, yes: bool) -> int:
+def _accept_others(ledger: Ledger, own: Store, others: set[tuple[str, str]], *, yes: bool) -> int:
     """Accept that there are other ledgers, after naming them."""
     _agreed(
         _(
             "Rows were also sent with {others}. The ledger {path} does not know whom, and would "
             "send them again if it is to the same RD Station account.",
-            others=", ".join(others),
+            others=", ".join(sorted(place for _name, place in others)),
             path=ledger.place,
         ),
         _("Continue with this ledger?"),
         yes=yes,
     )
-    agree(ledger, own)
+    agree(ledger, own, {name for name, _place in others})
     say([_("From now on the ledger {path} counts as it is.", path=ledger.place)])
     return ExitCode.DONE
 

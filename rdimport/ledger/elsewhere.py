@@ -10,7 +10,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from datetime import datetime
 from itertools import chain
-from typing import Final
+from pathlib import Path
+from typing import Final, NamedTuple
 
 from rdimport.core.errors import LedgerError, LedgerLostError, UsageError
 from rdimport.core.messages import _
@@ -20,9 +21,16 @@ from rdimport.ledger import twins
 from rdimport.ledger.accounts import hash_of
 from rdimport.ledger.hashes import ledger_id
 from rdimport.ledger.key_marks import has_used
+from rdimport.ledger.notes import note, noted
 from rdimport.ledger.one_ledger import shared_elsewhere
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Elsewhere, Ledger, Store
+from rdimport.ledger.sqlite.witness import outside
+
+_ASKED: Final = "asked"
+"""The file in the user's folder for a state directory with a line for each other ledger that ended
+a run: the shared ledger that the run used, or a dot, and the name of the other one.
+"""
 
 _AGREED: Final = "SELECT value FROM rdimport.setting WHERE name = 'others'"
 _AGREE: Final = """
@@ -32,6 +40,16 @@ ON CONFLICT (name) DO UPDATE SET value = excluded.value
 _LAST: Final = """
 SELECT started_at FROM rdimport.run WHERE destination = %(destination)s ORDER BY id DESC LIMIT 1
 """
+
+
+class Sender(NamedTuple):
+    """Another ledger with which rows were sent: its name among those of which something was agreed,
+    the options by which it is used instead, and whether it is sure.
+    """
+
+    name: str
+    options: tuple[str, ...]
+    sure: bool = True
 
 
 def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destination) -> None:
@@ -47,13 +65,16 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
     later = (one for one in unknown if last is None or datetime.fromisoformat(one.until) >= last)
     senders = _senders(later, to, is_new=last is None)
     shared = {one.address for one in uses if one.is_of(to.identity)} - {str(store), *agreed}
-    databases = ((True, ("--ledger", address)) for address in sorted(shared) if last is None)
-    found = next(chain(senders, databases), None)
+    databases = (Sender(one, ("--ledger", one)) for one in sorted(shared) if last is None)
+    found = list(chain(senders, databases))
     directory = () if store == own else own.location_options  # `accept` asks about all others
     this = (*store.location_options, *directory)
-    if found is not None:
-        sure, options = found
-        raise LedgerLostError(_sent(options[1], store, sure=sure), twins.remedy(options, this))
+    if found:
+        for one in found:
+            _note_asked(store, own, one.name)
+        first = found[0]
+        sent = _sent(first.options[1], store, sure=first.sure)
+        raise LedgerLostError(sent, twins.remedy(first.options, this))
 
 
 def _sent(other: str, store: Store, *, sure: bool) -> str:
@@ -73,11 +94,15 @@ def _sent(other: str, store: Store, *, sure: bool) -> str:
     )
 
 
-def unknown_elsewhere(ledger: Ledger, own: Store) -> list[str]:
-    """The other ledgers of which nothing was agreed."""
-    others = {str(one.store) for one in _unknown(ledger, own.elsewhere())}
-    shared = {one.address for one in shared_elsewhere(own)}
-    return sorted(others | shared - {ledger.place, *_agreed(ledger)})
+def unknown_elsewhere(ledger: Ledger, own: Store) -> set[tuple[str, str]]:
+    """The names and places of other ledgers of which nothing was agreed: of those that have ended
+    runs or checks, or of all if none has.
+    """
+    shared = {one.address for one in shared_elsewhere(own)} - {ledger.place, *_agreed(ledger)}
+    unknown = {(one.ledger, str(one.store)) for one in _unknown(ledger, own.elsewhere())}
+    unknown |= {(address, address) for address in shared}
+    asked = _asked(ledger.place, own)
+    return {(name, place) for name, place in unknown if name in asked} or unknown
 
 
 def has_others(own: Store) -> bool:
@@ -85,12 +110,30 @@ def has_others(own: Store) -> bool:
     return bool(own.elsewhere() or shared_elsewhere(own))
 
 
-def agree(ledger: Ledger, own: Store) -> None:
-    """Record that whoever the other ledgers know may be sent again with this one."""
-    shared = {one.address for one in shared_elsewhere(own)}
-    names = _agreed(ledger) | shared | {one.ledger for one in own.elsewhere()}
+def agree(ledger: Ledger, own: Store, others: Iterable[str] | None = None) -> None:
+    """Record that whoever other ledgers know, all or those named, may be sent again with this
+    one.
+    """
+    if others is None:
+        shared = {one.address for one in shared_elsewhere(own)}
+        others = shared | {one.ledger for one in own.elsewhere()}
+    names = _agreed(ledger) | set(others)
     with ledger.writing() as ask:
         ask(_AGREE, {"others": "\n".join(sorted(names))})
+
+
+def _note_asked(store: Store, own: Store, other: str) -> None:
+    """Record of which other ledger a person was told: `accept` may not know the API key."""
+    folder = outside(Path(str(own)))
+    if folder is not None:
+        note(folder / _ASKED, f"{store if is_shared(str(store)) else '.'}\t{other}")
+
+
+def _asked(place: str, own: Store) -> set[str]:
+    folder = outside(Path(str(own)))
+    lines = [line.split("\t") for line in noted(folder / _ASKED)] if folder is not None else []
+    this = place if is_shared(place) else "."
+    return {line[1] for line in lines if len(line) == 2 and line[0] == this}
 
 
 def _agreed(ledger: Ledger) -> frozenset[str]:
@@ -121,12 +164,8 @@ def _last(ledger: Ledger, to: Destination) -> datetime | None:
     return datetime.fromisoformat(began).replace(microsecond=0)
 
 
-def _senders(
-    others: Iterable[Elsewhere], to: Destination, *, is_new: bool
-) -> Iterator[tuple[bool, tuple[str, ...]]]:
-    """The options of those ledgers with which rows were sent with the API key, or may have been,
-    and whether they were.
-    """
+def _senders(others: Iterable[Elsewhere], to: Destination, *, is_new: bool) -> Iterator[Sender]:
+    """The ledgers with which rows were sent with the API key, or may have been."""
     for one in others:
         with suppress(LedgerError, UsageError):  # one that cannot be read may have any key
             try:
@@ -135,7 +174,7 @@ def _senders(
                 used = has_used(one, to)
                 # nobody is asked for a namesake whose ledger is in use already
                 if used or (used is None and is_new and one.has_sent(to.identity)):
-                    yield bool(used), one.store.location_options
+                    yield Sender(one.ledger, one.store.location_options, bool(used))
                 continue
             if ledger is None:
                 continue
@@ -144,4 +183,5 @@ def _senders(
                 account = ledger.accounts.sent_with(to.identity, to.base_url, to.account, key)
             if account is not None:
                 same = fold(account) == fold(to.account)
-                yield True, (*one.store.location_options, *(() if same else ("--account", account)))
+                more = () if same else ("--account", account)
+                yield Sender(one.ledger, (*one.store.location_options, *more))

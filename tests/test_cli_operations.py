@@ -339,7 +339,13 @@ def test_a_reader_who_leaves_early_is_no_failure_and_a_full_disk_is_reported(
     workspace: Workspace, list_of_six: list[str], full: int, unread: int
 ) -> None:
     workspace.here(*list_of_six, "--quota", "none")
-    looks = ((["status"], 0), (["check", *list_of_six[1:]], 1), (["status", "--json"], 0))
+    looks = (
+        (["status"], 0),
+        (["check", *list_of_six[1:]], 1),
+        (["status", "--json"], 0),
+        (["status", "--help"], 0),
+        (["--version"], 0),
+    )
     for words, code in looks:
         gone = workspace.wait(workspace.start(*words, out=unread, err=-1))
         assert (gone.code, gone.err.count("rdimport:")) == (code, 0), words

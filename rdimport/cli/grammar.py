@@ -16,6 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
+from rdimport.cli.streams import write_output
 from rdimport.core.looking import exists
 from rdimport.core.messages import Language, _, ngettext, untranslated
 from rdimport.core.messages.catalogue import DOMAIN, FOLDER
@@ -154,6 +155,13 @@ class Grammar(argparse.ArgumentParser):
             lines.append(_("For example: {command}", command=self.example))
         lines.append(_("All options: {command}", command=f"{self.prog} --help"))
         self.exit(2, "\n".join(lines) + "\n")
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Like the base class, but report that help cannot be written. Raises OutputError."""
+        if file is sys.stdout:
+            write_output(message)
+        else:
+            super()._print_message(message, file)
 
     def _own(self, words: Sequence[str]) -> Iterable[str]:
         """The arguments that do not belong to a subparser: those before the command."""

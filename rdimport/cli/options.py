@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -42,6 +41,7 @@ from rdimport.cli.option_types import (
     spoken,
     utc_offset,
 )
+from rdimport.cli.streams import write_output
 from rdimport.core.messages import Language, _, language_of
 
 _Commands: TypeAlias = "argparse._SubParsersAction[Grammar]"  # noqa: SLF001  it has no public name
@@ -377,5 +377,5 @@ class _Version(argparse.Action):
     def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
         from importlib.metadata import version  # noqa: PLC0415
 
-        sys.stdout.write(f"rdimport {version('rdimport')}\n")  # exit() prints to standard error
+        write_output(f"rdimport {version('rdimport')}\n")  # exit() prints to standard error
         parser.exit()

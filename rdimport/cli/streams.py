@@ -119,6 +119,13 @@ def say(lines: Iterable[str], out: TextIO | None = None) -> None:
             print(shown(line), file=out)
 
 
+def write_output(text: str) -> None:
+    """Write text to standard output as it is, at once. Raises OutputError."""
+    with _output_errors(sys.stdout):
+        sys.stdout.write(text)
+    flush_output()
+
+
 def flush_output() -> None:
     """Flush standard output. Raises OutputError."""
     with _output_errors(sys.stdout):

@@ -264,7 +264,8 @@ def _action(actions: _Commands, name: str, text: str) -> Grammar:
 
 
 def _schema(to: argparse.ArgumentParser) -> None:
-    to.add_argument("what", nargs="?", choices=("mapping", "config"), default="mapping")
+    kinds = ("mapping", "config")
+    to.add_argument("what", nargs="?", choices=kinds, default=kinds[0], metavar="|".join(kinds))
 
 
 def _purge(to: argparse.ArgumentParser) -> None:

@@ -3,8 +3,8 @@ a process that has already loaded the libraries.
 
 Loading polars, pandera and httpx is most of the cost of a short command, and the tests start
 hundreds. A fork has the environment, folder, streams and signals of a process started normally;
-only the loading is shared. Linux only: the fork becomes a child of the process that requested it
-(its subreaper), which waits for it and kills it like any other.
+only the loading is shared. Linux only, and processors whose system calls are numbered below: the
+fork is a child of the process that requested it, which waits for it and kills it like any other.
 """
 
 from __future__ import annotations
@@ -14,14 +14,16 @@ import ctypes
 import gc
 import json
 import os
+import platform
 import runpy
 import signal
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,8 +35,17 @@ from rdimport.core import child
 from support.processes import Process, die_with_parent, limit_file_size, take_terminal
 from support.waiting import TIMEOUT
 
-_PR_SET_CHILD_SUBREAPER: Final = 36
-"""From Linux's <linux/prctl.h>."""
+_PR_GET_TID_ADDRESS: Final = 40
+_CLONE_PARENT: Final = 0x8000
+_CLONE_CHILD_CLEARTID: Final = 0x200000
+_CLONE_CHILD_SETTID: Final = 0x1000000
+"""From Linux's <linux/prctl.h> and <linux/sched.h>."""
+
+_CLONES: Final[dict[str, Callable[[int, int], tuple[int, ...]]]] = {
+    "x86_64": lambda flags, tid: (56, flags, 0, 0, tid, 0),
+    "aarch64": lambda flags, tid: (220, flags, 0, 0, 0, tid),
+}
+"""For each processor, the number and the arguments of its system call clone(2)."""
 
 _LIBRARIES: Final = (
     "anyio._backends._asyncio",
@@ -95,6 +106,7 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     """Whether a fork behaves like a process started with this environment."""
     return (
         sys.platform == "linux"
+        and platform.machine() in _CLONES
         and environment.get("LANG", "").endswith("UTF-8")
         and not any(
             name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)
@@ -167,17 +179,19 @@ class _Server:
 
     def __init__(self, module: str, environment: Mapping[str, str]) -> None:
         self._lock = threading.Lock()
+        self._starter = ThreadPoolExecutor(1)  # forks end with the thread that started the server
         self._socket, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         places = {"PYTHONPATH": os.pathsep.join(sys.path)}  # a child has our import path
         inherited = _BEFORE if module == _COMMAND else child.bare(_BEFORE) | places
         kept = {name: value for name, value in inherited.items() if name[:3] != "LC_"}
         with other:
-            self._process = subprocess.Popen(
+            self._process = self._starter.submit(
+                subprocess.Popen,
                 [sys.executable, "-m", "support.forks", str(other.fileno()), module],
                 cwd=Path(__file__).parents[1],
                 env={**kept, **environment, "LANG": "C.UTF-8"},
                 pass_fds=[other.fileno()],
-            )
+            ).result()
         atexit.register(self._end)
 
     def _end(self) -> None:
@@ -198,20 +212,9 @@ class _Server:
         nohup = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         request = [args, str(folder), dict(environment), os.getpid(), nohup, in_session, file_size]
         message = json.dumps(request).encode()
-        with self._lock, _as_subreaper():
+        with self._lock:
             socket.send_fds(self._socket, [message], streams)
             return int(self._socket.recv(16))
-
-
-@contextmanager
-def _as_subreaper() -> Iterator[None]:
-    """Be a subreaper within the block only: orphans of other commands are not ours."""
-    prctl = ctypes.CDLL(None).prctl
-    prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-    try:
-        yield
-    finally:
-        prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
 
 
 _servers: Final[dict[tuple[int, str], _Server]] = {}
@@ -231,19 +234,10 @@ def _serve(control: socket.socket) -> list[str] | None:
         message, streams, _, _ = socket.recv_fds(control, 1 << 20, 3)
         if not message:
             return None  # the requesting process has ended
-        read_end, write_end = os.pipe()
-        between = os.fork()
-        if between == 0:
-            middle, pid = os.getpid(), os.fork()
-            if pid:
-                os.write(write_end, str(pid).encode())
-                os._exit(0)
-            os.close(read_end)
-            os.close(write_end)
+        pid = _fork_for_parent()
+        if pid == 0:
             signal.signal(signal.SIGINT, signal.SIG_DFL)  # until Python would be up
             args, folder, environment, parent, nohup, in_session, size = json.loads(message)
-            while os.getppid() == middle:
-                os.sched_yield()
             die_with_parent(parent)
             signal.signal(signal.SIGHUP, signal.SIG_IGN if nohup else signal.SIG_DFL)
             for number, stream in enumerate(streams):
@@ -261,11 +255,30 @@ def _serve(control: socket.socket) -> list[str] | None:
             if size is not None:
                 limit_file_size(size)
             return list(args)
-        for number in (*streams, write_end):
-            os.close(number)
-        os.waitpid(between, 0)  # from here on, the requesting process is the parent
-        control.send(os.read(read_end, 16))
-        os.close(read_end)
+        for stream in streams:
+            os.close(stream)
+        control.send(str(pid).encode())
+
+
+def _fork_for_parent() -> int:
+    """`os.fork`, but the new process is a child of our parent, which requested it.
+
+    With a process in between, the system would copy the tables of all memory twice, which is a
+    third of a short command. The C library's own preparations are not needed: with one thread, no
+    other one holds a lock.
+    """
+    tid = ctypes.c_void_p()  # where the C library keeps the number of the thread
+    ctypes.CDLL(None).prctl(_PR_GET_TID_ADDRESS, ctypes.byref(tid), 0, 0, 0)
+    flags = signal.SIGCHLD | _CLONE_PARENT | _CLONE_CHILD_CLEARTID | _CLONE_CHILD_SETTID
+    words = map(ctypes.c_long, _CLONES[platform.machine()](flags, tid.value or 0))
+    ctypes.pythonapi.PyOS_BeforeFork()
+    pid = int(ctypes.PyDLL(None).syscall(*words))
+    if pid:
+        ctypes.pythonapi.PyOS_AfterFork_Parent()
+        assert pid > 0, "the system forks no more processes"
+    else:
+        ctypes.pythonapi.PyOS_AfterFork_Child()
+    return pid
 
 
 def _open_streams(encoding: str) -> None:

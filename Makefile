@@ -29,10 +29,10 @@ demo-fleet: .venv/ready-dev
 
 # Four workers more than cores, as some tests only wait. Tests that share a program or a fixture run in one
 # worker. TEST_PATIENCE=5 for a slow machine. Tests write to memory if 6 GB of it are free; TMPDIR=/tmp uses
-# the disk.
+# the disk. If PYTHONDONTWRITEBYTECODE were set, each worker would compile pytest's plugins anew.
 WORKERS = $$(($$(getconf _NPROCESSORS_ONLN) + 4))
 test: .venv/ready-dev
-	$(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
+	PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n $(WORKERS) --maxprocesses 8 --dist loadgroup
 
 # Branch coverage: 90 % of all, 95 % where a row could be lost or sent twice.
 coverage: .venv/ready-dev

@@ -107,6 +107,7 @@ def can_fork(environment: Mapping[str, str]) -> bool:
     return (
         sys.platform == "linux"
         and platform.machine() in _CLONES
+        and _place_of_thread_number() is not None
         and environment.get("LANG", "").endswith("UTF-8")
         and not any(
             name.startswith(_READ_WHILE_STARTING) and value != _BEFORE.get(name)
@@ -267,10 +268,10 @@ def _fork_for_parent() -> int:
     third of a short command. The C library's own preparations are not needed: with one thread, no
     other one holds a lock.
     """
-    tid = ctypes.c_void_p()  # where the C library keeps the number of the thread
-    ctypes.CDLL(None).prctl(_PR_GET_TID_ADDRESS, ctypes.byref(tid), 0, 0, 0)
     flags = signal.SIGCHLD | _CLONE_PARENT | _CLONE_CHILD_CLEARTID | _CLONE_CHILD_SETTID
-    words = map(ctypes.c_long, _CLONES[platform.machine()](flags, tid.value or 0))
+    tid = _place_of_thread_number()
+    assert tid is not None, "asked before the server was started"
+    words = map(ctypes.c_long, _CLONES[platform.machine()](flags, tid))
     ctypes.pythonapi.PyOS_BeforeFork()
     pid = int(ctypes.PyDLL(None).syscall(*words))
     if pid:
@@ -279,6 +280,15 @@ def _fork_for_parent() -> int:
     else:
         ctypes.pythonapi.PyOS_AfterFork_Child()
     return pid
+
+
+def _place_of_thread_number() -> int | None:
+    """The address at which the C library keeps the number of this thread; None if the system, such
+    as one that imitates Linux, does not know it.
+    """
+    address = ctypes.c_void_p()
+    failed = ctypes.CDLL(None).prctl(_PR_GET_TID_ADDRESS, ctypes.byref(address), 0, 0, 0)
+    return None if failed else address.value
 
 
 def _open_streams(encoding: str) -> None:

@@ -390,3 +390,23 @@ def test_a_record_that_nobody_can_read_stops_nobody(used: Workspace, content: st
     used.write("list.csv", people(4))
     assert run(used, "first").code == 0
     assert run(used, "second").code == 2
+
+
+@pytest.mark.parametrize("name", ["api-keys", "asked"])
+@pytest.mark.parametrize(
+    ("content", "is_read"),
+    [(b"cut within \xc3", True), (b"\n" * (2 << 20), False)],
+    ids=["cut", "long"],
+)
+def test_nor_does_a_damaged_list(used: Workspace, name: str, content: bytes, is_read: bool) -> None:
+    """A line is added once to one that can be read."""
+    assert run(used, "second").code == 2
+    (file,) = used.home.rglob(f"rdimport-ledgers/*/{name}")
+    noted = file.read_bytes()
+    file.write_bytes(content)
+    for _night in range(2):
+        assert run(used, "first").code == 0
+        assert run(used, "second").code == 2
+    assert file.read_bytes() == content + (b"\n" + noted if is_read else b"")
+    assert accept(used, "second").code == 0
+    assert run(used, "second").code == 0

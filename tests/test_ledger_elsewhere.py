@@ -305,6 +305,15 @@ def test_first_runs_of_two_clients_at_once_both_send(
     assert len(box.conversions()) == 6
 
 
+@pytest.mark.skipif(os.name == "nt", reason="no such permissions there")
+def test_nobody_else_sees_hashes_of_api_keys(used: Workspace) -> None:
+    (keys,) = used.home.rglob("rdimport-ledgers/*/api-keys")
+    mark = keys.read_text().split()[-1]
+    named = [path for path in used.home.rglob("*") if mark in path.name]
+    assert len(named) == 1
+    assert {path.parent.stat().st_mode & 0o077 for path in (keys, *named)} == {0}
+
+
 @pytest.fixture
 def shared(used: Workspace, postgres: Server) -> str:
     """A shared ledger that nobody has used."""

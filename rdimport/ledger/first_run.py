@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Final
 
 from rdimport.core.errors import LedgerBusyError
 from rdimport.core.messages import _
@@ -16,6 +17,9 @@ from rdimport.ledger.elsewhere import refuse_elsewhere
 from rdimport.ledger.key_marks import mark_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite.account_locks import folder_of_locks, lock_of
+
+_FOLDER: Final = "first-runs"
+"""The folder of the locks, which nobody else may list: a short key can be guessed from its hash."""
 
 
 @contextmanager
@@ -37,8 +41,9 @@ def _hold(held: ExitStack, ledger: Ledger, store: Store, own: Store, to: Destina
     if folder is None:
         return
     try:
-        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        held.enter_context(lock_of(folder.parent / f"first-{mark_of(to)}.lock", 0))
+        locks = folder.parent / _FOLDER
+        locks.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held.enter_context(lock_of(locks / f"{mark_of(to)}.lock", 0))
     except Timeout:
         refuse_elsewhere(ledger, store, own, to)  # the other run may have sent rows already
         claim = KeyClaim(hash_of(ledger, list(to.credentials().items())), store.is_held)

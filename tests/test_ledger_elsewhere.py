@@ -218,6 +218,19 @@ def test_nor_with_another_key_of_the_account(keyless: Workspace, box: RunningSan
     assert len(box.conversions()) == 3
 
 
+def test_but_an_api_key_with_which_nothing_was_sent_goes_on(
+    keyless: Workspace, box: RunningSandbox, key_of: Callable[[str], str]
+) -> None:
+    keyless.write("list.csv", "E-mail,Nome\nnenhum,Ana\n")
+    client = Workspace(keyless.home, key_of("second"), box.base_url)
+    client.environment["RDIMPORT_LEDGER_KEY_FILE"] = str(keyless.home / "moved")
+    assert run(client, "first", "--account", "client").code == 1
+    del client.environment["RDIMPORT_LEDGER_KEY_FILE"]
+    keyless.write("list.csv", people(3))
+    assert run(client, "client").code == 0
+    assert len(box.conversions()) == 6
+
+
 def test_the_ledgers_of_two_clients_with_a_key_of_their_hashes_each_go_on(
     workspace: Workspace, box: RunningSandbox, key_of: Callable[[str], str]
 ) -> None:

@@ -242,9 +242,10 @@ def _confirm_sending(plan: Plan, run: Run, options: RunOptions) -> None:
     refuse_unrecognised([] if options.new_identity else run.unrecognised())
     if not options.sandbox:
         options.on_event(PlanFinished())
-        set_out(
-            run, options.to, plan.at_most(options.settings.limit), options.quota, options.agreed
-        )
+        rows = plan.at_most(options.settings.limit)
+        set_out(run, options.to, rows, options.quota, options.agreed)
+        if rows or not run.ledger.is_new(run.destination):
+            note_key(run.ledger, options.own_store, options.to)
 
 
 def _begin(
@@ -278,10 +279,7 @@ def _begin(
     name = run_name(now)
     key = hash_of(ledger, list(options.to.credentials().items()))
     key_claim = KeyClaim(key, options.store.is_held, options.yes)
-    run = ledger.start_run(name, options.to.identity, now, record, key_claim, held=lock)
-    if not options.sandbox:
-        note_key(ledger, options.own_store, options.to)
-    return run
+    return ledger.start_run(name, options.to.identity, now, record, key_claim, held=lock)
 
 
 def _planner(

@@ -1,5 +1,5 @@
-"""Marks of the API keys that runs of a state directory use, in the user's own folder for it. Its
-ledger recognises none without the key of its hashes, which may not be at hand.
+"""Marks of the API keys with which rows are sent from a state directory, in the user's own folder
+for it. Its ledger recognises none without the key of its hashes, which may not be at hand.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def mark_of(to: Destination) -> str:
 
 
 def note_key(ledger: Ledger, own: Store, to: Destination) -> None:
-    """Record that a run, which nothing refuses, uses the API key with the directory's ledger."""
+    """Record that rows were sent with the API key and the directory's ledger, or may be."""
     file = _file(own)
     if file is not None and not is_shared(ledger.place):
         line = (ledger_id(ledger.key), _hash(to.identity), mark_of(to))

@@ -42,6 +42,11 @@ def ledger_id(key: bytes) -> str:
     return blake2b(b"ledger", key=key, digest_size=8).hexdigest()
 
 
+def destination_id(identity: str) -> str:
+    """An identifier for a destination outside of ledgers: not keyed, as all of them know it."""
+    return blake2b(identity.encode(), digest_size=8).hexdigest()
+
+
 def digests_of(key: bytes, identifier: str) -> tuple[bytes, bytes]:
     """Keyed hashes of a conversion_identifier: exact, and ignoring case, accents, blanks, invisible
     characters, quotation marks and kinds of dashes.

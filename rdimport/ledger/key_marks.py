@@ -11,7 +11,7 @@ from typing import Final
 
 from rdimport.destination import Destination
 from rdimport.destination.address import endpoint
-from rdimport.ledger.hashes import ledger_id
+from rdimport.ledger.hashes import destination_id, ledger_id
 from rdimport.ledger.notes import note, noted
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Elsewhere, Ledger, Store
@@ -33,7 +33,7 @@ def note_key(ledger: Ledger, own: Store, to: Destination) -> None:
     """Record that rows were sent with the API key and the directory's ledger, or may be."""
     file = _file(own)
     if file is not None and not is_shared(ledger.place):
-        line = (ledger_id(ledger.key), _hash(to.identity), mark_of(to))
+        line = (ledger_id(ledger.key), destination_id(to.identity), mark_of(to))
         note(file, "\t".join(line))
 
 
@@ -46,13 +46,9 @@ def has_used(other: Elsewhere, to: Destination) -> bool | None:
     marks = [(line[1], line[2]) for line in lines if len(line) == 3 and line[0] == other.ledger]
     if mark in {key for _destination, key in marks}:
         return True
-    return False if _hash(to.identity) in dict(marks) else None
+    return False if destination_id(to.identity) in dict(marks) else None
 
 
 def _file(store: Store) -> Path | None:
     folder = outside(Path(str(store)))
     return folder / _FILE if folder else None
-
-
-def _hash(destination: str) -> str:
-    return blake2b(destination.encode(), digest_size=8).hexdigest()

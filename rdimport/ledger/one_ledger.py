@@ -5,7 +5,6 @@ know whom they have sent.
 from __future__ import annotations
 
 from contextlib import suppress
-from hashlib import blake2b
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -15,6 +14,7 @@ from rdimport.core.messages import _
 from rdimport.core.shell import joined
 from rdimport.core.visible import shown_lines
 from rdimport.ledger import twins
+from rdimport.ledger.hashes import destination_id
 from rdimport.ledger.notes import note, noted
 from rdimport.ledger.opening import is_shared
 from rdimport.ledger.port import Ledger, Store
@@ -32,7 +32,7 @@ class Use(NamedTuple):
 
     def is_of(self, identity: str) -> bool:
         """Whether it was used for the destination of this identity."""
-        return self.destination == _hash(identity)
+        return self.destination == destination_id(identity)
 
 
 def see_which(state_dir: Path, store: Store, own: Store, destination: str) -> None:
@@ -84,8 +84,8 @@ def see_moved(state_dir: Path, store: Store, own: Store, destination: str) -> No
     own_has_sent, twin = _sent_from(own, destination)
     if own_has_sent and not twin:
         raise _own_one(state_dir, store, own)
-    noted = [one.address for one in used if one.destination in (now.destination, "")]
-    others = {one for one in (twin, *noted) if one} - {now.address}
+    recorded = [one.address for one in used if one.destination in (now.destination, "")]
+    others = {one for one in (twin, *recorded) if one} - {now.address}
     if not others or _has_sent(store, destination):
         return
     for other in sorted(others):
@@ -168,11 +168,7 @@ def shared_elsewhere(own: Store) -> list[Use]:
 
 
 def _use(store: Store, destination: str) -> Use:
-    return Use(str(store), _hash(destination))
-
-
-def _hash(destination: str) -> str:
-    return blake2b(destination.encode(), digest_size=8).hexdigest()
+    return Use(str(store), destination_id(destination))
 
 
 def _anywhere(use: Use) -> Use:

@@ -283,6 +283,16 @@ def test_a_bug_is_one_where_libraries_were_stripped_to_save_space(broken: Worksp
     assert "ValueError: a bug" in done.err
 
 
+def test_a_file_that_was_installed_elsewhere_is_not_missing(broken: Workspace) -> None:
+    """On another drive of Windows, pip records its whole path."""
+    record(broken, "pandera", version("pandera"), f"{broken.home / 'script.py'},,5\n")
+    broken.write("script.py", "pass\n")
+    put(broken, "xlsxwriter.py", BUG)
+    done = crashed(broken, *RUN)
+    assert done.code == 70, done.err
+    assert "KeyError: 'mine'" in done.err
+
+
 def test_a_command_without_its_modules_ends_with_2_in_both_languages() -> None:
     """Python's own 1 would mean that rows need attention."""
     code = "import sys; sys.modules['rdimport.cli'] = None; "

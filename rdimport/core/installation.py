@@ -222,7 +222,7 @@ def _differing(found: Distribution) -> Iterator[tuple[Path, int]]:
         if not recorded or not name.endswith(_LOADED) or "tests" in name.split("/"):
             continue
         try:
-            size = os.stat(f"{folder}/{name}").st_size  # noqa: PTH116  thousands of files
+            size = os.stat(os.path.join(folder, name)).st_size  # noqa: PTH116, PTH118  thousands
         except OSError:
             yield folder / name, 0
             continue

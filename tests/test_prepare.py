@@ -225,6 +225,15 @@ def test_a_mapping_that_was_bound_before_is_bound_as_it_is_now_to_the_table_it_i
     assert "cf_new" not in bind(MAPPING, COLUMNS, "l.csv").fields()
 
 
+def test_a_mapping_that_is_changed_once_it_is_bound_changes_no_other_one() -> None:
+    one, other = (MAPPING.model_copy(deep=True) for _ in range(2))
+    for mapping in (one, other):
+        mapping.fields["cf_other"] = mapping.fields["name"]
+    bind(one, COLUMNS, "l.csv")
+    one.fields["cf_new"] = one.fields["name"]
+    assert run({"E-mail": "ana@x.com.br"}, mapping=other).rows.height == 1
+
+
 def test_columns_match_without_case_accents_and_spaces() -> None:
     columns = ("  é-MAIL", "nome ", "celular", "WHATSAPP", "Uf", "aceite", "tags", "OPT-IN")
     bound = bind(MAPPING, columns, "l.csv")

@@ -118,8 +118,10 @@ class _Content:
 
 @lru_cache(maxsize=64)
 def _shared(content: _Content, columns: tuple[str, ...]) -> Bound:
-    """The binding of tables with equal columns: a worker's hundreds of accounts share it."""
-    return _bound(content.mapping, columns, "", None, Origin())
+    """The binding of tables with equal columns: a worker's hundreds of accounts share it. It has a
+    mapping of its own, as the caller may change theirs.
+    """
+    return _bound(content.mapping.model_copy(deep=True), columns, "", None, Origin())
 
 
 def _bound(

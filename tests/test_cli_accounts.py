@@ -121,7 +121,7 @@ def test_two_runs_that_begin_at_once_cannot_both_have_a_new_key(
     words = ["run", "list.csv", "-m", "list.yaml", "--quota", "none", "--account"]
     started = [workspace.start(*words, name) for name in ("north", "south")]
     codes = sorted(workspace.wait(process).code for process in started)
-    assert codes == [0, 2]
+    assert codes in ([0, 2], [0, 75])  # 75 where the first one has not recorded the key yet
     assert box.counts()["accepted"] == 3
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import HealthCheck, assume, example, given, settings
 from hypothesis import strategies as st
 from support.examples import costly
 
@@ -91,6 +91,8 @@ def test_any_table_in_any_dialect_comes_back_to_the_letter(
 
 
 @settings(max_examples=150, deadline=None)
+@example(junk=";;;;a", before=0, after=1)  # not the second row of a header
+@example(junk=";;;a;b", before=0, after=1)
 @given(
     junk=st.text('ab;"@ \t\n', max_size=40),
     before=st.integers(0, 30),

@@ -245,7 +245,7 @@ def _is_clearly_better(looks: _Score, than: _Score) -> bool:
 def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str, ...], int]:
     """The header's names and last line, combined with a neighbouring row of group headings."""
     names = _padded(rows[at], width)
-    if at + 1 < len(rows) and _goes_on_below(rows[at], rows[at + 1]):
+    if at + 1 < len(rows) and _goes_on_below(rows[at], rows[at + 1], rows[at + 2 :]):
         width = max(width, rows[at + 1].width)
         upper, below = _padded(rows[at], width), _padded(rows[at + 1], width)
         names = [low or up for up, low in zip(upper, below, strict=True)]
@@ -257,17 +257,22 @@ def _two_rows(rows: Sequence[FirstRow], at: int, width: int) -> tuple[tuple[str,
     return tuple(names), rows[at].last
 
 
-def _goes_on_below(header: FirstRow, below: FirstRow) -> bool:
+def _goes_on_below(header: FirstRow, below: FirstRow, data: Sequence[FirstRow]) -> bool:
     """Whether the row below names the columns of groups (`Telefones` over `Celular` and `Fixo`).
 
     It must fill a column that the header leaves empty and, except for the first column of such a
-    group, none that the header names.
+    group, none that the header names. If it has more cells than the header, so must a row of data.
     """
+    own, longer = len(header.cells), len(below.cells) > len(header.cells)
     if below.number != header.last + 1:
+        return False
+    if longer and not any(len(row.cells) >= len(below.cells) for row in data):
         return False
     size = max(header.width, below.width)
     names, under = _padded(header, size), _padded(below, size)
     filled = [i for i, cell in enumerate(under) if cell]
+    if longer and not any(under[:own]):  # an excess, not a group
+        return False
     if any(_DATA.fullmatch(cell) or _ADDRESS.search(cell) for cell in under):
         return False
     starts = {i for i in filled if names[i] and i + 1 < size and not names[i + 1] and under[i + 1]}

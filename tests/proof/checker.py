@@ -287,9 +287,11 @@ class Checker:
         whole = summary["rows"] == sum(len(sheet.rows) for sheet in run.start.sheets)
         failed = any(summary[state] for state in FAILED)
         code = 3 if summary["pending"] or not whole else 1 if failed else 0
-        after = run.ended.interrupted is not None and summary["stopped_because"] != "signal"
-        if not after:  # a signal after the run was recorded does not change its code
-            self.must(run.ended.code == code, f"exit code {run.ended.code} for {summary}")
+        ended = run.ended
+        recorded = summary["stopped_because"] != "signal" or ended.code == -signal.SIGKILL
+        if ended.interrupted is None or not recorded:
+            # a signal after the run was recorded changes only the code of the process
+            self.must(ended.code == code, f"exit code {ended.code} for {summary}")
         self.must(summary["exit_code"] == code, f"exit code {summary['exit_code']} for {summary}")
         stopped = summary["pending"] and run.quiet
         self.must(not stopped, f"calm, and yet stopped because {summary['stopped_because']}")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import random
 import shutil
 import signal
 import socket
@@ -119,10 +120,15 @@ def new_folder() -> Path:
 
 
 def free_port() -> int:
-    """An unused local port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """An unused local port below those that Linux gives to connections: none of them takes it
+    before a server does, or while the server is down.
+    """
+    ours = random.SystemRandom()  # another one may be seeded, and the same in several processes
+    for port in ours.sample(range(10_000, 32_000), 100):
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("a hundred ports are all in use")
 
 
 class Server:

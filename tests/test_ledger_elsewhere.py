@@ -103,6 +103,7 @@ def test_who_agrees_is_asked_about_no_other_clients_ledger(
     asked = accept(used, "second")
     assert f"Rows were also sent with {used.home / 'first'}. The ledger" in asked.err
     assert run(used, "second").code == 0
+    assert "nothing to accept" in accept(used, "second").out
     refused = run(client, "second", "--account", "client")
     assert (refused.code, f"ledger: {used.home / 'client'}. " in refused.err) == (2, True)
     asked = accept(used, "second")

@@ -67,12 +67,12 @@ def refuse_elsewhere(ledger: Ledger | None, store: Store, own: Store, to: Destin
     shared = {one.address for one in uses if one.is_of(to.identity)} - {str(store), *agreed}
     databases = (Sender(one, ("--ledger", one)) for one in sorted(shared) if last is None)
     found = list(chain(senders, databases))
-    directory = () if store == own else own.location_options  # `accept` asks about all others
-    this = (*store.location_options, *directory)
     if found:
         for one in found:
             _note_asked(store, own, one.name)
         first = found[0]
+        directory = () if store == own else own.location_options  # `accept` asks about others
+        this = (*store.location_options, *directory)
         sent = _sent(first.options[1], store, sure=first.sure)
         raise LedgerLostError(sent, twins.remedy(first.options, this))
 
@@ -102,7 +102,7 @@ def unknown_elsewhere(ledger: Ledger, own: Store) -> set[tuple[str, str]]:
     unknown = {(one.ledger, str(one.store)) for one in _unknown(ledger, own.elsewhere())}
     unknown |= {(address, address) for address in shared}
     asked = _asked(ledger.place, own)
-    return {(name, place) for name, place in unknown if name in asked} or unknown
+    return {(name, place) for name, place in unknown if name in asked} if asked else unknown
 
 
 def has_others(own: Store) -> bool:

@@ -332,7 +332,8 @@ def test_two_runs_of_one_account_share_its_quota_until_one_of_them_dies(ready: W
     both = [at for at in sorted(of_a + of_b) if of_b[0] + 1 <= at <= of_b[-1]]
     # one run with its half has 5, two that do not share have 20
     assert 5.5 <= len(both) / (both[-1] - both[0]) <= 14
-    assert sum(at in of_b for at in both) == pytest.approx(len(both) / 2, rel=0.25)
+    # neither starves; half each is not assured: one that gets no core for 70 ms loses a slot
+    assert len(both) / 5 <= sum(at in of_b for at in both) <= len(both) * 4 / 5
     alone = [at for at in of_a if at >= killed + 1]
     assert len(alone) / (alone[-1] - alone[0]) >= 5.5
 

@@ -767,6 +767,28 @@ def test_a_person_erased_by_forget_is_gone_from_the_received_calls_too(doubtful:
     assert "p3@exemplo" in text
 
 
+def test_no_call_that_was_answered_is_lost_while_a_person_is_erased(doubtful: Workspace) -> None:
+    answered = 0
+    with listening(doubtful) as (url, process), ThreadPoolExecutor() as pool:
+        assert posted(url, json.dumps(call(1)).encode()) == 200
+        (file,) = doubtful.state.glob("webhooks-*.jsonl")
+        line = json.dumps({"received_at": "", "call": call(9)})
+        with file.open("a") as calls:
+            calls.write(f"{line}\n" * 20_000)  # rewriting it takes a while
+        done = pool.submit(doubtful.here, "forget", "p1@exemplo.com.br")
+        while not done.done():
+            assert posted(url, json.dumps(call(2) | {"number": answered}).encode()) == 200
+            answered += 1
+        assert done.result().code in (0, 1)
+        interrupt(process)
+        assert doubtful.wait(process).code == 0
+    kept = [json.loads(line)["call"] for line in file.read_text().splitlines()]
+    assert {one["number"] for one in kept if "number" in one} == set(range(answered))
+    assert {one["contact"]["email"] for one in kept} == {f"p{n}@exemplo.com.br" for n in (2, 9)} | {
+        "***"
+    }
+
+
 def test_rows_of_a_killed_run_are_settled_too(workspace: Workspace, box: RunningSandbox) -> None:
     workspace.write("m.yaml", MAPPING)
     workspace.write("list.csv", LIST)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import os
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -97,9 +98,34 @@ def _in_bytes(data: bytes, people: People) -> bool:
 
 
 def _rewritten(log: Path, people: People) -> bool:
-    """Remove the people from a log, line by line; returns whether none is left."""
-    text = log.read_text(encoding="utf-8", errors="surrogateescape")
-    with suppress(ReportError), private(log) as half:
-        lines = [people.out_of(line) for line in text.splitlines(keepends=True)]
-        half.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+    """Remove the people from a log, line by line; returns whether none is left. The listener may
+    append meanwhile: what it has written to the old file is read once nobody can find that any more
+    (on Windows, which replaces no open file, just before).
+    """
+    with suppress(ReportError, OSError), log.open("rb") as old:
+        with private(log) as half, half.open("wb") as new:
+            whole, begun = _lines_of(old.read())
+            new.write(_without(people, whole))
+            if os.name == "nt":
+                new.write(_without(people, begun + old.read()))
+                old.close()
+            new.flush()
+            os.fsync(new.fileno())
+        if not old.closed and (rest := begun + old.read()):
+            with log.open("ab") as new:
+                new.write(_without(people, rest))
     return not _names(log, people)
+
+
+def _lines_of(data: bytes) -> tuple[bytes, bytes]:
+    """The whole lines, and a last one that is still being written."""
+    end = data.rfind(b"\n") + 1
+    return data[:end], data[end:]
+
+
+def _without(people: People, data: bytes) -> bytes:
+    """Lines without the people, each with its end: the next one begins a new line."""
+    text = data.decode(errors="surrogateescape")
+    lines = [people.out_of(line) for line in text.splitlines(keepends=True)]
+    end = "" if not text or text.endswith("\n") else "\n"
+    return "".join([*lines, end]).encode(errors="surrogateescape")

@@ -123,7 +123,15 @@ class Inbox:
     def add(self, call: dict[str, object], received_at: str) -> None:
         """Append a call; it is on disk when this returns. Raises OSError on failure."""
         line = json.dumps({"received_at": received_at, "call": call}, ensure_ascii=False)
-        data = memoryview(f"{line}\n".encode())
+        while not self._added(f"{line}\n".encode()):
+            pass
+        self.received += 1
+
+    def _added(self, line: bytes) -> bool:
+        """Append a line; returns whether it is in the file that others find: `forget` may have
+        copied it just before.
+        """
+        data = memoryview(line)
         with self._opened() as file:
             size = os.fstat(file).st_size
             try:
@@ -133,7 +141,9 @@ class Inbox:
             except OSError:  # an incomplete line would spoil the next one
                 os.ftruncate(file, size)
                 raise
-        self.received += 1
+            with suppress(FileNotFoundError):
+                return os.path.samestat(os.fstat(file), self.path.stat())
+        return False
 
 
 class Listener:

@@ -117,8 +117,8 @@ def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_t
     )
     taken = Accepted(1, 1, 0.0, "a@exemplo.com.br", "u", "Feira", "{}", ("cf_\x1b[2J",), "", b"")
     log.note([taken] * 10, [refused] * 3)
-    log.write(now)
-    log.write(now)
+    assert not log.write(now)  # nothing is left
+    assert not log.write(now)
     lines = [line.split("  ", 1)[1] for line in said]
     assert lines == [
         "400  tags: X  (3 times)",
@@ -126,9 +126,9 @@ def test_equal_lines_of_the_log_are_one_with_its_count_and_totals_come_now_and_t
         "10 accepted, 3 not accepted yet",
     ]
     log.note([taken], [])
-    log.write(now + timedelta(seconds=2))
+    assert log.write(now + timedelta(seconds=2))  # the new total is
     assert len(said) == 3
-    log.write(now + timedelta(seconds=11))
+    assert not log.write(now + timedelta(seconds=11))
     assert said[-1].endswith("11 accepted, 3 not accepted yet")
 
 

@@ -46,11 +46,15 @@ class Log:
                 if _is_round(self._dropped[name]):
                     self._due.add(name)
 
-    def write(self, now: datetime) -> None:
-        """Write what is new, at most once per second."""
+    def write(self, now: datetime) -> bool:
+        """Write what is new, at most once per second. Returns whether more is left to write."""
+        if now.timestamp() - self._written_at >= 1:
+            self._write(now)
+        totals = (self._accepted, self._refused)
+        return bool(self._lines or self._due) or totals != self._printed
+
+    def _write(self, now: datetime) -> None:
         at = now.timestamp()
-        if at - self._written_at < 1:
-            return
         self._written_at = at
         clock = f"{now.astimezone():%H:%M:%S}"
         for line, times in self._lines.items():

@@ -11,8 +11,7 @@ import socket
 import ssl
 import stat
 import sys
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -34,7 +33,7 @@ from rdimport.sandbox.store import Store, usable
 from rdimport.sandbox.transport import SandboxProtocol
 
 _WRITE_EVERY: Final = 0.05
-"""Seconds between two writes of pending data, and between two checks for a stop."""
+"""Seconds between two writes of pending data."""
 
 _NO_PASSWORD: Final = "-"  # noqa: S105
 """For private keys: without one, OpenSSL would ask for it in the terminal."""
@@ -64,7 +63,7 @@ def run(
     """
     # Errors on connections are mostly intended here, and shown on the page.
     logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-    stop, clock = threading.Event(), SystemClock()
+    clock = SystemClock()
     with contextlib.ExitStack() as stack:
         listener = stack.enter_context(
             bound(options.host, options.port, 2048, host_option="--host", port_option="--port")
@@ -75,10 +74,8 @@ def run(
             endpoint = Endpoint(options, store, clock)
             started = _prepare(options, endpoint, listener)
         server = _server(options, endpoint, started.token)
-        if arm_stop:
-            arm_stop(stop.set)
         on_start(started)
-        asyncio.run(_serve(server, listener, lambda: _tick(store, log, clock), stop))
+        asyncio.run(_serve(server, listener, _write(store, log, clock), arm_stop))
 
 
 def _prepare(options: SandboxOptions, endpoint: Endpoint, listener: socket.socket) -> Started:
@@ -142,27 +139,42 @@ def _refuse_no_file(path: Path) -> None:
 async def _serve(
     server: uvicorn.Server,
     listener: socket.socket,
-    tick: Callable[[], None],
-    stop: threading.Event,
+    writing: Coroutine[None, None, None],
+    arm_stop: Callable[[Callable[[], None]], None] | None,
 ) -> None:
-    """Serve until a signal ends the server, or `stop` is set.
+    """Serve until a signal ends the server, or the function passed to `arm_stop` is called.
 
     The server is not shut down gracefully: a request that hangs on purpose would prevent it
     forever.
     """
+    loop = asyncio.get_running_loop()
     serving = asyncio.create_task(server.serve(sockets=[listener]))
-    while not (stop.is_set() or serving.done()):
-        await asyncio.wait([serving], timeout=_WRITE_EVERY)
-        tick()
-    serving.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await serving
+
+    def stop() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended already
+            loop.call_soon_threadsafe(serving.cancel)
+
+    if arm_stop:
+        arm_stop(stop)
+    tasks = serving, asyncio.create_task(writing)
+    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    for task in tasks:
+        task.cancel()
+    for task in tasks:
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
 
 
-def _tick(store: Store, log: Log | None, clock: Clock) -> None:
-    store.flush()
-    if log:
-        log.write(clock.now())
+async def _write(store: Store, log: Log | None, clock: Clock) -> None:
+    """Write what arrives, a moment later; sleep while nothing does."""
+    due = asyncio.Event()
+    store.on_pending = due.set
+    while await due.wait():
+        await asyncio.sleep(_WRITE_EVERY)
+        due.clear()
+        store.flush()
+        if log and log.write(clock.now()):
+            due.set()
 
 
 def serve(options: SandboxOptions, greet: Callable[[str], None] | None = None) -> None:

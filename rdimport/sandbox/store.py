@@ -128,6 +128,8 @@ class Store:
     ) -> None:
         self._keep = keep
         self._on_write = on_write
+        self.on_pending: Callable[[], object] = lambda: None
+        """Called for each request that the next flush will write."""
         self._accepted: list[Accepted] = []
         self._refused: list[Refused] = []
         self._heads: dict[str, int] = {}
@@ -198,12 +200,14 @@ class Store:
     def add_accepted(self, conversion: Accepted) -> None:
         """Store a conversion with the next flush."""
         self._accepted.append(conversion)
+        self.on_pending()
         if len(self._accepted) >= _GROUP:
             self.flush()
 
     def add_refused(self, request: Refused) -> None:
         """Store a refused request with the next flush."""
         self._refused.append(request)
+        self.on_pending()
         if len(self._refused) >= _GROUP:
             self.flush()
 

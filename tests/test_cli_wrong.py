@@ -101,6 +101,8 @@ CASES = {
     "mapping: another suffix": Case(("Did you mean list.yaml?", "init"), ("-m", "list.yml")),
     "file: empty name": Case(("FILE: is empty", "variable"), ("",), usage=True),
     "state: an unset variable": Case(("--state-dir: is empty",), ("--state-dir", ""), usage=True),
+    "state: no value": Case(("--state-dir: -- is not a value",), ("--state-dir=--",), usage=True),
+    "log: no value": Case(("--log-file: -- is not a value",), ("--log-file=--",), usage=True),
     "address: an unset variable": Case(("--base-url: is empty",), ("--base-url=",), usage=True),
     "file: a folder": Case((". is a folder", f".{os.sep}*.csv"), (".",)),
     "file: a device": Case((f"{os.devnull} cannot be read", "a device"), (os.devnull,)),

@@ -206,6 +206,8 @@ class Grammar(argparse.ArgumentParser):
             raise argparse.ArgumentError(
                 action, _("is empty, as with a variable that is not set; leave it out or set it")
             )
+        if action.option_strings and "--" in arg_strings:  # which argparse may take away
+            raise argparse.ArgumentError(action, _("-- is not a value"))
         return super()._get_values(action, arg_strings)
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:

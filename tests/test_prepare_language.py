@@ -322,7 +322,7 @@ def test_a_constant_that_rd_would_refuse_is_an_error_of_the_mapping() -> None:
         ("state: {column: A, default: XX}", "`state`: “XX” is not a Brazilian state"),
         (
             "cf_a: {column: A, type: boolean, values: {Q: talvez}}",
-            "`cf_a`: “talvez” is not one of the",
+            "`cf_a`: “talvez” is neither yes nor no",
         ),
         ("cf_a: {column: A, type: integer, default: um}", "`cf_a`: “um” is not a whole number"),
         (f"tags: {{column: A, add: [{'x' * 256}]}}", "`tags`: the text has more than 255"),

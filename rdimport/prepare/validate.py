@@ -135,9 +135,8 @@ def _of_type(target: Target) -> Iterator[Rule]:
         for code, good in (_form(name, target) for name in target.cleaners if name in FORMS):
             yield code, _each(good)
     if listed is not None:
-        # These are written to the JSON verbatim, so nothing else may pass.
-        sound = _keeping(listed, literal[1]) if literal else listed
-        yield _among(Code.VALUE_NOT_LISTED, sound, target)
+        yield _among(Code.VALUE_NOT_LISTED, listed, target)
+        yield from [_if_listed(listed, literal)] if literal else []
     elif literal:
         yield literal
     elif target.type is Type.TEXT:
@@ -152,6 +151,14 @@ def _of_type(target: Target) -> Iterator[Rule]:
                 f"{Code.TEXT_TOO_LONG}|{MAX_LENGTH}",
                 lambda cell: cell.str.len_chars() <= MAX_LENGTH,
             )
+
+
+def _if_listed(listed: Sequence[str], literal: Rule) -> Rule:
+    """The rule for listed values alone: they are written to the JSON verbatim, and another value
+    fails already.
+    """
+    code, good = literal
+    return code, lambda cell: cell.is_in(listed).not_() | good(cell)
 
 
 def _form(cleaner: Clean, target: Target) -> Rule:
@@ -212,11 +219,6 @@ def _among(code: str, allowed: Sequence[str], target: Target) -> Rule:
 def _each(good: Callable[[pl.Expr], pl.Expr]) -> Callable[[pl.Expr], pl.Expr]:
     """Apply a rule to every item of a list."""
     return lambda cell: cell.list.eval(good(pl.element())).list.all()
-
-
-def _keeping(values: Sequence[str], good: Callable[[pl.Expr], pl.Expr]) -> list[str]:
-    cells = pl.DataFrame({"cell": values}, schema={"cell": pl.String})
-    return cells.filter(good(pl.col("cell")))["cell"].to_list()
 
 
 def _number(cell: pl.Expr) -> pl.Expr:

@@ -83,6 +83,12 @@ def test_listed_values_reach_booleans_lists_and_rds_own_fields() -> None:
     assert values(state, "state", "capital", "rj") == ["SP", "RJ"]
 
 
+@pytest.mark.parametrize("field", ["country: {", "cf_a: {type: boolean, ", "state: {"])
+def test_a_default_of_which_nothing_is_left_changes_no_cell(field: str) -> None:
+    yaml = f"  {field}column: A, default: ' '}}\n"
+    assert values(yaml, field.partition(":")[0], None, " ") == [None, None]
+
+
 def test_an_empty_cell_gets_the_default() -> None:
     assert values("  country: {column: A, default: Brasil}\n", "country", None, " ", "Peru") == [
         "Brasil",

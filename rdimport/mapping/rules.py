@@ -18,7 +18,7 @@ from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, type_of
 Path = tuple[str | int, ...]
 Contradiction = tuple[Path, str]
 
-VERSION: Final = "1"
+VERSION: Final = 1
 
 _NEEDS_CLEANER: Final = {
     "several": (Clean.EMAIL, Clean.PHONE),
@@ -41,13 +41,13 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     """All rules that the mapping breaks: the path of the value, and the expectation."""
     fields = _section(data.get("fields"))
     yield from _version(data)
-    if fields:
+    if isinstance(data.get("fields"), Mapping):
         names = tuple(map(str, fields))
         if "email" not in names:
             yield ("fields",), _("`email` is missing: RD finds and creates contacts by it")
         yield from _known(("identity",), data.get("identity"), names)
-        yield from _known(("checks",), data.get("checks"), names)
-        yield from _known(("invalid",), data.get("invalid"), names)
+        yield from _known(("checks",), _section(data.get("checks")), names)
+        yield from _known(("invalid",), _section(data.get("invalid")), names)
     for name, source in fields.items():
         yield from _form(name, _section(source))
         yield from _options(name, _section(source))
@@ -94,8 +94,11 @@ def _sources(data: Mapping[str, Any]) -> Iterator[tuple[Path, Mapping[str, Any]]
 
 
 def _version(data: Mapping[str, Any]) -> Iterator[Contradiction]:
-    version = str(data.get("version", VERSION))
-    if version.isdecimal() and version != VERSION:
+    try:
+        version = int(str(data.get("version", VERSION)))
+    except ValueError:
+        return
+    if version > 0 and version != VERSION:
         yield (
             ("version",),
             _(

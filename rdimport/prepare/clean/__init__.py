@@ -190,8 +190,8 @@ def clean(cell: pl.Expr, cleaners: Sequence[Clean], how: FieldSource, by: Releas
 def _one(raw: pl.Expr, target: Target, by: Release) -> pl.Expr:
     how = target.how
     value = clean(_listed(raw, how), target.cleaners, how, by)
-    if how.default is not None:
-        value = value.fill_null(pl.lit(_constants([how.default], target)[0]))
+    for given in _constants(() if how.default is None else (how.default,), target):
+        value = value.fill_null(pl.lit(given))
     if how.cut is not None:
         value = value.str.head(how.cut).str.strip_chars_end()
     return value

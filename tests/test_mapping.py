@@ -116,6 +116,7 @@ def test_all_errors_come_at_once_each_with_its_line_and_column() -> None:
         ("a: *x", "m.yaml:1:4: not YAML: put text that starts with * into quotes"),
         ("a: [x, y", "m.yaml:1:9: not YAML: a bracket is never closed, a comma is missing"),
         ("a: 'x", "m.yaml:1:6: not YAML: a quotation mark is opened and never closed"),
+        ("a: 1\nb\nc: 1", "m.yaml:2:1: not YAML: a line is neither `key: value` nor indented"),
         ("a: 1\n---\nb: 1", "m.yaml:2:1: not YAML: a mapping file holds one document"),
         ("a: 1\nb: \x07", "m.yaml:2:1: a character that YAML does not allow"),
         ("a: &x {b: *x}", "m.yaml:1:4: too many values, or nested too deeply"),
@@ -154,6 +155,10 @@ def test_text_that_is_no_mapping_gets_one_clear_line(text: str, message: str) ->
             "m.yaml:4:27: checks.email.pattern: not a regular expression: regex",
         ),
         ("version: 2\n", "m.yaml:4:10: version: this rdimport reads mappings of version 1, not 2"),
+        ("version: 1_000\n", "m.yaml:4:10: version: this rdimport reads mappings of version 1,"),
+        ("version: 0\n", "m.yaml:4:10: version: expected 1 or more, found `0`"),
+        ("invalid: true\n", "m.yaml:4:10: invalid: expected keys with values below it"),
+        ("checks: [email]\n", "m.yaml:4:9: checks: expected keys with values below it"),
         ("source: {header_row: 0}\n", "m.yaml:4:22: source.header_row: expected 1 or more, found"),
         ("legal_bases: x\n", "m.yaml:4:14: legal_bases: expected a list, found `x`"),
         (
@@ -174,6 +179,44 @@ def test_a_wrong_value_is_reported_with_its_place(more: str, message: str) -> No
     lines = refused(f"conversion_identifier: x\nfields:\n  email: E-mail\n{more}")
     assert len(lines) == 1
     assert lines[0].startswith(message)
+
+
+def test_a_mapping_whose_fields_are_empty_lacks_the_email() -> None:
+    lines = refused("conversion_identifier: x\nfields: {}\n")
+    assert lines == ["m.yaml:2:9: fields: `email` is missing: RD finds and creates contacts by it"]
+
+
+def test_an_identifier_of_nothing_is_asked_for_as_text() -> None:
+    lines = refused("conversion_identifier:\nfields: {email: E-mail}\n")
+    assert lines == [
+        "m.yaml:1:1: conversion_identifier: expected text, or `{column: …}`, and found nothing"
+    ]
+
+
+def test_a_long_value_is_shown_by_its_beginning() -> None:
+    lines = refused(f"conversion_identifier: x\nfields: {'x' * 30_000}\n")
+    assert lines == [
+        f"m.yaml:2:9: fields: expected keys with values below it, found `{'x' * 200}…`"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ("a: x", "m.yaml:3:1: unknown key `a`; expected one of version, "),
+        ("identity: a", "m.yaml:3:11: identity: `a` is not one of the fields of this mapping; it"),
+        ("on_duplicate: [last]", "m.yaml:3:15: on_duplicate: expected one of first, last, merge; "),
+        (
+            "fields: {email: M, cf_a: {column: A, clean: number, decimal: x}}",
+            "m.yaml:3:62: fields.cf_a.decimal: expected one of `,`, `.`; found `x`",
+        ),
+    ],
+)
+def test_nothing_is_suggested_that_resembles_the_value_by_chance(more: str, message: str) -> None:
+    fields = "" if more.startswith("fields") else "fields: {email: M}"
+    (line,) = refused(f"conversion_identifier: x\n{fields}\n{more}\n")
+    assert line.startswith(message)
+    assert "did you mean" not in line
 
 
 def test_a_file_that_cannot_be_read_is_named(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 CONTRADICTION: Final = "contradiction"
 """The model's error type for broken `rules`, which the loader reports one by one."""
 
+_MOST_SHOWN: Final = 200
+"""Characters of a wrong value that a message repeats."""
+
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 AREA: Final = r"^[1-9][0-9]$"
 COUNTRY: Final = r"^[A-Z]{2}$"
@@ -111,10 +114,11 @@ def _sentence(detail: Any) -> str:
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
         message = _(
             "expected one of {known}; found {found}",
-            known=", ".join(choices),
+            known=", ".join(c if c.isidentifier() else f"`{c}`" for c in choices),
             found=_found(detail["input"]),
         )
-        return message + suggestion(str(detail["input"]), choices)
+        is_one = not isinstance(detail["input"], dict | list | tuple)
+        return message + (suggestion(str(detail["input"]), choices) if is_one else "")
     template = _SENTENCES.get(kind)
     if template is None:
         return str(detail["msg"]).removeprefix("Value error, ")
@@ -136,7 +140,10 @@ def _found(value: object) -> str:
         return _("keys with values")
     if isinstance(value, list | tuple):
         return _("a list")
-    return _("what may be a key") if may_be_key(str(value)) else f"`{value}`"
+    text = str(value)
+    if may_be_key(text):
+        return _("what may be a key")
+    return f"`{text}`" if len(text) <= _MOST_SHOWN else f"`{text[:_MOST_SHOWN]}…`"
 
 
 def _dotted(path: Path) -> str:

@@ -14,6 +14,9 @@ from rdimport.core.messages import _
 _SHORT: Final = 4
 """Minimum length of a word in which one wrong letter counts as a typing error."""
 
+_FEWEST: Final = 3
+"""Fewest letters and digits by which a name resembles another one: `a` is in most of them."""
+
 _LONG: Final = 10
 """Minimum length of a name in which two wrong letters do."""
 
@@ -86,6 +89,8 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     names = list(known)
     if (meant := _IN_ENGLISH.get(fold(name))) in names:
         return meant or ""
+    if sum(map(str.isalnum, name)) < _FEWEST:
+        return next((one for one in names if fold(one) == fold(name)), "")
     best = process.extractOne(
         fold(name),
         names,

@@ -24,6 +24,9 @@ MOST_NODES: Final = 20_000
 
 MOST_DEPTH: Final = 20
 
+_NO_KEY: Final = "could not find expected ':'"
+"""The parser's words about a line that it takes for a key; its mark is at the next line."""
+
 _QUOTE: Final = untranslated("put text that starts with a special character into quotes")
 _HINTS: Final = (
     ("'\\t'", untranslated("indent with spaces, not with tabs")),
@@ -49,6 +52,10 @@ _HINTS: Final = (
     (
         "flow",
         untranslated("a bracket is never closed, a comma is missing, or text with # needs quotes"),
+    ),
+    (
+        _NO_KEY,
+        untranslated("a line is neither `key: value` nor indented below one"),
     ),
     ("block end", untranslated("the lines of one section must start in the same column")),
 )
@@ -117,6 +124,8 @@ def parse(text: str) -> Document:
 def _not_yaml(error: MarkedYAMLError) -> DocumentError:
     """A sentence and a hint for the parser's error."""
     mark = error.problem_mark or error.context_mark
+    if error.problem == _NO_KEY:
+        mark = error.context_mark
     place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
     reason = " ".join(str(part) for part in (error.problem, error.context) if part)
     hint = next((_(advice) for sign, advice in _HINTS if sign in reason), "")

@@ -104,8 +104,12 @@ class Source(Section):
     def _short(cls, data: object) -> object:
         """`E-mail` and `[Celular, WhatsApp]` are short for `{column: …}`."""
         if data is None:
-            raise wrong(_("expected a column name, or `{column: …}`, and found nothing"))
+            raise wrong(cls._nothing())
         return data if isinstance(data, AnyMapping | Source) else {"column": data}
+
+    @classmethod
+    def _nothing(cls) -> str:
+        return _("expected text, or `{column: …}`, and found nothing")
 
     @model_validator(mode="after")
     def _one_origin(self) -> Self:
@@ -160,6 +164,10 @@ class FieldSource(Source):
     thousand."""
     date_format: DateFormat | None = Field(default=None, examples=["%d/%m/%Y"])
     """How the cleaner `date` writes dates; 2026-12-31 by default."""
+
+    @classmethod
+    def _nothing(cls) -> str:
+        return _("expected a column name, or `{column: …}`, and found nothing")
 
     @property
     def stands_alone(self) -> bool:

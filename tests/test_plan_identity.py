@@ -506,6 +506,35 @@ def test_a_list_that_another_program_saved_is_asked_about(
     assert box.counts()["accepted"] == before + 3
 
 
+IDENTIFIER = """\
+version: 1
+conversion_identifier: {expr: "concat('Turma ', Pedido)"}
+fields: {email: E-mail}
+"""
+MADE = [
+    IDENTIFIER,
+    ORDERS.format(column="{expr: \"concat(Pedido, '/', Pedido)\"}"),
+    ORDERS.format(column="{column: Pedido, otherwise: keep, values: {'007': a, '1.234,50': b}}"),
+]
+
+
+@pytest.mark.parametrize("mapping", MADE)
+@pytest.mark.parametrize(("was", "now"), [("007", "7"), ("1.234,50", "1234.5")])
+def test_so_is_one_where_the_mapping_makes_the_identity_from_cells(
+    fresh: Workspace, box: RunningSandbox, mapping: str, was: str, now: str
+) -> None:
+    before = box.counts()["accepted"]
+    fresh.write("list.yaml", mapping)
+    for cell, people_there in ((was, 3), (now, 4)):
+        lines = [f"{address(number)};{cell}" for number in range(people_there)]
+        fresh.write("list.csv", "\n".join(["E-mail;Pedido", *lines]))
+        done = run(fresh)
+    assert done.code == 2
+    assert "3 conversions" in done.err
+    assert fresh.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert box.counts()["accepted"] == before + 3
+
+
 def test_a_list_saved_by_another_program_may_begin_with_many_new_people(
     workspace: Workspace, box: RunningSandbox
 ) -> None:

@@ -98,13 +98,32 @@ class Prepared:
         return frame.select(ROW, *_identified(bound))
 
     def rewritten(self, some: pl.DataFrame, fields: Collection[str], way: Way) -> pl.DataFrame:
-        """The same of some of the `good` rows, with the values of `fields` written in that way."""
+        """The same of some of the `good` rows, with the values of `fields` written in that way, or
+        the cells that an expression or `values` makes them from.
+        """
         lists = {name for name in fields if some.schema[name] != pl.String}
         written = some.with_columns(
             pl.col(name).list.eval(way(pl.element())) if name in lists else way(pl.col(name))
             for name in fields
         )
+        of_cells = [target for target in self.cells.bound.targets if target.name in fields]
+        of_cells = [one for one in of_cells if one.source.expr or one.source.values]
+        if of_cells:
+            read = self._from_rewritten(some[ROW], of_cells, way)
+            written = written.drop(read.columns[1:]).join(read, on=ROW, maintain_order="left")
         return written.select(ROW, *_identified(self.cells.bound))
+
+    def _from_rewritten(self, rows: pl.Series, wanted: list[Target], way: Way) -> pl.DataFrame:
+        """`ROW` and some fields of some rows, read from cells that are written in that way."""
+        bound = self.cells.bound
+        names = {name for target in wanted for name in bound.columns[target.name]}
+        sound = self.cells.sound.filter(pl.col(ROW).is_in(rows.implode()))
+        sound = sound.with_columns(way(column(name)).alias(name) for name in names)
+        ours = {f"{COMPUTED}{target.name}" for target in wanted}
+        ours_only = {name: expr for name, expr in bound.computed.items() if name in ours}
+        sound, _ = computed(sound, replace(bound, computed=ours_only))
+        each = zip(bound.targets, bound.expressions, strict=True)
+        return sound.select(ROW, *(field for target, field in each if target in wanted))
 
     def earlier(self) -> Earlier:
         """The rows whose identity was different in an earlier release."""

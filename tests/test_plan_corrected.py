@@ -182,6 +182,55 @@ def test_a_refused_row_that_was_corrected_counts_too(api_workspace: ApiWorkspace
     assert ends(api_workspace.run(path)) == {"already_imported": 1}
 
 
+TWO = ("zoe@exemplo.com.br; bia@exemplo.com.br", "Zoé", "", "SP")
+FIRST = MAPPING.replace("email: E-mail", "email: {column: E-mail, several: first}")
+SENDS = MAPPING + "on_change: send\n"
+DROPS = SENDS + "invalid: {state: drop}\n"
+LATER_VALID = [
+    (TWO, {"E-mail": "bia@exemplo.com.br"}, MAPPING, FIRST),
+    (TWO, {"E-mail": "bia@exemplo.com.br"}, SENDS, FIRST + "on_change: send\n"),
+    (NO_UF, CAIO, SENDS, DROPS),
+    (NO_UF, CAIO, SENDS + "on_duplicate: merge\n", DROPS + "on_duplicate: merge\n"),
+]
+
+
+@pytest.mark.parametrize(("row", "fix", "before", "now"), LATER_VALID)
+def test_nobody_is_sent_again_because_the_mapping_takes_the_original_row_now(
+    api_workspace: ApiWorkspace, row: tuple[str, ...], fix: dict[str, str], before: str, now: str
+) -> None:
+    path = api_workspace.write(GOOD, row)
+    first = api_workspace.run(path, mapping=before)
+    assert ends(first) == {"accepted": 1, "invalid": 1}
+    second = api_workspace.run(corrected(first.summary.failures_csv, fix), mapping=before)
+    assert ends(second) == {"accepted": 1}
+    for _ in range(2):
+        again = api_workspace.run(path, mapping=now)
+        assert ends(again) == {"already_imported": 2}
+        assert again.summary.corrected == {second.summary.run_id: 1}
+    assert len(api_workspace.box.conversions()) == 2
+
+
+MERGES = MAPPING + "on_duplicate: merge\n"
+
+
+@pytest.mark.parametrize("mapping", [MAPPING, SENDS, MERGES])
+@pytest.mark.parametrize("resend", [(), (State.REFUSED,)])
+def test_nor_because_a_refused_row_differs_or_is_resent(
+    api_workspace: ApiWorkspace, mapping: str, resend: tuple[State, ...]
+) -> None:
+    path = api_workspace.write(GOOD)
+    api_workspace.box.set_faults(Faults(odd=1.0, odd_status=413))
+    first = api_workspace.run(path, mapping=mapping)
+    assert ends(first) == {"refused": 1}
+    api_workspace.box.set_faults(Faults())
+    fixed = corrected(first.summary.failures_csv, {"E-mail": "ana.lima@exemplo.com.br"})
+    assert ends(api_workspace.run(fixed, mapping=mapping)) == {"accepted": 1}
+    assert ends(api_workspace.run(path, mapping=mapping)) == {"already_imported": 1}
+    tagged = mapping.replace("fields:", "fields:\n  traffic_source: {value: feira}")
+    again = api_workspace.run(path, mapping=tagged, resend=resend)
+    assert ends(again) == {"already_imported": 1}
+
+
 def test_the_list_of_another_campaign_has_nobody_corrected(api_workspace: ApiWorkspace) -> None:
     path = api_workspace.write(NO_AT)
     api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))

@@ -1,15 +1,16 @@
 """Failed rows of a list whose corrected rows were imported from a failure report.
 
 A person corrects the report, not the list, and the list may come again every night. A row of it
-that fails with the same cells as before is then the person who was imported already: it counts as
-`already_imported`. A row of which any cell has changed is another one, and fails as such.
+that has the same cells as before is then the person who was imported already: it counts as
+`already_imported`, also where another mapping or release would send it as it is. A row of which any
+cell has changed is another one, and fails as such.
 """
 
 from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -18,10 +19,10 @@ import polars as pl
 from rdimport.core.messages import ngettext
 from rdimport.core.messages.codes import Code
 from rdimport.core.names import is_run
-from rdimport.core.row import REPORTED_NAMES, ROW, Problem, State, reported_origin
+from rdimport.core.row import FILE, REPORTED_NAMES, ROW, Problem, State, reported_origin
 from rdimport.core.shell import whole
 from rdimport.ledger import Correction, FailedRow, Outcome
-from rdimport.plan.duplicates import IDENTITY
+from rdimport.plan.duplicates import IDENTITY, UNCHANGED
 from rdimport.plan.history import Known, cells_of
 from rdimport.plan.invalid import Invalid
 
@@ -37,6 +38,10 @@ _DIGITS: Final = 10
 
 Cells = Mapping[str, str]
 """Cells by column, stripped, without the empty ones and those that a report adds."""
+
+
+_Values = Sequence[str | None]
+"""The cells of a row, in the order of its columns."""
 
 
 class _Row(NamedTuple):
@@ -130,34 +135,42 @@ class Corrections:
         return None
 
     def set_apart(
-        self, prepared: Prepared, known: Known, cells: pl.DataFrame
+        self, prepared: Prepared, known: Known, cells: pl.DataFrame, resend: Collection[State]
     ) -> tuple[Prepared, Known, list[Outcome]]:
-        """The batch without the failed rows whose corrections were accepted, and their results."""
-        if not (prepared.problems.height or known.ends) or not self._accepted():
+        """The batch without the rows whose corrections were accepted, and their results; `resend`
+        has the states to send again.
+        """
+        left = _unsent(known, resend)
+        if not (prepared.problems.height or known.ends or left.height) or not self._accepted():
             return prepared, known, []
         columns = [name for name in cells.columns if name != ROW]
         failed = [*Invalid(prepared.problems, cells, prepared.beside), *known.ends]
-        found = self._imported(failed, columns)
+        failed = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
+        candidates = [((end.file, end.row), end.cells) for end in failed]
+        at = cells_of(left[ROW], cells)
+        candidates += [((file, row), at[row]) for file, row in left.iter_rows()]
+        found = self._imported(candidates, columns)
         if not found:
             return prepared, known, []
         rows = {end.row for end in found}
         apart = pl.Series(ROW, sorted(rows), pl.UInt32)
         known = known._replace(
+            rows=known.rows.filter(~pl.col(ROW).is_in(apart.implode())),
             ends=[end for end in known.ends if end.row not in rows],
             recognised=known.recognised.filter(~known.recognised.is_in(apart.implode())),
             by_earlier=known.by_earlier.filter(~known.by_earlier.is_in(apart.implode())),
         )
         return prepared.without(apart), known, found
 
-    def _imported(self, failed: Sequence[Outcome], columns: Sequence[str]) -> list[Outcome]:
-        candidates = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
-        origins = self._hashed(
-            _cells(dict(zip(columns, end.cells, strict=True))) for end in candidates
-        )
+    def _imported(
+        self, rows: Sequence[tuple[tuple[int, int], _Values]], columns: Sequence[str]
+    ) -> list[Outcome]:
+        """The results of the rows (file, row and cells) whose corrections were accepted."""
+        origins = self._hashed(_cells(dict(zip(columns, own, strict=True))) for _, own in rows)
         return [
-            Outcome(end.file, end.row, State.ALREADY_IMPORTED, warnings=(_corrected_earlier(run),))
-            for end, origin in zip(candidates, origins, strict=True)
-            if (run := self._take(origin, end.row))
+            Outcome(file, row, State.ALREADY_IMPORTED, warnings=(_corrected_earlier(run),))
+            for ((file, row), _), origin in zip(rows, origins, strict=True)
+            if (run := self._take(origin, row))
         ]
 
     def _accepted(self) -> dict[bytes, dict[int, str]]:
@@ -181,6 +194,16 @@ class Corrections:
         return self._ledger.digests(
             [json.dumps(["failed", self._salt, sorted(cells.items())]) for cells in rows]
         )
+
+
+def _unsent(known: Known, resend: Collection[State]) -> pl.DataFrame:
+    """`FILE` and `ROW` of the rows to send, but for those that a person wants to be sent again."""
+    rows = known.rows.filter(~pl.col(UNCHANGED))
+    if State.ACCEPTED in resend:
+        rows = rows.clear()
+    if State.UNCERTAIN in resend:
+        rows = rows.filter(~pl.col(ROW).is_in(known.recognised.implode()))
+    return rows.select(FILE, ROW)
 
 
 def _corrected_earlier(run: str) -> Problem:

@@ -249,7 +249,9 @@ class Planner:
         prepared, known, kept = self._suppression.keep_back(prepared, known)
         if self._corrections is not None:
             self._note_corrections(self._corrections.made(identified, cells, bound.table))
-            prepared, known, imported = self._corrections.set_apart(prepared, known, cells)
+            prepared, known, imported = self._corrections.set_apart(
+                prepared, known, cells, self._history.resend
+            )
             kept = [*kept, *imported]
         prepared = prepared.sent_earlier(known.by_earlier)
         self._look(prepared)

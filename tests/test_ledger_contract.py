@@ -22,6 +22,7 @@ from rdimport.core.schemas import KNOWN
 from rdimport.destination import address
 from rdimport.ledger import (
     Attempt,
+    ClockRange,
     Complete,
     Corrected,
     Correction,
@@ -483,6 +484,23 @@ def test_doubt_is_settled_by_evidence(place: Place, ledger: Ledger) -> None:
     assert run.proofs() == {"webhook": 1}
     assert run.facts().exit_code == ExitCode.DONE
     assert list(run.failures()) == []
+
+
+def test_doubt_is_as_old_as_by_the_endpoints_clock(place: Place, ledger: Ledger) -> None:
+    with begun(place, ledger, given=("a b.csv", "São.csv")) as run:
+        given = run.facts().record.given
+        for clock in (ClockRange(3600.0, 3600.0), ClockRange(0.0, 7200.0)):
+            run.note_clock(clock)
+            send(run, len(run.accepted(9)), State.ACCEPTED)
+            assert ledger.evidence.clocks(run.destination) == {run.number: clock}
+        before = int(datetime.now(UTC).timestamp() * 1000)
+        send(run, 2, State.UNCERTAIN, TROUBLE)
+        after = int(datetime.now(UTC).timestamp() * 1000)
+        (doubt,) = ledger.evidence.doubts(run.destination, [row(ledger, 2).identity])
+        assert before - 1 <= doubt.left_at - 7_200_000 <= after
+        assert run.facts().record.given == given
+        run.finish(NOW, 1, None)
+    assert ledger.evidence.clocks(run.destination) == {run.number: clock}
 
 
 def test_a_proof_is_one_for_later_runs_that_listed_the_row_and_for_no_other(

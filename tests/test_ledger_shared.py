@@ -10,6 +10,7 @@ import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,10 @@ from support.cable import TO_CLIENT, TO_SERVER, Cable, cable
 from support.claims import KEY
 from support.command import Workspace
 from support.lists import MAPPING, people
-from support.postgres import Server
+from support.postgres import Server, release
 from support.waiting import TIMEOUT, until
 
+from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 
 
@@ -49,11 +51,45 @@ def machines(tmp_path: Path, box: RunningSandbox, postgres: Server) -> Iterator[
     return found
 
 
+MOMENT = "Data da conversão"
+EXPORT = (
+    "version: 1\nconversion_identifier: {column: Evento de conversão}\nfields: {email: Email}\n"
+)
 RUN = ("run", "list.csv", "-m", "m.yaml", "--quota", "none", "--json")
 
 
 def arrived(box: RunningSandbox) -> Counter[str]:
     return Counter(one["email"] for one in box.conversions())
+
+
+_AN_HOUR_BEHIND = """
+CREATE OR REPLACE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql
+AS $$ SELECT statement_timestamp() - interval '1 hour' $$
+"""
+
+
+def test_a_list_from_before_the_rows_proves_nothing_if_the_databases_clock_is_behind(
+    machines: list[Machine], box: RunningSandbox, postgres: Server
+) -> None:
+    if release() < 13:
+        pytest.skip("a test cannot change this function there")
+    one, name = machines[0], machines[0].ledger.rpartition("/")[2].replace("%20", " ")
+    postgres.do("SET allow_system_table_mods = on", _AN_HOUR_BEHIND, database=name)
+    one.write("first.csv", people(1))
+    one.write("export.yaml", EXPORT)
+    assert one.here("run", "first.csv", *RUN[2:]).code == 0
+    one.write("export.csv", box.export())
+    box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
+    lost = one.here(*RUN).summary["uncertain"]
+    box.set_faults(Faults())
+    assert lost > 0
+    since, end = (f"{datetime.now(UTC) - timedelta(minutes=m):%Y-%m-%dT%H:%M}" for m in (300, 30))
+    span = ("--complete-from", since, "--complete-until", end, "--utc-offset", "+00:00")
+    done = one.here("settle", "export.csv", "-m", "export.yaml", "--moment", MOMENT, *span)
+    assert done.code == 0, done.err
+    again = one.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert (again["requests"], again["uncertain"]) == (0, lost)
+    assert set(arrived(box).values()) == {1}
 
 
 def test_what_one_machine_has_sent_the_other_knows(

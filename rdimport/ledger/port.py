@@ -253,7 +253,8 @@ class Run(StoredRun, RowLog):
     @abstractmethod
     def note_clock(self, clock: ClockRange) -> None:
         """Record the difference between the endpoint's clock and this machine's, for later
-        comparisons with the times of requests. Called by the thread that calls `apply`.
+        comparisons with the times of requests, at the latest with the next `apply`. Called by the
+        thread that calls that.
         """
 
     @abstractmethod

@@ -192,7 +192,10 @@ SELECT file, row FROM rdimport.conversion WHERE destination = %(destination)s AN
         return claimed
 
     def note_clock(self, clock: ClockRange) -> None:
-        """Does nothing: the times of requests are the database's."""
+        """See `port.Run`. Nobody compares the database's clock with the endpoint's, so the times of
+        requests are this machine's.
+        """
+        self._writes.clock = clock
 
     def finish(
         self,

@@ -37,7 +37,7 @@ INSERT INTO rdimport.conversion AS c (identity, destination, state, attempt, epo
     run, file, row, source, left_at)
 SELECT substr(%(identities)b, 16 * n::int - 15, 16), %(destination)s, 0, g.version / 16 + 1,
     l.epoch, nullif(g.version %% 16, 0), substr(%(payloads)b, 8 * n::int - 7, 8), %(run)s,
-    g.file, g.row, g.source, (extract(epoch FROM clock_timestamp()) * 1000)::bigint
+    g.file, g.row, g.source, %(left_at)s::bigint
 FROM unnest(%(versions)s::bigint[], %(files)s::int[], %(rows)s::int[], %(sources)s::bigint[])
     WITH ORDINALITY AS g(version, file, row, source, n)
 JOIN rdimport.lease l ON l.quota = %(quota)s AND l.epoch = %(epoch)s
@@ -224,6 +224,14 @@ INSERT INTO rdimport.outcome (run, file, row, state, cells, problems, warnings, 
     instead_row, identity) SELECT %s, * FROM unnest(%s::int[], %s::int[], %s::text[], %s::text[],
     %s::text[], %s::text[], %s::int[], %s::int[], %s::bytea[]) ON CONFLICT DO NOTHING
 """
+
+NOTE_CLOCK: Final = """
+UPDATE rdimport.run SET facts = (SELECT json_object_agg(key, value)::text FROM (
+    SELECT key, value FROM json_each(facts::json) WHERE key <> 'clock'
+    UNION ALL SELECT 'clock', %(clock)s::json) AS fact)
+WHERE id = %(run)s
+"""
+"""Keeps the spelling of the other values, by which lists of runs are compared."""
 
 COMMITTED: Final = """
 UPDATE rdimport.written SET writes = writes WHERE run = %s RETURNING writes

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 
 from rdimport.core.errors import Bug
 from rdimport.core.row import Problem, State
+from rdimport.ledger.evidence import ClockRange
 from rdimport.ledger.postgres import statements as sql
 from rdimport.ledger.postgres.connection import SILENCE, Connection
 from rdimport.ledger.postgres.gathered import PATIENCE, Answer, Gathered, Rows
@@ -31,6 +32,7 @@ class _Write(NamedTuple):
     ended: Ends
     counted: dict[str, object]
     asked: float
+    clock: ClockRange | None
 
 
 class Writes:
@@ -54,6 +56,8 @@ class Writes:
         self._timeline = timeline
         self._digests = digests
         self._counted = Counters()
+        self.clock: ClockRange | None = None
+        """Recorded with the next write."""
         self._open: dict[bytes, int] = {}
         """The attempts of this process's rows in flight."""
         self._again: dict[bytes, int] = {}
@@ -83,9 +87,9 @@ class Writes:
         names = ("requests", "retries", "throttled", "seconds")
         counted: dict[str, object] = dict(zip(names, new, strict=True))
         counted["minute"] = int(counters.seconds // 60)
-        write = _Write(self.done + 1, begun, ended, counted, boottime())
+        write = _Write(self.done + 1, begun, ended, counted, boottime(), self.clock)
         claimed = self._once(write)
-        self.done = write.number
+        self.done, self.clock = write.number, None
         self._counted = counters
         return self._settled(write, claimed)
 
@@ -114,8 +118,12 @@ class Writes:
         """Send a write, together with those of other runs."""
 
         def send(db: Connection) -> list[Answer]:
-            ended = self._end(db, write)
-            return [*ended, self._claim(db, write.begun)] if write.begun else ended
+            answers = self._end(db, write)
+            if write.begun:
+                answers.append(self._claim(db, write.begun))
+            if write.clock is not None:
+                db.execute(sql.NOTE_CLOCK, {**self._ids, "clock": json.dumps(write.clock)})
+            return answers
 
         accepted, *others = self._gathered.write(send, self._ids["destination"])
         claimed: dict[bytes, int] = dict(others.pop()) if write.begun else {}
@@ -264,6 +272,7 @@ class Writes:
             "files": _numbers([row.file for row in begun]),
             "rows": _numbers([row.row for row in begun]),
             "sources": _numbers([row.source for row in begun]),
+            "left_at": int(time.time() * 1000),  # not the database's: see `note_clock`
             "quota": self._lease.quota,
             "epoch": self._lease.epoch,
         }

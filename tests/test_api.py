@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -324,6 +325,25 @@ def test_an_argument_of_a_wrong_type_is_named(name: str, folder: Path) -> None:
         given = {"to": rdimport.RDStation("k" * 20), **where, name: value}
         with pytest.raises(rdimport.UsageError, match=f"^{name}: expected .*, not "):
             rdimport.run(folder / "leads.csv", folder / "leads.yaml", **given)
+    assert not (folder / "state").exists()
+
+
+_EAST, _WEST = timezone(timedelta(hours=14)), timezone(timedelta(hours=-11))
+
+
+@pytest.mark.parametrize(
+    "until", [datetime.min.replace(tzinfo=_EAST), datetime.max.replace(tzinfo=_WEST)]
+)
+def test_a_time_that_this_machine_cannot_reckon_with_is_named(
+    until: datetime, folder: Path
+) -> None:
+    with pytest.raises(rdimport.UsageError, match=r"^until: .* is too small or too large"):
+        rdimport.run(
+            *(folder / "leads.csv", folder / "leads.yaml"),
+            to=rdimport.RDStation("k" * 20),
+            state_dir=folder / "state",
+            until=until,
+        )
     assert not (folder / "state").exists()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
 from typing import Any, Final
 
 from rdimport.core.errors import RdimportError, UsageError
@@ -69,6 +70,19 @@ def _saved_first() -> str:
     return _("Save the frame first, as with `frame.write_parquet(FILE)`, and name that file.")
 
 
+def _is_in_range(name: str, value: object, most: int) -> bool:
+    """Whether a number or a time, if it is one, can be calculated with."""
+    if isinstance(value, datetime):
+        try:
+            value.astimezone()
+        except (ValueError, OverflowError, OSError):
+            return False
+        return True
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        return True
+    return 0 < value <= most or (value == 0 and name not in _ABOVE_ZERO)
+
+
 def see(
     declared: Mapping[str, str], given: Mapping[str, object], kinds: Mapping[str, Test] = KINDS
 ) -> None:
@@ -92,10 +106,7 @@ def see(
         if "Path" in wanted and "\0" in str(value):
             error = _("a path cannot contain a NUL")
             raise UsageError(f"{name}: {error}.", _("Check its spelling."))
-        if not isinstance(value, int | float) or isinstance(value, bool):
-            continue
-        most = _LONGEST if "float" in wanted else _MOST
-        if not 0 <= value <= most or (value == 0 and name in _ABOVE_ZERO):
+        if not _is_in_range(name, value, _LONGEST if "float" in wanted else _MOST):
             raise UsageError(
                 _("{name}: {value} is too small or too large.", name=name, value=value),
                 _explained(),

@@ -177,6 +177,14 @@ def test_a_file_of_somebody_else_is_not_replaced(
         assert "was not created by rdimport" not in workspace.here(*words, name).err
 
 
+@pytest.mark.parametrize("name", [".", "..", "folder"])
+def test_a_folder_is_no_page(workspace: Workspace, name: str) -> None:
+    (workspace.home / "folder").mkdir()
+    done = workspace.here("status", "--html", name)
+    assert done.code == 2
+    assert done.err.startswith(f"rdimport: The page {name} cannot be written: Is a directory")
+
+
 def test_a_place_that_takes_no_page_is_a_sentence(workspace: Workspace) -> None:
     workspace.write("file", "")
     done = workspace.here("status", "--html", "file/status.html")

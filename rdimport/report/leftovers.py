@@ -7,6 +7,7 @@ cannot be removed there.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import shutil
@@ -51,6 +52,8 @@ def scratch_of(half: Path) -> Iterator[Path]:
 
 
 def _made(path: Path) -> tuple[Path, int]:
+    if path.name in ("", ".."):  # those of `.` and `/` are empty
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     while True:
         half = path.with_name(f".{path.name}.{secrets.token_hex(4)}{HALF}")
         flags = os.O_CREAT | os.O_EXCL | os.O_RDWR

@@ -114,7 +114,7 @@ def _sentence(detail: Any) -> str:
         choices = [c.strip("'") for c in context["expected"].replace(" or ", ", ").split(", ")]
         message = _(
             "expected one of {known}; found {found}",
-            known=", ".join(c if c.isidentifier() else f"`{c}`" for c in choices),
+            known=", ".join(c if any(map(str.isalnum, c)) else f"`{c}`" for c in choices),
             found=_found(detail["input"]),
         )
         is_one = not isinstance(detail["input"], dict | list | tuple)

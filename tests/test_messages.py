@@ -14,6 +14,7 @@ import sqlite3
 import string
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from itertools import pairwise
@@ -275,6 +276,9 @@ def test_each_entry_of_a_catalogue_has_one_text(name: str) -> None:
     kinds = [line.partition(" ")[0] for line in lines if line.startswith("msg")]
     for before, after in pairwise(kinds):
         assert after in follows.get(before, ["msgctxt", "msgid"]), (before, after)
+    text = "".join(f"{line}\n" for line in lines if not line.startswith("#"))
+    names = Counter(entry.partition("\nmsgstr")[0] for entry in text.strip().split("\n\n"))
+    assert names.most_common(1)[0][1] == 1, names.most_common(3)
 
 
 SEVERAL = {

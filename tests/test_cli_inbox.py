@@ -6,9 +6,13 @@ import os
 import re
 import shutil
 import sys
+import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from urllib.parse import urlsplit
+from zipfile import ZipFile
 
 import pytest
 from support.cable import TO_CLIENT, cable
@@ -163,6 +167,43 @@ def test_a_list_that_came_under_the_same_name_meanwhile_stays(
         assert "a.csv" in names(workspace, "in")
         assert workspace.here(*RUN).code == 0
     assert (len(box.conversions()), names(workspace, "done")) == (3, ["a.csv"])
+
+
+@pytest.fixture
+def another_disk(workspace: Workspace) -> Iterator[Path]:
+    """A folder in another file system."""
+    for place in map(Path, ("/dev/shm", "/var/tmp", Path.home())):  # noqa: S108
+        if place.is_dir() and place.stat().st_dev != workspace.home.stat().st_dev:
+            with tempfile.TemporaryDirectory(dir=place) as folder:
+                yield Path(folder)
+            return
+    pytest.skip("there is only one file system")
+
+
+def test_a_list_that_comes_while_the_one_before_is_copied_to_another_disk_stays(
+    workspace: Workspace, box: RunningSandbox, another_disk: Path
+) -> None:
+    settings = (workspace.home / "rdimport.toml").read_text()
+    workspace.write("rdimport.toml", settings.replace('"done"', f'"{another_disk}"'))
+    first, later = workspace.home / "in" / "a.zip", workspace.home / "later.zip"
+    for path, content in ((first, people(1)), (later, people(2, first=7))):
+        with ZipFile(path, "w") as archive:
+            archive.writestr("list.csv", content)
+            archive.writestr("photo.jpg", bytes(64 << 20 if path == first else 1))
+    workspace.write("in/a.zip.done", "")
+
+    def come() -> None:
+        until(lambda: any(another_disk.iterdir()))  # the copy has begun
+        later.replace(first)
+
+    with ThreadPoolExecutor() as pool:
+        coming = pool.submit(come)
+        assert workspace.here(*RUN).code == 0
+        coming.result()
+    assert "a.zip" in names(workspace, "in")
+    workspace.write("in/a.zip.done", "")
+    assert workspace.here(*RUN).code == 0
+    assert (len(box.conversions()), names(workspace, "in")) == (3, [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are in UTF-8")

@@ -6,6 +6,7 @@ it is moved then.
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import time
@@ -27,6 +28,9 @@ _LOOK: Final = 2.0
 """Seconds between two checks of such a file."""
 
 _DONE: Final = ".done"
+
+_LASTING: Final = 4
+"""How many of the values that identify a file stay when it is renamed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +91,45 @@ def put_away(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         target = _free(folder, taken.path, name)
-        shutil.move(taken.path, target)
+        if not _moved(taken, target):
+            return None
         _mark(taken.path).unlink(missing_ok=True)
     except OSError as trouble:
         what = {"file": taken.path, "folder": folder, "error": trouble.strerror}
         print_error(_("{file} could not be moved to {folder}: {error}.", **what))
         return None
     return target
+
+
+def _moved(taken: WaitingFile, target: Path) -> bool:
+    """Move this very list; False if a later one has taken its place, at whatever moment: that has
+    not been imported, and stays.
+    """
+    if taken.path.is_symlink():
+        shutil.move(taken.path, target)
+        return True
+    try:
+        return _is_renamed(taken, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:  # not on the same disk
+            raise
+    shutil.copy2(taken.path, target)
+    aside = taken.path.with_name(target.name)
+    if taken.is_still_there() and _is_renamed(taken, aside):
+        aside.unlink()
+        return True
+    target.unlink()
+    return False
+
+
+def _is_renamed(taken: WaitingFile, name: Path) -> bool:
+    """Rename a list; if it was another one, give that its name back, unless a third one has it."""
+    taken.path.rename(name)
+    if (_state(name) or ())[:_LASTING] == taken.state[:_LASTING]:
+        return True
+    os.link(name, taken.path)
+    name.unlink()
+    return False
 
 
 def _is_list_at_fault(code: ExitCode, error: RdimportError | None) -> bool:

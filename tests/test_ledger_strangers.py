@@ -61,6 +61,22 @@ def test_a_folder_that_others_may_list_is_closed_with_a_notice_and_work_continue
     assert "restricted to you" in used.do("status").err
 
 
+@pytest.mark.parametrize("name", ["home", "tool"])
+def test_a_folder_with_something_for_others_is_not_closed(used: Workspace, name: str) -> None:
+    """As if root named `/` or `/usr/bin`: nobody else could use this machine any more."""
+    other = used.state / name
+    other.mkdir() if name == "home" else other.touch()
+    other.chmod(0o755)
+    used.state.chmod(0o755)
+    assert "restricted to you" not in run(used).err
+    assert used.state.stat().st_mode & 0o777 == 0o755
+    used.state.chmod(0o1777)
+    done = run(used)
+    assert (done.code, "chmod" in done.err, "--state-dir" in done.err) == (2, False, True)
+    other.chmod(0o700)
+    assert "chmod" in run(used).err
+
+
 @pytest.mark.parametrize("mode", [0o777, 0o770, 0o1777, 0o722])
 def test_a_folder_that_others_may_write_to_is_refused_until_it_is_mended(
     used: Workspace, box: RunningSandbox, mode: int

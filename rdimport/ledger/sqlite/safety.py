@@ -23,8 +23,9 @@ def see_that_it_is_ours(path: Path) -> None:
     """Raise LedgerError if others made, can change or can read the ledger, or it is a device or a
     pipe: opening that could wait for ever.
 
-    A folder of the user's that others may list is made private. Missing or inaccessible files are
-    reported elsewhere.
+    A folder of the user's that others may list is made private, unless there is something for them
+    in it: root could lock everybody out of `/`. Missing or inaccessible files are reported
+    elsewhere.
     """
     folder, file = _rights(path.parent), _rights(path)
     if file is not None and not (stat.S_ISREG(file.st_mode) or stat.S_ISDIR(file.st_mode)):
@@ -36,13 +37,16 @@ def see_that_it_is_ours(path: Path) -> None:
     _check_owner(path.parent, folder)
     if folder.st_mode & 0o022:
         text = _("Others on this machine can put files into {path}.", path=path.parent)
-        raise LedgerError(text, _how_to_close(path.parent))
+        elsewhere = _("Name a directory with --state-dir.")
+        is_shared = _has_something_for_others(path.parent)
+        raise LedgerError(text, elsewhere if is_shared else _how_to_close(path.parent))
     if file is not None:
         _check_owner(path, file)
         if any(file.st_mode & may & 0o066 and folder.st_mode & may & 0o011 for may in (0o70, 0o7)):
             text = _("Others on this machine can read the ledger {path}.", path=path)
             raise LedgerError(text, _how_to_close(path))
-    if folder.st_mode & 0o055 and folder.st_uid == os.geteuid():
+    is_listed = folder.st_mode & 0o055 and folder.st_uid == os.geteuid()
+    if is_listed and not _has_something_for_others(path.parent):
         _close(path.parent)
 
 
@@ -97,6 +101,17 @@ def _check_owner(path: Path, found: os.stat_result) -> None:
 
 def _how_to_close(path: Path) -> str:
     return _("Type: {command}", command=joined(["chmod", "go-rwx", str(path.absolute())]))
+
+
+def _has_something_for_others(folder: Path) -> bool:
+    """Whether others may use something in a folder. They may use nothing that we put there."""
+    try:
+        owner = folder.stat().st_uid
+        with os.scandir(folder) as entries:
+            found = [one.stat(follow_symlinks=False) for one in entries if not one.is_symlink()]
+    except OSError:
+        return True
+    return any(one.st_mode & 0o077 or one.st_uid != owner for one in found)
 
 
 def _close(folder: Path) -> None:

@@ -118,6 +118,43 @@ def test_a_changed_row_is_sent_again_only_where_the_mapping_says_so(importer: Im
     assert [p["name"] for p in importer.arrived()] == ["Ana", "Ana B"]
 
 
+SAVED_ANEW = [
+    (("01/02/2026", "02/02/2026"), ("2026-02-01", "2026-02-02")),
+    (("007", "0012"), ("7", "12")),
+    (("1.234,50", "2.000,00"), ("1234.5", "2000")),
+    (("01/02/2026 09:30", "02/02/2026 10:00"), ("2026-02-01 09:30:00", "2026-02-02 10:00:00")),
+]
+
+
+@pytest.mark.parametrize("duplicate", ["last", "merge"])
+@pytest.mark.parametrize(("one", "other"), [*SAVED_ANEW, *(pair[::-1] for pair in SAVED_ANEW)])
+def test_a_list_that_another_program_saved_has_not_changed(
+    importer: Importer, one: tuple[str, ...], other: tuple[str, ...], duplicate: str
+) -> None:
+    def rows(cells: tuple[str, ...], name: str = "Ana") -> list[str]:
+        return [f'{n}@exemplo.com.br,{name},"{cell}",x' for n, cell in enumerate(cells)]
+
+    send = {"change": "send", "duplicate": duplicate}
+    assert counts(importer.run(*rows(one), **send)) == {"accepted": 2}
+    for cells in (other, one, other, other):
+        assert counts(importer.run(*rows(cells), **send)) == {"already_imported": 2}
+    changed = importer.run(rows(one)[0], *rows(one, "Bia")[1:], **send)
+    assert counts(changed) == {"already_imported": 1, "accepted": 1}
+    assert len(importer.arrived()) == 3
+
+
+def test_only_fields_that_programs_rewrite_in_their_way_are_compared_so(
+    importer: Importer,
+) -> None:
+    """Among rows that have really changed, and with a date and a code in one row."""
+    before = [f"{n}@exemplo.com.br,0{n},0{n}/02/2026,x" for n in range(1, 9)]
+    after = [f"{n}@exemplo.com.br,{n},2026-02-0{n},x" for n in range(1, 9)]
+    assert counts(importer.run(*before, change="send")) == {"accepted": 8}
+    changed = [row.replace("2026", "2027") for row in after[:3]]
+    done = importer.run(*changed, *after[3:], change="send")
+    assert counts(done) == {"accepted": 3, "already_imported": 5}
+
+
 def test_what_was_accepted_is_sent_again_when_asked_for(importer: Importer) -> None:
     importer.run("a@exemplo.com.br,Ana,,")
     done = importer.run("a@exemplo.com.br,Ana,,", resend=frozenset({State.ACCEPTED}))

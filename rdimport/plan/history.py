@@ -31,6 +31,7 @@ from rdimport.mapping import Mapping
 from rdimport.mapping.targets import targets
 from rdimport.plan.absence import Absence
 from rdimport.plan.duplicates import IDENTITY, UNCHANGED
+from rdimport.plan.written_otherwise import rewritable, written_otherwise
 from rdimport.prepare.encode import Order, compared, in_any_order
 from rdimport.source import Table
 
@@ -72,11 +73,12 @@ class Known(NamedTuple):
     """The rows of a batch, split into rows to send, rows that end here, and rows imported already.
 
     `rows` has the additional columns `UNCHANGED` and `VERSION`; `already` has only `ROW` and
-    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows of which an older release stored
-    another hash: its cleaners differed, so a different payload proves nothing, or the order of its
-    members did. Later runs compare with the hash from this run. `recognised` has the `ROW` of every
-    row that is known, and `by_earlier` of those known only by their `EARLIER` identity. The
-    identities in `already` and `adopted` are those under which the ledger knows the rows.
+    `IDENTITY`. `adopted` has `IDENTITY` and `PAYLOAD_HASH` of rows of which the ledger has another
+    hash: the cleaners of an older release differed, so a different payload proves nothing, or the
+    order of its members did, or its values were written in another way. Later runs compare with the
+    hash from this run. `recognised` has the `ROW` of every row that is known, and `by_earlier` of
+    those known only by their `EARLIER` identity. The identities in `already` and `adopted` are
+    those under which the ledger knows the rows.
     """
 
     rows: pl.DataFrame
@@ -106,7 +108,8 @@ class SendHistory:
     `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
     again only if it is known not to have arrived. `order_earlier` puts a payload in the order that
     earlier releases encoded; `spellings` are those of identifiers, as far as they are `recognised`.
-    `rules` are how earlier runs read identity fields.
+    `rules` are how earlier runs read identity fields. `rewritable` are the fields with values that
+    programs write in different ways.
     """
 
     digests: Callable[[Sequence[str], int], list[bytes]]
@@ -121,6 +124,7 @@ class SendHistory:
     spellings: Spellings = _no_spellings
     recognised: Recognised = _none_recognised
     rules: Callable[[], list[str]] = list
+    rewritable: frozenset[str] = frozenset()
 
     @property
     def is_empty(self) -> bool:
@@ -170,7 +174,7 @@ class SendHistory:
         was = known.rename({"identity": _SENT_AS, "payload": "was"})
         seen = rows.with_columns(_sent_as(known["identity"]).alias(_SENT_AS))
         seen = seen.join(was, on=_SENT_AS, how="left", maintain_order="left")
-        seen = self._hashed(seen, encode)
+        seen = self._hashed(seen, encode, final=final)
         hashed = pl.col(_STORED)
         equal = pl.col("was").eq(hashed)
         reordered = equal & hashed.ne(pl.col(PAYLOAD_HASH))
@@ -204,7 +208,7 @@ class SendHistory:
             own.then("version").fill_null(0).alias(VERSION),
         )
 
-    def _hashed(self, seen: pl.DataFrame, encode: Encode | None) -> pl.DataFrame:
+    def _hashed(self, seen: pl.DataFrame, encode: Encode | None, *, final: bool) -> pl.DataFrame:
         """Add `PAYLOAD_HASH` and `_STORED` to rows that were sent before and depend on whether they
         have changed: only these are compared.
         """
@@ -217,15 +221,33 @@ class SendHistory:
         payloads = [compared(payload, self.about) for payload in texts.to_list()]
         now = self.digests(list(map(in_any_order, payloads)), _HASHED)
         merged = some[UNORDERED] if UNORDERED in some.columns else repeat(None)
-        known = some.select("was", "refused").iter_rows()
+        known = some.select("was", "refused").rows()
         stored = [
             digest if digest in hashes else self._earlier(payload, text, hashes) or digest
             for digest, payload, text, hashes in zip(now, payloads, merged, known, strict=False)
         ]
+        if final and self.changed:
+            stored = self._as_written(stored, payloads, known)
         found = some.select(
             "at", pl.Series(PAYLOAD_HASH, now, pl.Binary), pl.Series(_STORED, stored, pl.Binary)
         )
         return seen.with_row_index("at").join(found, on="at", how="left", maintain_order="left")
+
+    def _as_written(
+        self, stored: list[bytes], payloads: list[str], known: list[tuple[bytes | None, ...]]
+    ) -> list[bytes]:
+        """The hashes, or those of the same payloads as they were written when they were sent."""
+        changed = [at for at, digest in enumerate(stored) if digest not in known[at]]
+        if not changed:
+            return stored
+        found = written_otherwise(
+            [payloads[at] for at in changed],
+            [known[at] for at in changed],
+            self.rewritable,
+            lambda texts: self.digests(texts, _HASHED),
+        )
+        was = {changed[place]: digest for place, digest in found.items()}
+        return [was.get(at, digest) for at, digest in enumerate(stored)]
 
     def _earlier(
         self, payload: str, merged: str | None, known: tuple[bytes | None, ...]
@@ -308,6 +330,7 @@ def history_of(
         spellings=partial(ledger.spellings, destination),
         recognised=ledger.recognised,
         rules=partial(ledger.identity_rules, destination),
+        rewritable=rewritable(targets(mapping)) if changes else frozenset(),
     )
 
 

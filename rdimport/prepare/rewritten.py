@@ -66,6 +66,17 @@ def _as_people_write(cell: pl.Expr) -> pl.Expr:
     return pl.when(cell.str.contains(_DAY)).then(days).otherwise(amounts)
 
 
+def _whole(cell: pl.Expr, mark: str) -> pl.Expr:
+    """Also `2000` -> `2000,00`."""
+    whole = cell.str.contains(r"^-?\d+$")
+    return pl.when(whole).then(cell + f"{mark}00").otherwise(_cents(cell, mark))
+
+
+def _as_amounts(cell: pl.Expr) -> pl.Expr:
+    """`2000` -> `2.000,00`, `1234.5` -> `1.234,50`."""
+    return _whole(cell, ",").str.replace(r"^(-?\d{1,3})(\d{3}),(\d\d)$", "$1.$2,$3")
+
+
 def _day(cell: pl.Expr, read: str, written: str) -> pl.Expr:
     """A day in another order, or with a short year."""
     return cell.str.to_date(read, strict=False).dt.strftime(written).fill_null(cell)
@@ -78,6 +89,9 @@ WAYS: Final[tuple[Way, ...]] = (
     partial(_cents, mark=","),
     partial(_cents, mark="."),
     _as_people_write,
+    partial(_whole, mark=","),
+    partial(_whole, mark="."),
+    _as_amounts,
     *(
         partial(_day, read=read, written=written)
         for read, written in permutations(_FORMS, 2)

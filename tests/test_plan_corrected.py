@@ -231,6 +231,33 @@ def test_nor_because_a_refused_row_differs_or_is_resent(
     assert ends(again) == {"already_imported": 1}
 
 
+def test_a_row_that_was_resent_from_the_report_as_it_was_changes_with_the_mapping(
+    api_workspace: ApiWorkspace,
+) -> None:
+    path = api_workspace.write(GOOD, NO_AT)
+    api_workspace.box.set_faults(Faults(odd=1.0, odd_status=413))
+    first = api_workspace.run(path, mapping=SENDS)
+    assert ends(first) == {"refused": 1, "invalid": 1}
+    api_workspace.box.set_faults(Faults())
+    report = corrected(first.summary.failures_csv, {}, ZOE)
+    done = api_workspace.run(report, mapping=SENDS, resend=(State.REFUSED,))
+    assert ends(done) == {"accepted": 2}
+    assert ends(api_workspace.run(path, mapping=SENDS)) == {"already_imported": 2}
+    tagged = SENDS.replace("fields:", "fields:\n  traffic_source: {value: feira}")
+    assert ends(api_workspace.run(path, mapping=tagged)) == {"accepted": 1, "already_imported": 1}
+
+
+def test_a_report_that_another_mapping_takes_as_it_is_counts_for_the_first_one(
+    api_workspace: ApiWorkspace,
+) -> None:
+    path = api_workspace.write(GOOD, NO_UF)
+    first = api_workspace.run(path)
+    drops = MAPPING + "invalid: {state: drop}\n"
+    assert ends(api_workspace.run(first.summary.failures_csv, mapping=drops)) == {"accepted": 1}
+    for mapping in (MAPPING, drops):
+        assert ends(api_workspace.run(path, mapping=mapping)) == {"already_imported": 2}
+
+
 def test_the_list_of_another_campaign_has_nobody_corrected(api_workspace: ApiWorkspace) -> None:
     path = api_workspace.write(NO_AT)
     api_workspace.run(corrected(api_workspace.run(path).summary.failures_csv, ZOE))

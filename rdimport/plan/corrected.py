@@ -114,7 +114,8 @@ class Corrections:
             if len(failed[row]) != 1:
                 self._unknown += 1
             elif failed[row][0]:  # of a row in flight when a run was killed, the cells are unknown
-                (origin,) = self._hashed(failed[row])
+                as_it_was = failed[row][0] == _cells(rows[row].cells)
+                (origin,) = self._hashed(failed[row], corrected=not as_it_was)
                 self._known[file] += 1
                 yield Correction(origin, row, identity)
 
@@ -146,10 +147,10 @@ class Corrections:
         columns = [name for name in cells.columns if name != ROW]
         failed = [*Invalid(prepared.problems, cells, prepared.beside), *known.ends]
         failed = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
-        candidates = [((end.file, end.row), end.cells) for end in failed]
+        candidates = [(end.file, end.row, end.cells) for end in failed]
         at = cells_of(left[ROW], cells)
-        candidates += [((file, row), at[row]) for file, row in left.iter_rows()]
-        found = self._imported(candidates, columns)
+        candidates += [(file, row, at[row]) for file, row in left.iter_rows()]
+        found = self._imported(candidates, columns, set(known.recognised) & set(at))
         if not found:
             return prepared, known, []
         rows = {end.row for end in found}
@@ -163,15 +164,27 @@ class Corrections:
         return prepared.without(apart), known, found
 
     def _imported(
-        self, rows: Sequence[tuple[tuple[int, int], _Values]], columns: Sequence[str]
+        self,
+        rows: Sequence[tuple[int, int, _Values]],
+        columns: Sequence[str],
+        changed: Collection[int],
     ) -> list[Outcome]:
-        """The results of the rows (file, row and cells) whose corrections were accepted."""
-        origins = self._hashed(_cells(dict(zip(columns, own, strict=True))) for _, own in rows)
-        return [
-            Outcome(file, row, State.ALREADY_IMPORTED, warnings=(_corrected_earlier(run),))
-            for ((file, row), _), origin in zip(rows, origins, strict=True)
-            if (run := self._take(origin, row))
-        ]
+        """The results of the rows (file, row and cells) whose corrections were accepted.
+
+        `changed` are numbers of rows that would be sent because the mapping changed: nothing else
+        of them is known to be imported unless a cell was corrected.
+        """
+        cells = [_cells(dict(zip(columns, own, strict=True))) for *_, own in rows]
+        origins = zip(self._hashed(cells), self._hashed(cells, corrected=False), strict=True)
+        found = []
+        for (file, row, _), (origin, as_it_was) in zip(rows, origins, strict=True):
+            run = self._take(origin, row)
+            if not run and row not in changed:
+                run = self._take(as_it_was, row)
+            if run:
+                warned = (_corrected_earlier(run),)
+                found.append(Outcome(file, row, State.ALREADY_IMPORTED, warnings=warned))
+        return found
 
     def _accepted(self) -> dict[bytes, dict[int, str]]:
         if self._left is None:
@@ -189,10 +202,13 @@ class Corrections:
         left = self._accepted().get(origin, {})
         return left.pop(row if row in left else next(iter(left), row), "")
 
-    def _hashed(self, rows: Iterable[Cells]) -> list[bytes]:
-        """Hashes under which a correction counts for the conversions of this mapping only."""
+    def _hashed(self, rows: Iterable[Cells], *, corrected: bool = True) -> list[bytes]:
+        """Hashes under which a correction counts for the conversions of this mapping only; other
+        ones for rows that were sent from a report as they were.
+        """
+        kind = "failed" if corrected else "failed, sent as it was"
         return self._ledger.digests(
-            [json.dumps(["failed", self._salt, sorted(cells.items())]) for cells in rows]
+            [json.dumps([kind, self._salt, sorted(cells.items())]) for cells in rows]
         )
 
 

@@ -127,14 +127,17 @@ def test_what_is_not_the_lists_fault_leaves_it_where_it_is(
     assert names(workspace, "in") == ["a.csv", "a.csv.done"]
 
 
+@pytest.mark.parametrize("marked", [False, True])
 def test_a_list_that_is_being_written_is_left_for_the_next_time(
-    workspace: Workspace, box: RunningSandbox
+    workspace: Workspace, box: RunningSandbox, *, marked: bool
 ) -> None:
     put(workspace, "a.csv", people(1))
-    ended = threading.Event()
+    if marked:  # that of a list which could not be imported, and is written over
+        put(workspace, "b.csv", people(1, first=1))
+    ended, later = threading.Event(), workspace.home / "in" / "b.csv"
 
     def write() -> None:
-        with (workspace.home / "in" / "b.csv").open("w", encoding="utf-8") as file:
+        with later.open("w", encoding="utf-8") as file:
             file.write("E-mail,Nome\n")
             while not ended.wait(0.05):
                 file.write("x@exemplo.com.br,X\n")
@@ -143,13 +146,14 @@ def test_a_list_that_is_being_written_is_left_for_the_next_time(
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        until((workspace.home / "in" / "b.csv").exists)
+        until(lambda: later.exists() and b"x@" in later.read_bytes())
         done = workspace.here(*RUN)
     finally:
         ended.set()
         writer.join()
-    assert (done.code, names(workspace, "in")) == (0, ["b.csv"])
+    assert (done.code, names(workspace, "in")) == (0, ["b.csv", *["b.csv.done"] * marked])
     assert "still being written" in done.err
+    assert len(box.conversions()) == 1
 
 
 def test_a_list_that_came_under_the_same_name_meanwhile_stays(

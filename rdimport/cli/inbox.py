@@ -17,7 +17,6 @@ from typing import Final, NamedTuple
 
 from rdimport.cli.streams import print_error
 from rdimport.core.errors import ExitCode, RdimportError, SourceError
-from rdimport.core.looking import exists
 from rdimport.core.messages import _
 from rdimport.source.files import matching
 
@@ -155,7 +154,11 @@ def _mark(path: Path) -> Path:
 
 
 def _marked(path: Path) -> bool:
-    return exists(_mark(path))
+    """Whether a list is marked as complete, after its last change: a mark may be that of a list
+    whose place this one takes.
+    """
+    mark, found = _state(_mark(path)), _state(path)
+    return mark is not None and found is not None and mark[3] >= found[3]
 
 
 def _is_young(path: Path) -> bool:

@@ -149,8 +149,12 @@ class Corrections:
         failed = [end for end in failed if end.state in (State.INVALID, State.REFUSED)]
         candidates = [(end.file, end.row, end.cells) for end in failed]
         at = cells_of(left[ROW], cells)
-        candidates += [(file, row, at[row]) for file, row in left.iter_rows()]
-        found = self._imported(candidates, columns, set(known.recognised) & set(at))
+        unsent = [(file, row, at[row]) for file, row in left.iter_rows()]
+        found = self._imported([*candidates, *unsent], columns)
+        # one sent from a report as it was and not failing now was changed by the mapping
+        imported = {end.row for end in found}
+        candidates = [one for one in candidates if one[1] not in imported]
+        found += self._imported(candidates, columns, corrected=False)
         if not found:
             return prepared, known, []
         rows = {end.row for end in found}
@@ -167,24 +171,17 @@ class Corrections:
         self,
         rows: Sequence[tuple[int, int, _Values]],
         columns: Sequence[str],
-        changed: Collection[int],
+        *,
+        corrected: bool = True,
     ) -> list[Outcome]:
-        """The results of the rows (file, row and cells) whose corrections were accepted.
-
-        `changed` are numbers of rows that would be sent because the mapping changed: nothing else
-        of them is known to be imported unless a cell was corrected.
-        """
-        cells = [_cells(dict(zip(columns, own, strict=True))) for *_, own in rows]
-        origins = zip(self._hashed(cells), self._hashed(cells, corrected=False), strict=True)
-        found = []
-        for (file, row, _), (origin, as_it_was) in zip(rows, origins, strict=True):
-            run = self._take(origin, row)
-            if not run and row not in changed:
-                run = self._take(as_it_was, row)
-            if run:
-                warned = (_corrected_earlier(run),)
-                found.append(Outcome(file, row, State.ALREADY_IMPORTED, warnings=warned))
-        return found
+        """The results of the rows (file, row and cells) whose corrections were accepted."""
+        cells = (_cells(dict(zip(columns, own, strict=True))) for *_, own in rows)
+        origins = self._hashed(cells, corrected=corrected)
+        return [
+            Outcome(file, row, State.ALREADY_IMPORTED, warnings=(_corrected_earlier(run),))
+            for (file, row, _), origin in zip(rows, origins, strict=True)
+            if (run := self._take(origin, row))
+        ]
 
     def _accepted(self) -> dict[bytes, dict[int, str]]:
         if self._left is None:

@@ -77,6 +77,11 @@ def _as_amounts(cell: pl.Expr) -> pl.Expr:
     return _whole(cell, ",").str.replace(r"^(-?\d{1,3})(\d{3}),(\d\d)$", "$1.$2,$3")
 
 
+def _without_zeros(cell: pl.Expr) -> pl.Expr:
+    """`01/02/2026` -> `1/2/2026`."""
+    return cell.str.replace(r"^0?(\d{1,2})/0?(\d{1,2})/(\d{4})$", "$1/$2/$3")
+
+
 def _day(cell: pl.Expr, read: str, written: str) -> pl.Expr:
     """A day in another order, or with a short year."""
     return cell.str.to_date(read, strict=False).dt.strftime(written).fill_null(cell)
@@ -92,6 +97,8 @@ WAYS: Final[tuple[Way, ...]] = (
     partial(_whole, mark=","),
     partial(_whole, mark="."),
     _as_amounts,
+    _without_zeros,
+    partial(_day, read="%d/%m/%Y", written="%d/%m/%Y"),
     *(
         partial(_day, read=read, written=written)
         for read, written in permutations(_FORMS, 2)

@@ -6,7 +6,9 @@ import asyncio
 import json
 import subprocess
 import sys
+import threading
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -126,6 +128,24 @@ def test_a_callback_that_raises_stop_iteration_ends_the_run(given: dict[str, Any
         rdimport.run(**given, on_event=lambda _event: next(empty))
     done = rdimport.run(**given)
     assert done.counts[rdimport.State.ACCEPTED] == ROWS
+
+
+def test_a_callback_that_exits_at_each_row_leaves_the_account_free(given: dict[str, Any]) -> None:
+    """As in a thread, which ends alone."""
+
+    def leave(event: rdimport.Event) -> None:
+        if type(event).__name__ == "RowFinished":
+            raise SystemExit(3)
+
+    def work() -> None:
+        with suppress(SystemExit):
+            rdimport.run(**given, on_event=leave)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join(TIMEOUT)
+    counts = rdimport.run(**given).counts
+    assert counts[rdimport.State.ACCEPTED] + counts[rdimport.State.ALREADY_IMPORTED] == ROWS
 
 
 def test_a_program_may_change_its_folder_while_a_run_sends(

@@ -118,7 +118,8 @@ def ignore_events(_event: Event) -> None:
 
 def best_effort(observer: Observer) -> Observer:
     """The observer, until its output is closed or full; then it does nothing. No run depends on
-    whether its progress can be shown.
+    whether its progress can be shown. Another error ends the run, which the observer must not
+    interrupt a second time: nobody would release the account.
     """
     working = True
 
@@ -130,6 +131,10 @@ def best_effort(observer: Observer) -> Observer:
             except (OSError, ValueError):  # ValueError: the file is closed
                 working = False
             except StopIteration as error:  # no future can hold it: its run would never end
+                working = False
                 raise RuntimeError("on_event raised StopIteration") from error
+            except BaseException:
+                working = False
+                raise
 
     return notify

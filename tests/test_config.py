@@ -14,6 +14,7 @@ from rdimport.cli.arguments import RunArguments, read
 from rdimport.config import Settings, find, load
 from rdimport.core.errors import UsageError
 from rdimport.core.masking import Mask
+from rdimport.core.messages import speaking
 from rdimport.mapping import Mapping
 
 RIGHT = """\
@@ -159,7 +160,7 @@ def test_every_value_says_which_table_it_comes_from(tmp_path: Path) -> None:
         (
             "[jobs.fair]",
             "[jobs.fair",
-            "9:11: not TOML: expected ']' at the end of a table declaration",
+            "9:11: not TOML: the name of a table ends with ]",
         ),
     ],
 )
@@ -319,6 +320,44 @@ def test_a_database_is_no_state_directory(tmp_path: Path) -> None:
     (message,) = refusal(tmp_path, text)
     assert "belongs in `ledger`" in message
     assert "s3cret" not in message
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("a = en\n", "1:5: not TOML: a value is missing, or a text has no quotation marks"),
+        ("a = “en”\n", "1:5: not TOML: a value is missing, or a text has no quotation marks; wr"),
+        ('a = "en\nb = 1\n', "1:8: not TOML: a quotation mark is opened and never closed"),
+        ("a = 1\nb = 'x", "2:7: not TOML: a quotation mark is opened and never closed"),
+        ("a = 1\na = 2\n", "2:6: not TOML: a key or a table is given twice"),
+        ("[jobs.j]\n[jobs.j]\n", "2:8: not TOML: a key or a table is given twice"),
+        ("version: 1\n", "1:8: not TOML: a line is neither `[TABLE]` nor `key = value`"),
+        ("a = [1 2]\n", "1:8: not TOML: a bracket is never closed, or a comma is missing"),
+        ("a = 25:00\n", "1:7: not TOML: there is more on the line than a key and its value"),
+        ('a = "C:\\leads"\n', "1:10: not TOML: what follows the \\ in a text is not known to T"),
+        ("a = \x01\n", "1:5: not TOML: a value is missing"),
+    ],
+)
+def test_text_that_is_no_toml_gets_a_sentence_in_both_languages(
+    tmp_path: Path, text: str, line: str
+) -> None:
+    (message,) = refusal(tmp_path, text)
+    assert message.startswith(line)
+    reason = line.partition("TOML: ")[2][:12]
+    with speaking("pt-BR"):
+        (message,) = refusal(tmp_path, text)
+    assert message.partition(":")[2].partition(":")[2].startswith(" não é TOML: ")
+    assert reason not in message
+
+
+@pytest.mark.parametrize("table", ["defaults", "accounts.Acme", "jobs.fair"])
+def test_an_unknown_key_of_an_address_is_named_without_inner_names(
+    tmp_path: Path, table: str
+) -> None:
+    text = RIGHT.replace(f"[{table}]", f"[{table}]\nping = {{x = 1}}")
+    message = "\n".join(refusal(tmp_path, text))
+    assert "function" not in message
+    assert f": {table}.ping: unknown key `x`; expected one of env, file, command" in message
 
 
 @pytest.mark.parametrize("text", ["a = " + "9" * 5000, RIGHT + "limit = " + "9" * 5000])

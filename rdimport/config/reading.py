@@ -30,7 +30,37 @@ _MOST: Final = 1_000_000
 _REMEDY: Final = untranslated(
     "Correct the settings and try again; docs/jobs.md lists all keys with examples."
 )
-_AT: Final = re.compile(r"^(?P<what>.*?) \(at line (?P<line>\d+), column (?P<column>\d+)\)$")
+_AT: Final = re.compile(
+    r"^(?P<what>.*?) \(at (?:line (?P<line>\d+), column (?P<column>\d+)|[a-z ]+)\)$", re.DOTALL
+)
+_TWICE: Final = untranslated("a key or a table is given twice")
+_QUOTE: Final = untranslated("a quotation mark is opened and never closed")
+_BRACKET: Final = untranslated("a bracket is never closed, or a comma is missing")
+_LINE: Final = untranslated("a line is neither `[TABLE]` nor `key = value`")
+_CHARACTER: Final = untranslated("a character that TOML does not allow")
+_ESCAPE: Final = untranslated("what follows the \\ in a text is not known to TOML")
+_REASONS: Final = (
+    ("Invalid value", untranslated("a value is missing, or a text has no quotation marks")),
+    ("Cannot ", _TWICE),
+    ("Duplicate ", _TWICE),
+    ("Expected '=' ", _LINE),
+    ("Invalid statement", _LINE),
+    ("Invalid initial", _LINE),
+    ("Expected ']", untranslated("the name of a table ends with ]")),
+    ("Expected newline", untranslated("there is more on the line than a key and its value")),
+    ("Unclosed ", _BRACKET),
+    ("Expected ", _QUOTE),
+    ("Unterminated string", _QUOTE),
+    ("Illegal character '\\n'", _QUOTE),
+    ("Illegal character", _CHARACTER),
+    ("Found invalid", _CHARACTER),
+    ("Unescaped", _ESCAPE),
+    ("Invalid hex", _ESCAPE),
+    ("Escaped", _ESCAPE),
+    ("Invalid date", untranslated("there is no such date or time")),
+    ("Exceeds ", untranslated("a number has thousands of digits")),
+)
+"""The beginnings of the parser's messages, and what they mean."""
 _BARE: Final = r"""(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')"""
 _DOTTED: Final = rf"{_BARE}(?:\s*\.\s*{_BARE})*"
 _TABLE: Final = re.compile(rf"^\s*\[\s*(?P<keys>{_DOTTED})\s*\]")
@@ -92,7 +122,7 @@ def _other_place(path: Path) -> str:
 
 def _hint(text: str, what: str, place: Place) -> str:
     """A hint about mistakes of people who are used to Windows or to a word processor."""
-    if "\\" in what:
+    if what.startswith(("Unescaped", "Invalid hex", "Escaped")):
         return _("; write paths with / or in single quotation marks: {path}", path=r"'C:\leads'")
     line = "".join(text.split("\n")[place[0] - 1 : place[0]])
     if set("“”„‘’") & set(line):
@@ -107,8 +137,11 @@ def _document(path: Path, text: str) -> Document:
         match = _AT.match(str(error))
         what, place = str(error), (1, 1)
         if match:
-            what, place = match["what"], (int(match["line"]), int(match["column"]))
-        reason = f"{what[:1].lower()}{what[1:]}{_hint(text, what, place)}"
+            lines = text.splitlines() or [""]
+            place = (int(match["line"] or len(lines)), int(match["column"] or len(lines[-1]) + 1))
+            what = match["what"]
+        meant = next((_(reason) for sign, reason in _REASONS if what.startswith(sign)), "")
+        reason = (meant or f"{what[:1].lower()}{what[1:]}") + _hint(text, what, place)
         problems = [(place, (), _("not TOML: {reason}", reason=reason))]
         raise UsageError(document_errors.lines(str(path), problems), _(_REMEDY)) from None
     except RecursionError:

@@ -95,11 +95,18 @@ def _one(document: Document, model: type[BaseModel], detail: Any) -> tuple[Place
         return document.place(path[:-1]), path[:-1], _("`{key}` is missing", key=path[-1])
     if kind == "extra_forbidden":
         known = _model_at(model, path[:-1]).model_fields
-        return document.place(path, of_key=True), path[:-1], _unknown(str(path[-1]), known)
-    written = path
-    while written and written not in document.values:
-        written = written[:-1]
+        written = _written(document, path[:-1])
+        place = document.place((*written, path[-1]), of_key=True)
+        return place, written, _unknown(str(path[-1]), known)
+    written = _written(document, path)
     return document.place(path, of_key=of_key), written, _sentence(detail)
+
+
+def _written(document: Document, path: Path) -> Path:
+    """The beginning of a path that the file has: pydantic adds the names of its own types."""
+    while path and path not in document.values:
+        path = path[:-1]
+    return path
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:

@@ -12,7 +12,7 @@ from rdimport.core.errors import MappingError
 from rdimport.core.row import FILE, ROW
 from rdimport.core.schemas import ORIGIN
 from rdimport.destination.rdstation.custom_fields import CustomFields
-from rdimport.mapping import Mapping
+from rdimport.mapping import Clean, Format, Mapping, Type
 from rdimport.prepare import PAYLOAD, Prepared, bind, prepare
 
 if TYPE_CHECKING:
@@ -236,6 +236,20 @@ def test_each_declared_check_finds_a_planted_bad_value_and_passes_a_good_one(
     name = field.partition(":")[0]
     yaml = f"  {field}\nchecks: {{{name}: {{{check}}}}}\n"
     assert [(at, found) for at, found, _ in codes(yaml, good, bad, good)] == [(1, code)]
+
+
+@pytest.mark.parametrize(
+    "yaml",
+    [
+        *(f"  cf_a: {{column: A, clean: {name}}}\n" for name in Clean),
+        "  cf_a: {column: A, clean: date, date_format: '%d/%m/%Y'}\n",
+        *(f"  cf_a: {{column: A, type: {name}}}\n" for name in Type),
+        *(f"  cf_a: A\nchecks: {{cf_a: {{format: {name}}}}}\n" for name in Format),
+        "  cf_a: A\nchecks: {cf_a: {pattern: x, min: 1, max: 2, min_length: 9, one_of: [y]}}\n",
+    ],
+)
+def test_an_empty_cell_is_valid_unless_every_row_needs_it(yaml: str) -> None:
+    assert codes(yaml, None, "", " ") == []
 
 
 @pytest.mark.parametrize(

@@ -226,7 +226,7 @@ def _number(cell: pl.Expr) -> pl.Expr:
 
 
 def _dated(date_format: str) -> Callable[[pl.Expr], pl.Expr]:
-    return lambda cell: cell.str.to_date(date_format, strict=False).is_not_null()
+    return lambda cell: cell.is_null() | cell.str.to_date(date_format, strict=False).is_not_null()
 
 
 def _no_cookie() -> pl.Expr:
@@ -257,10 +257,7 @@ FORMS: Final[dict[Clean, Rule]] = {
     Clean.UF: (Code.UF_UNKNOWN, lambda cell: cell.is_in(list(brazil.STATES))),
     Clean.BOOLEAN: (Code.BOOLEAN_UNKNOWN, lambda cell: cell.is_in(["true", "false"])),
     Clean.NUMBER: (Code.NUMBER_SYNTAX, _is_number),
-    Clean.DATE: (
-        Code.DATE_SYNTAX,
-        lambda cell: cell.str.to_date("%Y-%m-%d", strict=False).is_not_null(),
-    ),
+    Clean.DATE: (Code.DATE_SYNTAX, _dated("%Y-%m-%d")),
     Clean.CPF: (Code.CPF_SYNTAX, brazil.is_cpf),
     Clean.CNPJ: (Code.CNPJ_SYNTAX, brazil.is_cnpj),
     Clean.CEP: (Code.CEP_SYNTAX, lambda cell: cell.str.contains(brazil.CEP)),

@@ -132,6 +132,14 @@ TOO_MUCH: dict[str, tuple[Callable[[Path], Path], str]] = {
         lambda p: _written(p, b"E-mail;" + b"c;" * 3_000_000 + b"\na@b.co;x\n"),
         "columns; a spreadsheet has at most 16384",
     ),
+    "heading.csv": (
+        lambda p: _written(p, b"a" * 3_000_000 + b";E-mail\nx;a@b.co\n"),
+        "has a heading in row 1 that is too long for a spreadsheet's cell",
+    ),
+    "line.csv.gz": (
+        lambda p: hostile.packed(p, b"a", 24, b"a", 8192),
+        "that is too long for a spreadsheet's cell",
+    ),
     "members.zip": (
         lambda p: hostile.archive(p, ((f"{n}.csv", CSV) for n in range(10_001))),
         "contains 10001 files, too many to search",

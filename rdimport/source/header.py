@@ -13,7 +13,7 @@ from rdimport.core.messages import _, ngettext, untranslated
 from rdimport.core.names import fold
 from rdimport.core.schemas import ORIGIN
 from rdimport.source.failure_report import is_header
-from rdimport.source.limits import MOST_COLUMNS
+from rdimport.source.limits import LONGEST_HEADING, MOST_COLUMNS
 from rdimport.source.mojibake import repaired
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from rdimport.source.port import Hints
 
+_ANOTHER_FILE: Final = untranslated(
+    "Check that it is the right file; --delimiter sets the character between its columns."
+)
 SEARCHED: Final = 100
 """Number of rows searched for the header."""
 
@@ -113,6 +116,7 @@ def find_header(rows: Sequence[FirstRow], hints: Hints, name: str) -> Header:
     width = max(rows[at].width, width, _width_without_headings(rows[at], rows[at + 1 :]))
     _refuse_wide(width, name)
     names, last = _two_rows(rows, at, width)
+    _refuse_long(max(map(len, names)), rows[at].number, name)
     notes = (*_title_note(rows[:at], name), *_notes_of_repeated(names, hints, name))
     return Header(rows[at].number, names, last + 1, notes)
 
@@ -167,10 +171,22 @@ def _refuse_wide(width: int, name: str) -> None:
                 width=width,
                 most_columns=MOST_COLUMNS,
             ),
+            _(_ANOTHER_FILE),
+        )
+
+
+def _refuse_long(length: int, row: int, name: str) -> None:
+    """Raise if a heading is longer than any spreadsheet program's cell: it is compared with names
+    and shown, which takes ever longer.
+    """
+    if length > LONGEST_HEADING:
+        raise SourceError(
             _(
-                "Check that it is the right file; --delimiter sets the character between its "
-                "columns."
+                "{name} has a heading in row {row} that is too long for a spreadsheet's cell.",
+                name=name,
+                row=row,
             ),
+            _(_ANOTHER_FILE),
         )
 
 

@@ -8,6 +8,9 @@ MOST_ROWS: Final = 1 << 20
 MOST_COLUMNS: Final = 1 << 14
 """Columns of a sheet or text file, as in Excel; the number of rows of a text file is unlimited."""
 
+LONGEST_HEADING: Final = (1 << 15) - 1
+"""Characters of a heading, as of any cell in Excel."""
+
 MOST_SHEETS: Final = 1_000
 """Sheets of a workbook, or tables of a page, that are searched for the right one."""
 

@@ -123,6 +123,7 @@ NOT_FOR_PEOPLE = {
     "delivery/transport/response_reader.py": "the same",
     "destination/verdict.py": "the table that docs/delivery.md is made of",
     "mapping/sql/functions.py": "the tables that docs/mapping.md is made of",
+    "plan/corrected.py": "kinds of hashes",
     "prepare/clean/__init__.py": "the table that docs/mapping.md is made of",
     "prepare/clean/brazil.py": "words of lists",
     "proposal/consent.py": "words of lists",

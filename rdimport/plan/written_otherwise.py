@@ -63,8 +63,9 @@ class _Ways:
         self._fields = fields
         texts = dict.fromkeys(value for one in wholes for value in self.of(one).values())
         values = pl.Series("value", list(texts), dtype=pl.String)
-        each = [values.to_frame().select(way(pl.col("value"))).to_series() for way in WAYS]
-        self._written = [dict(zip(values, way, strict=True)) for way in each]
+        each = (way(pl.col("value")).alias(f"{number}") for number, way in enumerate(WAYS))
+        written = values.to_frame().select(each).iter_columns()
+        self._written = [dict(zip(values, way, strict=True)) for way in written]
 
     def of(self, whole: _Values) -> dict[str, str]:
         """The values of a payload that may have been written in another way."""

@@ -160,6 +160,27 @@ def test_an_account_is_renamed_with_its_runs(workspace: Workspace, box: RunningS
     assert workspace.here("accounts", "rename", "sul").code == 2
 
 
+def test_who_has_not_heard_of_the_new_name_sends_nobody_again(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    assert run(workspace).code == 0
+    for old, new in (("default", "acme"), ("acme", "Loja Norte")):
+        assert workspace.here("accounts", "rename", old, new).code == 0
+    keyless = Workspace(workspace.home, None, workspace.base_url)
+    other = second(workspace, box)  # as after a new key was made
+    for words in ((), ("--account", "Acme")):
+        done = run(other, *words)
+        assert (done.code, "is now called “Loja Norte”" in done.err) == (2, True), done.err
+        checked = keyless.here("check", "list.csv", "-m", "list.yaml", *words)
+        assert (checked.code, "--account 'Loja Norte'" in checked.err) == (2, True), checked.err
+    assert box.counts()["accepted"] == 3
+    assert run(other, "--account", "acme", "--yes").summary["accepted"] == 3
+    assert run(other, "--account", "acme").summary["already_imported"] == 3
+    assert workspace.here("accounts", "rename", "loja norte", "default").code == 0
+    assert run(workspace).summary["already_imported"] == 3
+    assert workspace.here("ledger", "check").code == 0
+
+
 def test_a_new_name_that_is_probably_a_slip_is_asked_about(
     workspace: Workspace, box: RunningSandbox
 ) -> None:

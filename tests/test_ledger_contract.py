@@ -450,6 +450,13 @@ def test_an_account_with_another_name_knows_its_conversions(place: Place, ledger
     assert (record.account, record.again) == ("Acme Ltda", ("--account", "Acme Ltda", "--json"))
     with begun(place, ledger, "20261128-120000-cccc", account="Acme Ltda") as run:
         assert states(ledger, run, [0, 5]) == {0: "accepted"}
+    (key,) = ledger.digests(["another key"])
+    with (
+        pytest.raises(UsageError, match="is now called “Acme Ltda”"),
+        begun(place, ledger, "20261128-120000-dddd", key=key),
+    ):
+        pass
+    assert {one.account for one in ledger.accounts.all()} == {"Acme Ltda", "beta"}
 
 
 def test_doubt_is_settled_by_evidence(place: Place, ledger: Ledger) -> None:

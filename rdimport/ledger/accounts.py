@@ -32,6 +32,17 @@ ON CONFLICT (endpoint, hash) DO UPDATE SET run = excluded.run
 _RENAME: Final = """
 UPDATE rdimport.destination SET account = %(account)s, identity = %(identity)s WHERE id = %(number)s
 """
+_KEEP_NAME: Final = """
+INSERT INTO rdimport.destination (identity, endpoint, account) VALUES (%(named)s, '', %(number)s)
+ON CONFLICT (identity) DO UPDATE SET account = excluded.account
+"""
+"""A former name is a destination of its own, without an endpoint, so that nothing lists it; its
+account is the number of the renamed one.
+"""
+_NOW_CALLED: Final = """
+SELECT d.id, d.account FROM rdimport.destination f
+JOIN rdimport.destination d ON d.id = CAST(f.account AS integer) WHERE f.identity = %(named)s
+"""
 
 
 class Account(NamedTuple):
@@ -136,8 +147,16 @@ class AccountBooks:
         self._ask(move + " WHERE destination = %(other)s", {"it": number, "other": other})
         self._ask("DELETE FROM rdimport.destination WHERE id = %(other)s", {"other": other})
 
+    def now_called(self, endpoint: str, account: str) -> tuple[int, str] | None:
+        """Number and account of the destination that had this name before it was renamed."""
+        found = self._ask(_NOW_CALLED, {"named": _formerly(endpoint, account)})
+        return found[0] if found else None
+
     def call(self, number: int, identity: str, account: str) -> None:
-        """Rename a destination, also in the records of its runs."""
+        """Rename a destination, also in the records of its runs; its former name is kept."""
+        if self.has_sent(number):
+            named = _formerly(*self.whose(number))
+            self._ask(_KEEP_NAME, {"named": named, "number": str(number)})
         self._ask(_RENAME, {"number": number, "identity": identity, "account": account})
         runs = "SELECT id, facts FROM rdimport.run WHERE destination = %(it)s"
         change = "UPDATE rdimport.run SET facts = %(facts)s WHERE id = %(run)s"
@@ -221,9 +240,23 @@ def spelt(named: str, base_url: str, account: str) -> str:
 def see_that_it_is_no_slip(
     books: AccountBooks, destination: int, endpoint: str, account: str
 ) -> None:
-    """Raise if a new name differs little from one with conversions: it was probably mistyped."""
+    """Raise if a new name is the former one of an account with conversions, or differs little from
+    that of one: somebody has not heard of the new name, or mistyped it.
+    """
     if books.has_sent(destination):
         return
+    number, now = books.now_called(endpoint, account) or (destination, "")
+    if number != destination and books.has_sent(number):
+        raise UsageError(
+            _(
+                "Account “{account}” at {endpoint} is now called “{now}”: what was sent to it "
+                "would be sent again.",
+                account=account,
+                endpoint=endpoint,
+                now=now,
+            ),
+            _meant(now, account),
+        )
     everybody = books.everybody()
     there = [(n, name) for n, where, name in everybody if where == endpoint and n != destination]
     meant = next((name for n, name in there if is_slip(account, name) and books.has_sent(n)), None)
@@ -235,13 +268,21 @@ def see_that_it_is_no_slip(
                 endpoint=endpoint,
                 meant=meant,
             ),
-            _(
-                "Nothing was sent. Type --account {meant} or, if “{account}” is another RD "
-                "Station account, the same command with --yes.",
-                meant=joined([meant]),
-                account=account,
-            ),
+            _meant(meant, account),
         )
+
+
+def _meant(meant: str, account: str) -> str:
+    return _(
+        "Nothing was sent. Type --account {meant} or, if “{account}” is another RD "
+        "Station account, the same command with --yes.",
+        meant=joined([meant]),
+        account=account,
+    )
+
+
+def _formerly(endpoint: str, account: str) -> str:
+    return f"formerly {address.identity(endpoint, account)}"
 
 
 def taken(new: str, where: str) -> UsageError:

@@ -30,6 +30,7 @@ from support.samples import ROOT
 from support.sources import READS_ALL, parsed
 
 import rdimport
+from rdimport.core.errors import MappingError
 from rdimport.core.messages import (
     LANGUAGES,
     gettext,
@@ -42,6 +43,7 @@ from rdimport.core.messages import (
 )
 from rdimport.core.messages.codes import Code, Detail
 from rdimport.core.row import State
+from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.report.words import Words
 
 FOLDER = ROOT / "rdimport" / "core" / "messages" / "locale"
@@ -466,6 +468,22 @@ def test_an_error_of_the_system_that_polars_reports_is_translated_too() -> None:
     with speaking("pt-BR"):
         message = gettext("The rows to be sent cannot be kept on disk: {error}.", error=error)
     assert message == "Não é possível guardar em disco as linhas a enviar: sem permissão."
+
+
+@pytest.mark.parametrize("number", [errno.EBUSY, errno.EFBIG, errno.ENOTEMPTY, errno.EXDEV])
+def test_a_rarer_error_of_the_system_is_reported_in_the_readers_language(number: int) -> None:
+    error = OSError(number, os.strerror(number))
+    with speaking("pt-BR"):
+        message = gettext("{path} cannot be written: {error}.", path="out.yaml", error=error)
+    assert message.startswith("Não é possível gravar out.yaml: ")
+    assert os.strerror(number) not in message
+
+
+def test_bytes_that_are_no_text_are_reported_in_the_readers_language(tmp_path: Path) -> None:
+    (tmp_path / "campos.json").write_bytes("cf_opção".encode("cp1252"))
+    with speaking("pt-BR"), pytest.raises(MappingError) as refused:
+        CustomFields.load(tmp_path / "campos.json")
+    assert "campos.json: não é possível ler: não é um texto em UTF-8 (byte 5)" in str(refused.value)
 
 
 def test_windows_denies_a_file_that_excel_has_open_in_the_words_of_a_missing_permission() -> None:

@@ -70,6 +70,8 @@ def _one_shown(value: object, beside: Iterable[object]) -> object:
     """Text made visible; error messages of the system are also translated."""
     if isinstance(value, OSError) and value.strerror:
         return shown(_of_the_system(value, beside))
+    if isinstance(value, UnicodeDecodeError):
+        return gettext("it is not text in UTF-8 (byte {start})", start=value.start)
     if isinstance(value, str | Exception):
         said = _OF_RUST.sub("", str(value))
         value = _system_message(said) if said in SAID else value

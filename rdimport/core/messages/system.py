@@ -81,6 +81,23 @@ def words(platform: str, of_windows: Callable[[int], str] = _said_by_windows) ->
         (errno.ENOMEM, untranslated("Cannot allocate memory")),
         (errno.EDQUOT, untranslated("Disk quota exceeded")),
         (errno.EINVAL, untranslated("Invalid argument")),
+        (errno.EBUSY, untranslated("Device or resource busy")),
+        (errno.EFBIG, untranslated("File too large")),
+        (errno.EPIPE, untranslated("Broken pipe")),
+        (errno.EBADF, untranslated("Bad file descriptor")),
+        (errno.ENXIO, untranslated("No such device or address")),
+        (errno.ENODEV, untranslated("No such device")),
+        (errno.EXDEV, untranslated("Invalid cross-device link")),
+        (errno.ENOTEMPTY, untranslated("Directory not empty")),
+        (errno.EAGAIN, untranslated("Resource temporarily unavailable")),
+        (errno.ENOLCK, untranslated("No locks available")),
+        (errno.EOPNOTSUPP, untranslated("Operation not supported")),
+        (errno.ESTALE, untranslated("Stale file handle")),
+        (errno.ETIMEDOUT, untranslated("Connection timed out")),
+        (errno.ECONNREFUSED, untranslated("Connection refused")),
+        (errno.ECONNRESET, untranslated("Connection reset by peer")),
+        (errno.EHOSTUNREACH, untranslated("No route to host")),
+        (errno.ENETUNREACH, untranslated("Network is unreachable")),
     )
     found = {os.strerror(number): text for number, text in known if number < _SOCKETS}
     if platform == "win32":

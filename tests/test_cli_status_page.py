@@ -185,6 +185,16 @@ def test_a_folder_is_no_page(workspace: Workspace, name: str) -> None:
     assert done.err.startswith(f"rdimport: The page {name} cannot be written: Is a directory")
 
 
+@pytest.mark.parametrize("name", [".", "..", "folder"])
+def test_a_folder_takes_no_metrics(workspace: Workspace, box: object, name: str) -> None:
+    (workspace.home / "folder").mkdir()
+    workspace.write("list.yaml", MAPPING)
+    workspace.write("list.csv", people(1))
+    done = workspace.here("run", *LIST, "--metrics-file", name)
+    assert done.code == 0
+    assert f"rdimport: The metrics {name} cannot be written: Is a directory." in done.err
+
+
 def test_a_place_that_takes_no_page_is_a_sentence(workspace: Workspace) -> None:
     workspace.write("file", "")
     done = workspace.here("status", "--html", "file/status.html")

@@ -14,7 +14,6 @@ from rdimport.cli.arguments import RunArguments
 from rdimport.cli.streams import print_error
 from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, RdimportError, UsageError
-from rdimport.core.messages import _
 from rdimport.core.names import fold
 from rdimport.core.row import State
 from rdimport.core.shell import joined
@@ -115,7 +114,7 @@ def write_metrics(path: Path, stores: list[Store]) -> None:
     try:
         metrics.write(path, found)
     except RdimportError as error:
-        _say(_("The metrics were not written: {error}", error=error))
+        _say(str(error))
 
 
 def _say(sentence: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from rdimport.core.errors import ReportError
+from rdimport.core.looking import is_folder
 from rdimport.core.messages import _
 from rdimport.report.job_status import JobStatus
 from rdimport.report.private_files import refuse_strangers
@@ -91,6 +93,8 @@ def write(path: Path, found: Sequence[JobStatus]) -> None:
     """Write the metrics atomically and readable by everyone. Raises ReportError."""
     half = ""
     try:
+        if is_folder(path):  # replacing `.` would fail with an error of its own
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         refuse_strangers(path, b"# HELP rdimport_")
         path.parent.mkdir(parents=True, exist_ok=True)
         number, half = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -99,6 +99,19 @@ def test_each_command_finds_the_shared_ledger(machine: Machine, box: RunningSand
         assert b"s3cret" not in what, name
 
 
+def test_a_paused_account_that_is_renamed_stays_paused(machine: Machine) -> None:
+    assert machine.here(*RUN, "--account", "acme").summary["accepted"] == 4
+    assert machine.here("fleet", "pause", "Acme", "sol").code == 0
+    for old, new in (("acme", "lua"), ("lua", "Lua Nova")):
+        assert machine.here("accounts", "rename", old, new).code == 0
+    paused = machine.here("fleet", "status", "--json").summary["paused"]
+    assert sorted(one["account"] for one in paused) == ["Lua Nova", "sol"]
+    assert machine.here("accounts", "rename", "lua nova", "sol").code == 0
+    paused = machine.here("fleet", "status", "--json").summary["paused"]
+    assert [one["account"] for one in paused] == ["sol"]
+    assert "sol run again" in machine.here("fleet", "resume", "sol").out
+
+
 def call(email: str) -> dict[str, object]:
     """RD's webhook call for a conversion."""
     return {

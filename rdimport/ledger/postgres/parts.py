@@ -9,6 +9,7 @@ from typing import Any, Final, LiteralString
 
 from rdimport.core.errors import LedgerError
 from rdimport.core.messages import _
+from rdimport.core.names import fold
 from rdimport.core.people import People
 from rdimport.core.row import Problem
 from rdimport.ledger import accounts as rules
@@ -37,6 +38,10 @@ class NotBesideError(Exception):
 
 _DESTINATION: Final = """
 SELECT id, account FROM rdimport.destination WHERE identity = %s FOR NO KEY UPDATE
+"""
+_STAY_PAUSED: Final = """
+INSERT INTO rdimport.paused SELECT %(account)s, since, why FROM rdimport.paused
+WHERE account = %(former)s ON CONFLICT DO NOTHING
 """
 
 
@@ -71,6 +76,15 @@ SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 
     AND run = %(run)s AND state = 2 AND problems IS NOT NULL)
 """
     emptied = "DELETE FROM rdimport.conversion WHERE destination = %(destination)s"
+
+    def call(self, number: int, identity: str, account: str) -> None:
+        """Implements `rules.AccountBooks.call`: a pause of the account's jobs continues."""
+        former = fold(self.whose(number)[1])
+        for (name,) in self._ask("SELECT account FROM rdimport.paused", {}):
+            if fold(name) == former:
+                self._ask(_STAY_PAUSED, {"account": account, "former": name})
+                self._ask("DELETE FROM rdimport.paused WHERE account = %(it)s", {"it": name})
+        super().call(number, identity, account)
 
 
 def claim_beside(

@@ -173,6 +173,25 @@ def test_a_list_that_came_under_the_same_name_meanwhile_stays(
     assert (len(box.conversions()), names(workspace, "done")) == (3, ["a.csv"])
 
 
+def test_a_list_that_another_run_has_taken_meanwhile_is_no_failure(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    """As on two machines with one inbox, of which the second waits for the account."""
+    for number, name in enumerate(("a.csv", "b.csv")):
+        put(workspace, name, people(1, first=number))
+    with cable(urlsplit(box.base_url).port or 0) as line:
+        workspace.base_url = f"http://127.0.0.1:{line.port}"
+        line.hold(TO_CLIENT)  # the first list ends after the second one was taken
+        run = workspace.start(*RUN)
+        until(lambda: box.requests > 0)
+        (workspace.home / "in" / "b.csv").rename(workspace.home / "taken.csv")
+        line.mend()
+        done = workspace.wait(run)
+    assert (done.code, "b.csv is no longer there" in done.out) == (0, True), done.out
+    assert len(box.conversions()) == 1
+    assert workspace.here("status", "--check").code == 0
+
+
 @pytest.fixture
 def another_disk(workspace: Workspace) -> Iterator[Path]:
     """A folder in another file system."""

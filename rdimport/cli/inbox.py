@@ -43,6 +43,10 @@ class WaitingFile:
         """Whether it is still the same file."""
         return _state(self.path) == self.state
 
+    def is_gone(self) -> bool:
+        """Whether it was taken away, as by a run of the same inbox on another machine."""
+        return not os.path.lexists(self.path) and self.path.parent.is_dir()
+
 
 class Folders(NamedTuple):
     """The folders for imported and for failed lists."""

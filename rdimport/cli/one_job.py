@@ -183,7 +183,7 @@ def _inbox_ended(
     job: str,
     args: RunArguments,
     stop: StopRequest,
-    run: Callable[[RunArguments], Ended],
+    run: Callable[..., Ended],
     *,
     batch: str,
     folders: inbox.Folders,
@@ -195,7 +195,7 @@ def _inbox_ended(
         if stop.is_set():
             break
         single = replace(args, files=(str(taken.path),))
-        end = run(single)
+        end = run(single, taken=taken)
         ended.append(end)
         moment = f"{SystemClock().now():%Y%m%d-%H%M%S}"
         name = end.result.summary.run_id if end.result else moment
@@ -219,8 +219,9 @@ def _ended_run(
     stop: StopRequest,
     batch: str,
     on_event: Observer,
+    taken: inbox.WaitingFile | None = None,
 ) -> Ended:
-    """One run of a job; errors do not affect other runs."""
+    """One run of a job; errors do not affect other runs. `taken` is its list in an inbox."""
     from rdimport.cli.one_run import carry_out, note_attempt  # noqa: PLC0415
     from rdimport.plan.departure import go  # noqa: PLC0415
 
@@ -233,6 +234,8 @@ def _ended_run(
             send = partial(carry_out, args, to, on_event=on_event, agreed=go)
             done = send(stop=stop, job=job, batch=batch)
     except RdimportError as error:
+        if taken and isinstance(error, SourceError) and taken.is_gone():
+            error = _no_longer_there(taken)
         note_attempt(args, error, started, job=job, batch=batch)
         return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
     except BaseException as error:  # a bug: show its traceback
@@ -240,6 +243,12 @@ def _ended_run(
             raise
         return ended(code=ExitCode.BUG, trouble=stack(keys.MASK))
     return ended(code=ExitCode(done.exit_code), result=done)
+
+
+def _no_longer_there(taken: inbox.WaitingFile) -> RdimportError:
+    """No failure: the other run of this inbox tells how the list ended."""
+    said = _("{file} is no longer there: another run has taken it.", file=taken.path)
+    return RdimportError(said).with_code(ExitCode.DONE)
 
 
 def show(ended: Ended, *, quiet: bool) -> None:

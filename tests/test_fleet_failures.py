@@ -70,6 +70,12 @@ CREATE FUNCTION public.no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
 CREATE TRIGGER no_space BEFORE INSERT ON rdimport_queue.procrastinate_jobs
     FOR EACH ROW EXECUTE FUNCTION public.no_space()
 """
+_NO_NEW_TRIGGERS = (
+    """CREATE FUNCTION public.none() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN
+    RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full'; END $$""",
+    """CREATE EVENT TRIGGER none ON ddl_command_start WHEN tag IN ('CREATE TRIGGER')
+    EXECUTE FUNCTION public.none()""",
+)
 _WAITING = """
 SELECT count(*) FROM pg_stat_activity
 WHERE wait_event_type = 'Lock' AND starts_with(application_name, 'rdimport')
@@ -669,6 +675,9 @@ def test_the_queues_tables_are_of_another_release_of_its_library(
     refused = workspace.here("worker", "--once")
     assert (refused.code, "another release" in refused.err) == (2, True)
     assert f"fleet init --ledger {workspace.ledger}" in refused.err
+    postgres.do(*_NO_NEW_TRIGGERS, database=workspace.database)
+    assert workspace.here("fleet", "init").code == 3  # half-way, as if it were killed
+    postgres.do("DROP EVENT TRIGGER none", database=workspace.database)
     assert workspace.here("fleet", "init").code == 0
     assert waiting(workspace, "acme") == before  # what waited still waits
     assert workspace.here("fleet", "resume", "acme").code == 0

@@ -102,18 +102,16 @@ class Queue:
         """
         if await self.fits():
             return False
-        waiting = []
-        if await self.app.check_connection_async():
-            waiting = await self._query(sql.WAITING)
-            await self.app.connector.execute_query_async(sql.ANEW.format(_SCHEMA))
+        tables = self.app.schema_manager.get_schema().replace("%", "%%")
+        statements = sql.ANEW if await self.app.check_connection_async() else sql.IF_MISSING
+        names = {"task": _JOB, "place": _JOBS, "later": _SCHEDULED_PRIORITY}
         try:
-            await self.app.connector.execute_query_async(sql.IF_MISSING.format(_SCHEMA))
-            await self.app.schema_manager.apply_schema_async()
+            await self.app.connector.execute_query_async(
+                statements.format(_SCHEMA, tables, **names)
+            )
         except ConnectorException:  # another process created them at the same moment
-            if not await self.app.check_connection_async():
+            if not await self.fits():
                 raise
-        for one in waiting:
-            await self.put(one["account"], one["job"], one["at"])
         return True
 
     async def fits(self) -> bool:

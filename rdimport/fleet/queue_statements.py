@@ -53,24 +53,30 @@ turn, the rest to any worker. Tasks other than jobs are only removed. The newest
 may not have begun there, and a worker that died before may have left it.
 """
 
-ANEW: Final = """
-DO $$ BEGIN DROP SCHEMA {0} CASCADE; CREATE SCHEMA {0}; END $$
-"""
-"""Both schemas or neither: not every user may create one."""
-
 IF_MISSING: Final = """
-DO $$ BEGIN IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {0}; END IF; END $$
+DO $$ BEGIN IF to_regnamespace('{0}') IS NULL THEN CREATE SCHEMA {0}; END IF; END $$;
+{1}
 """
 """Not `IF NOT EXISTS`: it is denied to users who may not create one, even if it exists."""
+
+ANEW: Final = """
+ALTER SCHEMA {0} RENAME TO {0}_before;
+CREATE SCHEMA {0};
+{1}
+INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args,
+    scheduled_at)
+SELECT '{place}', task_name, CASE WHEN scheduled_at IS NULL THEN 0 ELSE {later} END, lock,
+    queueing_lock, args, scheduled_at
+FROM {0}_before.procrastinate_jobs
+WHERE task_name = '{task}' AND status IN ('todo', 'doing') ORDER BY id
+ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING;
+DROP SCHEMA {0}_before CASCADE;
+"""
+"""All of it or nothing: statements sent together, without parameters, are one transaction."""
 
 FUNCTIONS: Final = """
 SELECT p.proname AS name FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
 WHERE n.nspname = %(schema)s
-"""
-
-WAITING: Final = """
-SELECT args->>'account' AS account, args->>'job' AS job, scheduled_at AS at FROM procrastinate_jobs
-WHERE task_name = %(task)s AND status IN ('todo', 'doing') ORDER BY id
 """
 
 FORGOTTEN: Final = _ANEW.format(

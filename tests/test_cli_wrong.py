@@ -143,8 +143,29 @@ CASES = {
         ("No sheet", "row 99999", "--header-row"),
         (str(sample("feira_abf_2026.xlsx")), "--header-row", "99999"),
     ),
-    "encoding: UTF-16 that it is not": Case(("list.csv",), ("--encoding", "utf-16")),
-    "encoding: UTF-32 that it is not": Case(("list.csv",), ("--encoding", "utf-32")),
+    **{
+        f"encoding: {name} that it is not": Case(
+            (f"list.csv is not encoded in {name}", "It looks like utf-8: name that"),
+            ("--encoding", name),
+        )
+        for name in ("utf-16", "utf-32", "utf-16-be", "cp037")
+    },
+    "encoding: endless": Case(("There is no encoding “xxx", "…”"), ("--encoding", "x" * 5000)),
+    "delimiter: endless": Case(("xxx…” cannot be",), ("--delimiter", "x" * 5000)),
+    **{
+        f"delimiter: {name}": Case((f"“{name}” cannot be",), ("--delimiter", name))
+        for name in ("a", "0", "@")
+    },
+    "ledger: a port beyond the last": Case(
+        ("a port that is none: 99999", "1 to 65535"), ("--ledger", "postgresql://h:99999/x")
+    ),
+    "ledger: a port in words": Case(
+        ("a port that is none: onze",), ("--ledger", "postgresql://u@h:5432,h:onze/x")
+    ),
+    "catalogue: not there": Case(
+        ("list.yaml:4:12: catalogue: ", "campos.json: cannot be read"),
+        files=(("list.yaml", f"{MAPPING}catalogue: campos.json\n"),),
+    ),
     "encoding: unknown": Case(("klingon",), ("--encoding", "klingon")),
     "quota: no number": Case(("--quota", "fast"), ("--quota", "fast")),
     "quota: nothing": Case(("--quota",), ("--quota", "0/min")),

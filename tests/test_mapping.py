@@ -273,3 +273,23 @@ def test_a_mapping_of_fields_without_end_is_refused_before_they_cost_time() -> N
     text = f"conversion_identifier: x\nfields:\n  email: E-mail\n{many}"
     with pytest.raises(MappingError, match="3001 fields; a mapping takes 1000"):
         Mapping.parse(text)
+
+
+@pytest.mark.parametrize(
+    ("values", "told"),
+    [
+        ({"fields": 5}, ("`conversion_identifier` is missing", "fields: expected keys")),
+        ({"fields": {"emial": "E"}}, ("fields.emial: not a field", "did you mean `email`?")),
+        ({"fields": {"name": "N"}}, ("fields: `email` is missing",)),
+        ({"fields": {"email": {"colunm": "E"}}}, ("fields.email: unknown key `colunm`",)),
+    ],
+)
+def test_a_mapping_that_a_program_makes_is_explained_as_one_in_a_file(
+    values: dict[str, object], told: tuple[str, ...]
+) -> None:
+    given = values if values["fields"] == 5 else {"conversion_identifier": "x", **values}
+    with pytest.raises(MappingError) as refused:
+        Mapping(**given)  # type: ignore[arg-type]  # that is what is tried
+    for words in told:
+        assert words in str(refused.value)
+    assert "pydantic" not in str(refused.value)

@@ -13,13 +13,14 @@ from rdimport.api.arguments import KINDS
 from rdimport.core import arguments
 from rdimport.core.ahead import let_go
 from rdimport.core.clock import Clock, SystemClock
-from rdimport.core.errors import SourceError, UsageError
+from rdimport.core.errors import MappingError, SourceError, UsageError
 from rdimport.core.events import Observer, best_effort, ignore_events
 from rdimport.core.looking import is_folder
 from rdimport.core.messages import _, language_of, speaking
 from rdimport.core.own_folders import NoHomeError, default_state_dir, own_folder
 from rdimport.core.quota import Quota
 from rdimport.core.row import State
+from rdimport.core.visible import shown_lines
 from rdimport.destination import Destination
 from rdimport.destination.rdstation.custom_fields import CustomFields
 from rdimport.mapping import Mapping, loaded_once
@@ -381,7 +382,11 @@ def _loaded(
     if custom_fields is None and loaded.catalogue is not None:
         from rdimport.destination.rdstation import custom_fields as listed  # noqa: PLC0415
 
-        custom_fields = listed.CustomFields.load(Path(mapping).parent / loaded.catalogue)
+        try:
+            custom_fields = listed.CustomFields.load(Path(mapping).parent / loaded.catalogue)
+        except MappingError as error:
+            where = shown_lines([f"{loaded.catalogue_place}: {error.message}"])
+            raise MappingError(where, error.remedy) from None
     return loaded, custom_fields, str(mapping)
 
 

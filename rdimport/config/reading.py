@@ -100,8 +100,10 @@ def read(path: Path) -> str:
             _other_place(path),
         ) from None
     except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
         raise UsageError(
-            _("{path}: not UTF-8, at byte {start}.", path=path, start=error.start), _(_REMEDY)
+            _("{path}:{line}: is not UTF-8 text.", path=path, line=line),
+            _("Save the settings as UTF-8."),
         ) from None
 
 

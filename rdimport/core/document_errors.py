@@ -10,13 +10,14 @@ from rdimport.core.masking import may_be_key
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import did_you_mean
 from rdimport.core.visible import shown_lines
+from rdimport.core.yaml_document import Document
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from pydantic import ValidationError
 
-    from rdimport.core.yaml_document import Document, Path, Place
+    from rdimport.core.yaml_document import Path, Place
 
 CONTRADICTION: Final = "contradiction"
 """The model's error type for broken `rules`, which the loader reports one by one."""
@@ -86,6 +87,27 @@ def from_model(
     ]
 
 
+def of_call(model: type[BaseModel], values: object, refused: ValidationError) -> str:
+    """One line per error of a model that a program made from values, not from a file."""
+    document = Document(data=values)
+    for path in _paths(values, ()):
+        document.values[path] = (1, 1)
+    found = [(path, message) for _place, path, message in from_model(document, model, refused)]
+    told = refused.errors(include_url=False)
+    found += [((), detail["msg"]) for detail in told if detail["type"] == CONTRADICTION]
+    return shown_lines(f"{model.__name__}: {_dotted(path)}{message}" for path, message in found)
+
+
+def _paths(values: object, path: Path) -> Iterator[Path]:
+    yield path
+    if isinstance(values, dict):
+        for key, value in values.items():
+            yield from _paths(value, (*path, key))
+    elif isinstance(values, list | tuple):
+        for at, value in enumerate(values):
+            yield from _paths(value, (*path, at))
+
+
 def _one(document: Document, model: type[BaseModel], detail: Any) -> tuple[Place, Path, str]:
     path: Path = detail["loc"]
     of_key = bool(path) and path[-1] == "[key]"
@@ -147,7 +169,9 @@ def _found(value: object) -> str:
         return _("keys with values")
     if isinstance(value, list | tuple):
         return _("a list")
-    text = str(value)
+    if value == "":
+        return _("an empty text")
+    text = str(value).lower() if isinstance(value, bool) else str(value)
     if may_be_key(text):
         return _("what may be a key")
     return f"`{text}`" if len(text) <= _MOST_SHOWN else f"`{text[:_MOST_SHOWN]}…`"

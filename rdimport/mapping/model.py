@@ -132,7 +132,20 @@ otherwise use without limit.
 """
 
 
-class Mapping(Section):
+class _Explained(type(Section)):  # type: ignore[misc]  # pydantic's metaclass has no public name
+    """Reports wrong values of `Mapping(...)` as those of a file. Not by `__init__`: pydantic would
+    call that for files, too.
+    """
+
+    def __call__(cls, *args: Any, **values: Any) -> Any:
+        try:
+            return super().__call__(*args, **values)
+        except ValidationError as refused:
+            wrong = document_errors.of_call(cls, values, refused)
+            raise MappingError(wrong, _remedy()) from None
+
+
+class Mapping(Section, metaclass=_Explained):
     """One mapping file."""
 
     version: Annotated[int, Field(ge=1)] = Field(default=1, examples=[1])
@@ -176,6 +189,7 @@ class Mapping(Section):
     """Extra rules for values in addition to RD's own, by field."""
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
+    _catalogue_place: str = PrivateAttr(default="catalogue")
 
     @model_validator(mode="before")
     @classmethod
@@ -230,7 +244,14 @@ class Mapping(Section):
         if problems:
             raise _wrong(name, problems)
         mapping._places.update(_places(document, mapping, name))  # noqa: SLF001  our own
+        line, position = document.place(("catalogue",))
+        mapping._catalogue_place = f"{name}:{line}:{position}: catalogue"  # noqa: SLF001  our own
         return mapping
+
+    @property
+    def catalogue_place(self) -> str:
+        """Where the mapping names its list of custom fields, for messages."""
+        return self._catalogue_place
 
     @staticmethod
     def schema() -> dict[str, Any]:  # type: ignore[override]  # pydantic's own is deprecated
@@ -283,5 +304,8 @@ def _understood(text: str, name: str, _spoken: str) -> Mapping:
 
 
 def _wrong(name: str, problems: Iterable[tuple[Place, DocumentPath, str]]) -> MappingError:
-    remedy = _("Correct the mapping and try again; docs/mapping.md lists all keys with examples.")
-    return MappingError(document_errors.lines(name, problems), remedy)
+    return MappingError(document_errors.lines(name, problems), _remedy())
+
+
+def _remedy() -> str:
+    return _("Correct the mapping and try again; docs/mapping.md lists all keys with examples.")

@@ -1,4 +1,4 @@
-"""The most frequent messages of the operating system and SQLite, in the reader's language."""
+"""The most frequent messages of the operating system and of databases, in the language used."""
 
 from __future__ import annotations
 
@@ -24,6 +24,18 @@ _SQLITE: Final = (
 )
 """SQLite's messages about a ledger's file, the same on every system."""
 
+
+_POSTGRESQL: Final = (
+    untranslated("connection timeout expired"),
+    untranslated("server closed the connection unexpectedly"),
+    untranslated("the connection is closed"),
+    untranslated("the connection is lost"),
+    untranslated("FATAL:  terminating connection due to administrator command"),
+    untranslated("FATAL:  the database system is starting up"),
+    untranslated("FATAL:  the database system is shutting down"),
+    untranslated("FATAL:  sorry, too many clients already"),
+)
+"""Those of PostgreSQL, where it has no catalogue of its own, and of its library."""
 
 _OF_WINDOWS: Final = (
     (2, errno.ENOENT),  # the file
@@ -103,7 +115,7 @@ def words(platform: str, of_windows: Callable[[int], str] = _said_by_windows) ->
     if platform == "win32":
         texts = dict(known)
         found |= {of_windows(code): texts[number] for code, number in _OF_WINDOWS}
-    return found | {text: text for text in _SQLITE}
+    return found | {text: text for text in (*_SQLITE, *_POSTGRESQL)}
 
 
 SAID: Final = words(sys.platform)

@@ -17,6 +17,7 @@ SCHEMES: Final = ("postgresql://", "postgres://")
 KEY: Final = "RDIMPORT_LEDGER_KEY"
 KEY_FILE: Final = "RDIMPORT_LEDGER_KEY_FILE"
 _SIZE: Final = 32
+_LAST_PORT: Final = 65_535
 
 
 class Address(NamedTuple):
@@ -43,6 +44,12 @@ def parsed(url: str) -> Address:
             _("--ledger or RDIMPORT_LEDGER does not contain the address of a PostgreSQL database."),
             _("Write it as postgresql://USER@HOST/DATABASE; keep the password in PGPASSFILE."),
         ) from None
+    for port in str(parts.get("port") or "").split(","):
+        if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) <= _LAST_PORT):
+            raise UsageError(
+                _("The address of the ledger has a port that is none: {port}.", port=port[:20]),
+                _("A port is a number from 1 to {most}; PostgreSQL's is 5432.", most=_LAST_PORT),
+            )
     host = parts.get("host") or parts.get("hostaddr") or "localhost"
     port = f":{parts['port']}" if parts.get("port") else ""
     user = f"{parts['user']}@" if parts.get("user") else ""

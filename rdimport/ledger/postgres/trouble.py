@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
@@ -34,6 +35,13 @@ NOT_THERE: Final = (
     errors.InvalidSchemaName,
 )
 """Tables are missing, or are those of another release."""
+
+_BEGINNING: Final = re.compile(
+    r"^(?:connection\s(?:failed|is\sbad):\s|consuming\sinput\sfailed:\s|sending\squery\sfailed:\s)*"
+    r"(?:connection\sto\sserver\s(?:at|on\ssocket)\s.*?\sfailed:\s)?"
+)
+_UNKNOWN_HOST: Final = re.compile(r"^(?:connection\s\w+:\s)?failed\sto\sresolve\shost\s")
+"""What libpq and psycopg say first."""
 
 _RIGHTS: Final = (errors.InsufficientPrivilege, errors.InvalidAuthorizationSpecification)
 
@@ -268,6 +276,12 @@ def notes_lost(address: Address, run: str) -> LedgerLostError:
 
 
 def said(error: BaseException) -> str:
-    """The first line of an error, as a part of a sentence."""
+    """The first line of an error, as a part of a sentence, which names the ledger already: without
+    what libpq and psycopg say of the server's place.
+    """
     lines = str(error).strip().splitlines()
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    if not lines:
+        return type(error).__name__
+    if _UNKNOWN_HOST.match(lines[0]):
+        return _("the name is not known")
+    return _BEGINNING.sub("", lines[0]).rstrip(".")

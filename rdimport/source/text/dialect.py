@@ -37,6 +37,8 @@ _ADDRESS: Final = re.compile(r"[^@\s]@[^@\s]+\.[^@\s]")
 _CONTROLS: Final = bytes((*range(1, 9), *range(14, 27), *range(28, 32)))
 _FEW: Final = 20
 """Minimum share of rows with an address in an address column, as one in so many."""
+_MOST_SHOWN: Final = 40
+_LINE_ENDS: Final = frozenset("\n\r\x85")
 _END: Final = 512
 _END_MARK: Final = re.compile(rb"\x1a[\x1a\r\n\0 ]*\Z")
 _MAX_LINES: Final = 200
@@ -63,6 +65,8 @@ def find_dialect(sample: bytes, hints: Hints, name: str, *, whole_file: bool) ->
     encoding = _checked_encoding(hints.encoding) or guess_encoding(sample)
     decoded = Decoder(encoding).feed(sample, final=whole_file)
     text = (without_end_mark(decoded) if whole_file else decoded).decode()
+    if hints.encoding:
+        _refuse_encoding(encoding, text, sample, whole_file=whole_file, name=name)
     if _is_no_text(text):
         raise SourceError(
             _("{name} is not a text file and not a spreadsheet of a known kind.", name=name),
@@ -102,6 +106,11 @@ def _is_no_text(text: str) -> bool:
     return strange * 100 > len(text)
 
 
+def _short(text: str) -> str:
+    """What a message repeats of a wrong value."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+
+
 def _checked_encoding(name: str | None) -> str:
     """The codec given by the user. Raises SourceError if there is no such codec."""
     if not name:
@@ -109,10 +118,23 @@ def _checked_encoding(name: str | None) -> str:
     codec = charset(name)
     if not codec:
         raise SourceError(
-            _("There is no encoding “{name}”.", name=name),
+            _("There is no encoding “{name}”.", name=_short(name)),
             _("Common ones are utf-8, cp1252 (Windows), iso8859-1, utf-16; or omit it."),
         )
     return codec
+
+
+def _refuse_encoding(codec: str, text: str, sample: bytes, *, whole_file: bool, name: str) -> None:
+    """Raise SourceError if the file has lines, but none in the encoding given by the user, as with
+    UTF-16 for a file in ASCII: its rows would be one row of garbage.
+    """
+    likely = guess_encoding(sample)
+    guessed = Decoder(likely).feed(sample, final=whole_file).decode()
+    if _LINE_ENDS & set(guessed) and not _LINE_ENDS & set(text):
+        raise SourceError(
+            _("{name} is not encoded in {codec}.", name=name, codec=codec),
+            _("It looks like {likely}: name that encoding, or none.", likely=likely),
+        )
 
 
 def _checked_delimiter(text: str | None) -> str:
@@ -120,9 +142,10 @@ def _checked_delimiter(text: str | None) -> str:
     if not text:
         return ""
     delimiter = {"tab": "\t", "\\t": "\t"}.get(text.lower(), text)
-    if len(delimiter) != 1 or not delimiter.isascii() or delimiter in '"\r\n':
+    is_one = len(delimiter) == 1 and delimiter.isascii() and not delimiter.isalnum()
+    if not is_one or delimiter in '"\r\n@':
         raise SourceError(
-            _("“{text}” cannot be a delimiter.", text=text),
+            _("“{text}” cannot be a delimiter.", text=_short(text)),
             _("Use one character: ; or , or | or tab."),
         )
     return delimiter

@@ -705,3 +705,16 @@ def test_nothing_that_has_to_be_read_again_is_written_to_a_device(workspace: Wor
         done = workspace.here("init", "list.csv", "-o", "NUL")
         assert (done.code, "wrote" in done.err) == (2, False), done.err
         assert "NUL cannot be written: it is not a file, but a device" in done.err
+
+
+@pytest.mark.parametrize(
+    ("host", "told"),
+    [("127.0.0.1:1", "a conexão foi recusada."), ("db.invalid", "o nome não é conhecido.")],
+)
+def test_what_the_library_of_a_database_says_is_not_quoted_in_english(
+    host: str, told: str, workspace: Workspace
+) -> None:
+    only_posix("Windows has other words for it")
+    done = workspace.here("status", "--ledger", f"postgresql://{host}/x", "--lang", "pt-BR")
+    assert done.code == 3
+    assert f"o registro postgresql://{host}/x: {told}" in done.err

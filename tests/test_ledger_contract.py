@@ -567,10 +567,10 @@ def test_a_resend_request_that_was_interrupted_continues(place: Place, ledger: L
         first = run.number
         run.finish(NOW, ExitCode.STOPPED, "signal")
     with begun(place, ledger, "20261128-120000-bbbb", **said) as run:
-        assert run.unfinished_resend() == {first}
+        assert run.unfinished_resend().begun == {first}
         run.finish(NOW, ExitCode.DONE, None)
     with begun(place, ledger, "20261128-120000-cccc", **said) as run:
-        assert run.unfinished_resend() == frozenset()
+        assert run.unfinished_resend().begun == frozenset()
 
 
 def test_a_request_to_resend_that_was_completed_is_over_for_every_other_list(
@@ -581,12 +581,12 @@ def test_a_request_to_resend_that_was_completed_is_over_for_every_other_list(
         number = run.number
         run.finish(NOW, ExitCode.STOPPED, "signal")
     with begun(place, ledger, "20261128-120000-bbbb", **asked, given=("b.csv",)) as run:
-        assert run.unfinished_resend() == {number}, "it may go on under another name"
+        assert run.unfinished_resend().begun == {number}, "it may go on under another name"
         run.finish(NOW, ExitCode.DONE, None)
     with begun(place, ledger, "20261128-120000-cccc", **asked, given=("a.csv", "c.csv")) as run:
         run.finish(NOW, ExitCode.FAILED_ROWS, None)
     with begun(place, ledger, "20261128-120000-dddd", **asked, given=("d.csv",)) as run:
-        assert run.unfinished_resend() == frozenset()
+        assert run.unfinished_resend().begun == frozenset()
 
 
 def test_a_list_of_the_same_name_in_another_folder_completes_no_request(
@@ -599,10 +599,10 @@ def test_a_list_of_the_same_name_in_another_folder_completes_no_request(
     with begun(place, ledger, "20261128-120000-bbbb", **asked, started_in="/june") as run:
         run.finish(NOW, ExitCode.DONE, None)
     with begun(place, ledger, "20261128-120000-cccc", **asked, started_in="/may") as run:
-        assert run.unfinished_resend() == {number}
+        assert run.unfinished_resend().begun == {number}
         run.finish(NOW, ExitCode.DONE, None)
     with begun(place, ledger, "20261128-120000-dddd", **asked, started_in="/may") as run:
-        assert run.unfinished_resend() == frozenset()
+        assert run.unfinished_resend().begun == frozenset()
 
 
 def test_an_attempt_that_did_not_begin_is_noted(place: Place, ledger: Ledger) -> None:

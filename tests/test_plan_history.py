@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -245,6 +246,23 @@ def test_a_resend_request_that_was_completed_does_not_hold_back_people_of_anothe
     assert counts(importer.run(*rows, **again)) == {"accepted": 1, "already_imported": 2}
     (importer.folder / "other.csv").write_text(f"email,name,city,tags\n{rows[0]}\n")
     assert counts(importer.run(file="other.csv", **again)) == {"accepted": 1}
+
+
+def test_another_list_of_the_same_name_does_not_complete_a_resend_request(
+    importer: Importer,
+) -> None:
+    """As from standard input, or under the same path on another machine."""
+    mine = [f"p{i}@exemplo.com.br,P,," for i in range(6)]
+    theirs = [*mine[:1], *(f"q{i}@exemplo.com.br,Q,," for i in range(5))]
+    importer.run(*mine)
+    importer.run(*theirs)
+    importer.arrived()
+    again = {"resend": frozenset({State.ACCEPTED})}
+    assert importer.run(*mine, limit=4, **again).counts[State.PENDING] == 2
+    assert counts(importer.run(*theirs, **again)) == {"accepted": 5, "already_imported": 1}
+    assert counts(importer.run(*mine, **again)) == {"accepted": 2, "already_imported": 4}
+    assert set(Counter(one["email"] for one in importer.arrived()).values()) == {1}
+    assert counts(importer.run(*mine, **again)) == {"accepted": 6}, "asked for anew"
 
 
 def test_a_row_refused_when_resent_is_not_tried_again_for_the_same_request(

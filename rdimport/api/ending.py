@@ -54,7 +54,8 @@ def finish(run: Run, options: RunOptions, end: End) -> RunSummary:
     resume_at = None
     if end.stopped is StopReason.LEAD_QUOTA and end.resume_in is not None:
         resume_at = now + timedelta(seconds=end.resume_in)
-    found = Ending(end.read, end.trouble, rules=dict(end.rules))
+    completed = run.completed_resends() if options.resend else None
+    found = Ending(end.read, end.trouble, rules=dict(end.rules), completed=completed)
     run.finish(now, code, end.stopped, resume_at, found)
     return _report(run, options)
 

@@ -297,7 +297,8 @@ def _planner(
     history = history_of(
         run.ledger, run.destination, options.resend, mapping, resend_begun, not_proved=not_proved
     )
-    known_rows = _known_rows(run, options, mapping)
+    # of rows that are known by their cells, nobody knows who sent them
+    known_rows = None if resend_begun.begun else _known_rows(run, options, mapping)
     # Once rows are known, most nights nothing is validated, and the report comes next.
     load_ahead(*(LIBRARIES if known_rows is None or history.is_empty else REPORT_LIBRARIES))
     return Planner(

@@ -54,6 +54,7 @@ from rdimport.ledger.records import (
     problems_of,
     text_of,
 )
+from rdimport.ledger.resends import Met
 from rdimport.ledger.wholeness import damage_in
 
 __all__ = [
@@ -83,6 +84,7 @@ __all__ = [
     "LeftPace",
     "LegalBases",
     "MappingRecord",
+    "Met",
     "Minute",
     "Names",
     "Outcome",

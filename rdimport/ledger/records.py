@@ -219,10 +219,13 @@ class Ending(NamedTuple):
     trouble: str = ""
     error: str = ""
     rules: Mapping[str, int] = MappingProxyType({})
+    completed: tuple[int, ...] | None = None
+    """The runs whose `--resend` this one completed."""
 
     def kept(self) -> dict[str, Any]:
         """Convert to JSON."""
-        return {**self._asdict(), "rules": dict(self.rules)}
+        known = {name: value for name, value in self._asdict().items() if value is not None}
+        return {**known, "rules": dict(self.rules)}
 
 
 class Erased(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,12 +11,13 @@ from rdimport.core.errors import ExitCode
 from rdimport.ledger.records import RunRecord
 
 _WITH_REQUEST: Final = """
-SELECT id, exit_code, facts::json ->> 'given', facts::json ->> 'started_in' FROM rdimport.run
+SELECT id, exit_code, facts::json ->> 'given', facts::json ->> 'started_in',
+    facts::json ->> 'completed' FROM rdimport.run
 WHERE destination = %(destination)s AND id < %(before)s AND id > %(after)s
     AND replace(facts::json ->> 'resend', ' ', '') = %(resend)s ORDER BY id DESC
 """
-"""Number, exit code, `given` (JSON) and `started_in` of the runs between two others that had a
-request (JSON without blanks), latest first.
+"""Number, exit code, `given` (JSON), `started_in` and `completed` (JSON) of the runs between two
+others that had a request (JSON without blanks), latest first.
 """
 
 _NUMBER: Final = """
@@ -32,26 +33,49 @@ def begun(query: Query, number: int, record: RunRecord) -> frozenset[int]:
     without completing it.
 
     Runs without that request, runs that sent nothing and runs of other files may come between them.
-    What a run began, a later one of the same and perhaps more files may have completed. A request
+    What a run began, a later one of the same and perhaps more files may have completed, if it had
+    the same people: another list may have the same name later, or on another machine. A request
     that names failure reports cannot have begun before the first of these was written: it asks for
     what that run left.
     """
     if not record.resend:
         return frozenset()
     found: set[int] = set()
-    completed: list[frozenset[str]] = []
+    completed: list[tuple[frozenset[str], frozenset[int] | None]] = []
     request = json.dumps(record.resend, separators=(",", ":"))
     wanted = _files(record.started_in, record.given)
     bounds = {"after": _first_reported(query, record), "before": number}
-    for earlier, code, given, folder in query(_WITH_REQUEST, **bounds, resend=request):
+    for earlier, code, given, folder, known in query(_WITH_REQUEST, **bounds, resend=request):
         files = _files(folder or "", json.loads(given))
         if code in (ExitCode.DONE, ExitCode.FAILED_ROWS):
-            completed.append(files)
-            if wanted <= files:
+            runs = frozenset[int](json.loads(known)) if known else None
+            completed.append((files, runs))
+            if wanted <= files and runs is None:  # it has not recorded which
                 break
-        elif not any(map(files.issubset, completed)):
+        elif not any(
+            files <= others and (runs is None or earlier in runs) for others, runs in completed
+        ):
             found.add(earlier)
     return frozenset(found)
+
+
+class Met:
+    """Which of the rows that earlier runs of the same request have sent are in a run's lists."""
+
+    def __init__(self, begun: Iterable[int] = ()) -> None:
+        self.begun: Final = frozenset(begun)
+        self._rows: dict[int, set[bytes]] = {run: set() for run in self.begun}
+
+    def note(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Note rows: which of the runs sent each, and its identity."""
+        for run, identity in rows:
+            self._rows[run].add(identity)
+
+    def completed(self, conversions: Mapping[int, int]) -> tuple[int, ...]:
+        """The runs of which most `conversions` were met; few of them may be in any list."""
+        return tuple(
+            run for run, rows in self._rows.items() if 2 * len(rows) >= conversions.get(run, 0)
+        )
 
 
 def _files(folder: str, given: Iterable[str]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from rdimport.ledger.evidence import PROVED
 from rdimport.ledger.figures import Example, LegalBases, Minute, of_filled, without_gaps
 from rdimport.ledger.naming import Names, Unrecognised, noted
 from rdimport.ledger.records import Correction, Input, Outcome, RunFacts, RunRecord, problems_of
-from rdimport.ledger.resends import begun
+from rdimport.ledger.resends import Met, begun
 from rdimport.ledger.stored_ledger import StoredLedger
 
 _HAS_SENT: Final = """
@@ -129,6 +129,7 @@ class StoredRun(ABC):
         self.destination = destination
         self.has_begun = False
         """Whether this process has sent a row."""
+        self._met = Met()
         self._names: Names | None = None
         """Those noted so far, for `unrecognised`."""
 
@@ -254,11 +255,17 @@ class StoredRun(ABC):
         counted = self._ask(_INVALID_BY_COLUMN)
         return {(field, column): rows for field, column, rows in counted}
 
-    def unfinished_resend(self) -> frozenset[int]:
-        """The numbers of the runs that began the same `--resend` and did not finish it: what they
-        have sent is not sent again.
+    def unfinished_resend(self) -> Met:
+        """The runs that began the same `--resend` and did not finish it: what they have sent is not
+        sent again. Those rows are noted in it as they are met.
         """
-        return begun(self._ask, self.number, self.facts().record)
+        self._met = Met(begun(self._ask, self.number, self.facts().record))
+        return self._met
+
+    def completed_resends(self) -> tuple[int, ...]:
+        """The numbers of those runs whose `--resend` this one completes, if it is completed."""
+        sent = self._ask(self.ledger.conversions) if self._met.begun else ()
+        return self._met.completed(dict(sent))
 
     def unrecognised(self) -> list[Unrecognised]:
         """The conversions of earlier runs that the new rows of this one may be."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from collections.abc import Mapping as Map
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import repeat
 from typing import Final, NamedTuple
@@ -19,6 +19,7 @@ from rdimport.destination import Destination
 from rdimport.ledger import (
     KeyClaim,
     Ledger,
+    Met,
     Names,
     Outcome,
     Store,
@@ -103,8 +104,8 @@ class SendHistory:
     """What earlier runs know, by keyed hashes of identities and payloads.
 
     `known` returns one line per conversion sent before: `identity`, `state`, `payload`, `problems`,
-    `refused`, `run`. `resend` has the states to send again, except for rows of the runs in
-    `resend_begun`. With `changed`, an accepted row is also sent when its payload has changed.
+    `refused`, `run`. `resend` has the states to send again, except for rows of the runs that
+    `resend_begun` has. With `changed`, an accepted row is also sent when its payload has changed.
     `of_0_1`: release 0.1.0 may have sent some of the rows. With `absent`, an uncertain row is sent
     again only if it is known not to have arrived. `order_earlier` puts a payload in the order that
     earlier releases encoded; `spellings` are those of identifiers, as far as they are `recognised`.
@@ -116,7 +117,7 @@ class SendHistory:
     known: Callable[[pl.Series], pl.DataFrame]
     resend: frozenset[State] = frozenset()
     changed: bool = False
-    resend_begun: frozenset[int] = frozenset()
+    resend_begun: Met = field(default_factory=Met)
     of_0_1: bool = False
     about: frozenset[str] = frozenset()
     absent: Absent | None = None
@@ -197,7 +198,10 @@ class SendHistory:
         if self.absent is not None:
             absent = pl.lit(self.absent(seen))
             asked &= state.ne(State.UNCERTAIN) | absent
-        kept = ~(asked & ~pl.col("run").is_in(list(self.resend_begun)))
+        begun = pl.col("run").is_in(list(self.resend_begun.begun))
+        if self.resend_begun.begun:
+            self.resend_begun.note(seen.filter(begun).select("run", _SENT_AS).iter_rows())
+        kept = ~(asked & ~begun)
         accepted = state.eq(State.ACCEPTED) & kept
         ended = (state.eq(State.UNCERTAIN) | (state.eq(State.REFUSED) & same)) & kept
         own = pl.when(pl.col(_SENT_AS).eq(pl.col(IDENTITY)))
@@ -306,7 +310,7 @@ def history_of(
     destination: int,
     resend: frozenset[State],
     mapping: Mapping,
-    resend_begun: frozenset[int] = frozenset(),
+    resend_begun: Met | None = None,
     *,
     not_proved: bool = False,
 ) -> SendHistory:
@@ -322,7 +326,7 @@ def history_of(
         known,
         resend,
         changes,
-        resend_begun,
+        resend_begun or Met(),
         of_0_1,
         absent=absent,
         about=mapping.about,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -154,6 +154,52 @@ def test_only_fields_that_programs_rewrite_in_their_way_are_compared_so(
     changed = [row.replace("2026", "2027") for row in after[:3]]
     done = importer.run(*changed, *after[3:], change="send")
     assert counts(done) == {"accepted": 3, "already_imported": 5}
+
+
+TYPED_FIELDS = """
+version: 1
+conversion_identifier: Compras
+on_change: send
+fields: {email: email, name: name, cf_d: d, cf_e: e, cf_v: v, cf_w: w, cf_c: c}
+"""
+
+
+def purchases(*, typed: bool, changed: range = range(0)) -> str:
+    """Rows with two dates, two amounts and a code, of which a program changes the look."""
+    lines = ["email;name;d;e;v;w;c"]
+    for n in range(40):
+        days = [date(2025, 1, 1) + timedelta(days=days) for days in (n * 9, n * 5)]
+        name = f"Bia {n}" if n in changed else f"Ana {n}"
+        if typed:
+            cells = [*(f"{day:%Y-%m-%d}" for day in days), f"{1000 + n}.5", f"{n}", f"{n}"]
+        else:
+            cells = [*(f"{day:%d/%m/%Y}" for day in days), f"1.{n:03},50", f"{n},00"]
+            cells.append(f"{n:05}")
+        lines.append(";".join([f"p{n}@exemplo.com.br", name, *cells]))
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("typed", [False, True])
+def test_a_saved_list_with_dates_amounts_and_codes_sends_only_what_has_changed(
+    importer: Importer, typed: bool
+) -> None:
+    """Also if those that have changed come first."""
+    changed = range(12)
+    options: dict[str, Any] = {
+        "to": RDStation(importer.box.api_key, base_url=importer.box.base_url),
+        "state_dir": importer.folder / "state",
+        "report_dir": importer.folder / "reports",
+        "quota": None,
+    }
+    path = importer.folder / "compras.csv"
+    path.write_text(purchases(typed=typed), encoding="utf-8")
+    mapping = Mapping.parse(TYPED_FIELDS)
+    assert counts(api.run(path, mapping, **options)) == {"accepted": 40}
+    importer.arrived()
+    path.write_text(purchases(typed=not typed, changed=changed), encoding="utf-8")
+    done = api.run(path, mapping, **options)
+    assert done.counts[State.ALREADY_IMPORTED] == 40 - len(changed)
+    assert sorted(p["name"] for p in importer.arrived()) == sorted(f"Bia {n}" for n in changed)
 
 
 def test_what_was_accepted_is_sent_again_when_asked_for(importer: Importer) -> None:

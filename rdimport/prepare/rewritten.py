@@ -90,7 +90,7 @@ def _day(cell: pl.Expr, read: str, written: str) -> pl.Expr:
 WAYS: Final[tuple[Way, ...]] = (
     _days,
     _typed,
-    *(partial(_text, digits=digits) for digits in range(1, _DIGITS + 1)),
+    _text,
     partial(_cents, mark=","),
     partial(_cents, mark="."),
     _as_people_write,
@@ -104,5 +104,6 @@ WAYS: Final[tuple[Way, ...]] = (
         for read, written in permutations(_FORMS, 2)
         if sorted(read) != sorted(written)  # 2/3/2026 and 3/2/2026 may be two days
     ),
+    *(partial(_text, digits=digits) for digits in range(2, _DIGITS + 1)),
 )
-"""Each is applied to all values of a row."""
+"""Each is applied to all values of a row. Those that are likelier come first."""

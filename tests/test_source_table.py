@@ -180,6 +180,13 @@ def test_broken_text_stays_when_the_person_wants_it(tmp_path: Path) -> None:
     assert read(text(tmp_path, content, Hints(repair=False)))[0][2] == "JoÃ£o"
 
 
+def test_what_libreoffice_makes_of_utf_8_read_as_windows_1252_is_repaired_too(
+    tmp_path: Path,
+) -> None:
+    content = "Nome;E-mail\nD'Ã\uf181vila;j@exemplo.com.br\nÃ\uf18dtalo;i@exemplo.com.br\n"
+    assert [row[2] for row in read(text(tmp_path, content))] == ["D'Ávila", "Ítalo"]
+
+
 def test_portuguese_capitals_are_not_taken_for_broken_text(tmp_path: Path) -> None:
     names = ["MAÇÃ", "“MAÇÔ", "Ângela", "ÂNGELA", "AMANHÃ…", "IRMÃ\u00a0DULCE", "PÃES"]
     rows = "".join(f"{name};{i}@exemplo.com.br\n" for i, name in enumerate(names))

@@ -15,9 +15,15 @@ LEADS: Final = ("Ã", "Â", "â", "ð")
 """Cells without one of these characters need no check."""
 
 
+_OF_LIBREOFFICE: Final = 0xF100
+
+
 def _shown(byte: int) -> str:
-    """All characters for this byte: in Windows-1252, and in Latin-1 where they differ."""
-    return bytes([byte]).decode("cp1252", "ignore") + chr(byte)
+    """All characters for this byte: in Windows-1252, and in Latin-1 where they differ. LibreOffice
+    has private ones for the five that Windows-1252 does not define, such as that of `Á`.
+    """
+    known = bytes([byte]).decode("cp1252", "ignore")
+    return (known or chr(_OF_LIBREOFFICE + byte)) + chr(byte)
 
 
 _BYTE: Final = {char: byte for byte in range(0x80, 0x100) for char in _shown(byte)}

@@ -315,6 +315,13 @@ def test_a_shared_ledger_is_an_option_of_each_job(tmp_path: Path) -> None:
     assert f"--ledger={url}" in load(written(tmp_path, text)).words("fair")
 
 
+@pytest.mark.parametrize(("value", "told"), [("5", "found `5`"), ("true", "found `true`")])
+def test_what_is_no_text_is_no_folder(tmp_path: Path, value: str, told: str) -> None:
+    text = RIGHT.replace("[defaults]", f"[defaults]\nstate_dir = {value}")
+    (message,) = refusal(tmp_path, text)
+    assert message.endswith(f"defaults.state_dir: expected text, {told}")
+
+
 def test_a_database_is_no_state_directory(tmp_path: Path) -> None:
     text = RIGHT.replace("[defaults]", '[defaults]\nstate_dir = "postgresql://me:s3cret@db/leads"')
     (message,) = refusal(tmp_path, text)

@@ -50,6 +50,12 @@ def _of_form(pattern: str, sentence: str) -> Callable[[object], object]:
     return check
 
 
+def _folder(value: object) -> object:
+    if isinstance(value, str) and re.match(r"\s*[A-Za-z][A-Za-z0-9+.-]+:/", value):
+        raise ValueError(_("not a folder: the address of a database belongs in `ledger`"))
+    return value
+
+
 def _without_nul(value: str) -> str:
     if "\0" in value:
         raise ValueError(_("must not hold a NUL character"))
@@ -102,15 +108,7 @@ Database = Annotated[
         )
     ),
 ]
-Folder = Annotated[
-    Text,
-    BeforeValidator(
-        _of_form(
-            r"(?!\s*[A-Za-z][A-Za-z0-9+.-]+:/)[\s\S]*",
-            untranslated("not a folder: the address of a database belongs in `ledger`"),
-        )
-    ),
-]
+Folder = Annotated[Text, BeforeValidator(_folder)]
 QuotaText = Annotated[str, BeforeValidator(_quota)]
 Paths = Annotated[tuple[Text, ...], BeforeValidator(_one_or_more), Field(min_length=1)]
 Rules = Annotated[tuple[Rule, ...], BeforeValidator(_one_or_more), Field(min_length=1)]

@@ -4,6 +4,7 @@ held back because another client's was imported.
 
 from __future__ import annotations
 
+from datetime import datetime
 from itertools import count
 
 import pytest
@@ -32,6 +33,14 @@ def run(workspace: Workspace, *words: str, file: str = "list.csv") -> Done:
 def accounts(workspace: Workspace) -> dict[str, tuple[int, int]]:
     found = workspace.here("accounts", "list", "--json").summary["accounts"]
     return {one["account"]: (one["keys"], one["conversions"]) for one in found}
+
+
+def test_a_day_is_written_as_the_reader_writes_it(
+    workspace: Workspace, box: RunningSandbox
+) -> None:
+    assert run(workspace).code == 0
+    listed = workspace.here("accounts", "list", "--lang", "pt-BR").out
+    assert datetime.now().astimezone().strftime("/%m/%Y") in listed
 
 
 def second(workspace: Workspace, box: RunningSandbox) -> Workspace:

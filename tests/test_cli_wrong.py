@@ -156,6 +156,9 @@ CASES = {
         f"delimiter: {name}": Case((f"“{name}” cannot be",), ("--delimiter", name))
         for name in ("a", "0", "@")
     },
+    "ledger: no database": Case(
+        ("postgresql://USER@HOST/DATABASE", "--state-dir"), ("--ledger", "estado")
+    ),
     "ledger: a port beyond the last": Case(
         ("a port that is none: 99999", "1 to 65535"), ("--ledger", "postgresql://h:99999/x")
     ),

@@ -47,6 +47,7 @@ def test_a_whole_ledger_is_said_to_be_whole(ready: Workspace) -> None:
     assert "is sound" in found.out
     assert run in found.out
     assert "40 accepted" in found.out
+    assert "40 aceitas" in ready.here("ledger", "check", "--lang", "pt-BR").out
 
 
 SPOILT = {

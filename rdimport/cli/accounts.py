@@ -14,6 +14,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode, UsageError
 from rdimport.core.key_file import VARIABLE
 from rdimport.core.messages import _, ngettext
+from rdimport.core.messages.written import day
 from rdimport.core.names import fold
 from rdimport.core.shell import joined
 from rdimport.destination.address import endpoint
@@ -59,7 +60,7 @@ def _table(found: list[Account]) -> Iterator[str]:
             printable(one.account, 40),
             str(one.keys),
             str(one.conversions),
-            (one.last_run or "")[:10],
+            day(one.last_run) if one.last_run else "",
             one.endpoint,
         )
         for one in found

@@ -17,7 +17,8 @@ from rdimport.cli.arguments import (
 )
 from rdimport.cli.streams import ask, print_error, say
 from rdimport.core.errors import ExitCode, LedgerLostError, UsageError
-from rdimport.core.messages import _, ngettext
+from rdimport.core.messages import _, language, ngettext
+from rdimport.core.row import State
 from rdimport.core.shell import joined
 from rdimport.ledger import (
     Found,
@@ -32,6 +33,7 @@ from rdimport.ledger import (
     store_of,
     unknown_elsewhere,
 )
+from rdimport.report.words import Words
 
 
 def execute(args: LedgerArguments) -> int:
@@ -84,7 +86,9 @@ def _whole(ledger: Ledger) -> Found:
 
 def _described(path: str, found: Found) -> Iterator[str]:
     yield _("The ledger {path} is sound.", path=path)
-    rows = ", ".join(f"{n} {state}" for state, n in found.conversions.items()) or _("none")
+    words = Words(language())
+    counts = ((n, words.state(State(state))) for state, n in found.conversions.items())
+    rows = ", ".join(f"{n} {state}" for n, state in counts) or _("none")
     runs = ngettext("{number} run", "{number} runs", found.runs)
     yield _("{runs}, the last one {run}.", runs=runs, run=found.last) if found.last else f"{runs}."
     yield _("Conversions by their state: {rows}.", rows=rows)

@@ -75,7 +75,10 @@ def is_shared(place: str | Path) -> bool:
 
 def _refuse_no_database(url: str) -> None:
     if not is_address(url):
-        raise UsageError(_("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"))
+        raise UsageError(
+            _("A shared ledger is in PostgreSQL: postgresql://USER@HOST/DATABASE"),
+            _("Name it so with --ledger or in RDIMPORT_LEDGER, and a folder with --state-dir."),
+        )
 
 
 def _shared(url: str, key: str | None) -> PostgresStore:

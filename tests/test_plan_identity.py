@@ -539,6 +539,45 @@ def test_so_is_one_where_the_mapping_makes_the_identity_from_cells(
     assert box.counts()["accepted"] == before + 3
 
 
+SAVED = {
+    "01/02/2026": "2026-02-01",
+    "1/2/2026": "2026-02-01",
+    "01/02/2026 09:30": "2026-02-01 09:30:00",
+    "1.234,50": "1234.5",
+    "1234,50": "1234.5",
+    "1.234,56": "1234.56",
+    "00012": "12",
+    "12": "12",
+    "2.000,00": "2000",
+}
+DAY_AND_AMOUNT = """\
+version: 1
+conversion_identifier: Compras
+identity: [email, cf_dia, cf_valor, cf_pedido]
+fields: {email: E-mail, cf_dia: Dia, cf_valor: Valor, cf_pedido: Pedido}
+"""
+
+
+@pytest.mark.parametrize(
+    "was",
+    ["01/02/2026;1.234,50;00012", "1/2/2026;1234,50;12", "01/02/2026 09:30;1.234,56;2.000,00"],
+)
+def test_so_is_one_with_dates_amounts_and_codes_each_in_its_own_way(
+    fresh: Workspace, box: RunningSandbox, was: str
+) -> None:
+    before = box.counts()["accepted"]
+    fresh.write("list.yaml", DAY_AND_AMOUNT)
+    now = ";".join(SAVED[cell] for cell in was.split(";"))
+    for cells, people_there in ((was, 3), (now, 4)):
+        lines = [f"{address(number)};{cells}" for number in range(people_there)]
+        fresh.write("list.csv", "\n".join(["E-mail;Dia;Valor;Pedido", *lines]))
+        done = run(fresh)
+    assert done.code == 2
+    assert "3 conversions" in done.err
+    assert fresh.here("check", "list.csv", "-m", "list.yaml").code == 2
+    assert box.counts()["accepted"] == before + 3
+
+
 def test_a_list_saved_by_another_program_may_begin_with_many_new_people(
     workspace: Workspace, box: RunningSandbox
 ) -> None:

@@ -137,12 +137,12 @@ class SentOtherwise:
         """
         if not self._written:
             return
-        from rdimport.prepare.rewritten import WAYS  # noqa: PLC0415  few mappings need it
+        from rdimport.prepare.rewritten import BY_KIND, WAYS  # noqa: PLC0415  few need it
 
         good = prepared.good.filter(pl.col(ROW).is_in(fresh[ROW].implode()))
         each = ceil(fresh.height / _SAMPLE)
         sample, now = good.gather_every(each), fresh.gather_every(each)
-        for way in WAYS:
+        for way in (*WAYS, *BY_KIND) if prepared.several_cells(self._written) else WAYS:
             rewritten = prepared.rewritten(sample, self._written, way)
             if self._known(_differing(rewritten, now)["identity"]).len():
                 rewritten = prepared.rewritten(good, self._written, way)

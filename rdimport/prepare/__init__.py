@@ -97,6 +97,11 @@ class Prepared:
         frame = sound.select(ROW, *(column for target, column in wanted if target.name in named))
         return frame.select(ROW, *_identified(bound))
 
+    def several_cells(self, fields: Collection[str]) -> bool:
+        """Whether these fields are made of more than one column."""
+        bound = self.cells.bound
+        return len({name for field in fields for name in bound.columns[field]}) > 1
+
     def rewritten(self, some: pl.DataFrame, fields: Collection[str], way: Way) -> pl.DataFrame:
         """The same of some of the `good` rows, with the values of `fields` written in that way, or
         the cells that an expression or `values` makes them from.

@@ -25,6 +25,7 @@ _FORMS: Final = ("%Y-%m-%d", "%d/%m/%Y", "%d/%m/%y", "%m/%d/%Y", "%m/%d/%y")
 _DAY: Final = r"^(\d{4})-(\d\d)-(\d\d)(?: (\d\d:\d\d)(?::\d\d)?)?$"
 _MOMENT: Final = r"^(\d{1,2}/\d{1,2}/\d{4}) (\d{1,2}:\d\d)(?::\d\d)?$"
 _TIME: Final = r"^\d\d:\d\d$"
+_TIMES: Final = r"^\d\d:\d\d:\d\d$"
 
 
 def _days(cell: pl.Expr) -> pl.Expr:
@@ -107,3 +108,38 @@ WAYS: Final[tuple[Way, ...]] = (
     *(partial(_text, digits=digits) for digits in range(2, _DIGITS + 1)),
 )
 """Each is applied to all values of a row. Those that are likelier come first."""
+
+
+def _by_kind(cell: pl.Expr, day: Way, amount: Way, code: Way) -> pl.Expr:
+    is_day = cell.str.contains(_DAY) | cell.str.contains(_TIMES)
+    other = pl.when(cell.str.contains(r"^\d+$")).then(code(cell)).otherwise(amount(cell))
+    return pl.when(is_day).then(day(cell)).otherwise(other)
+
+
+_WAYS_OF_DAYS: Final[tuple[Way, ...]] = (
+    _text,
+    _as_people_write,
+    partial(_day, read="%Y-%m-%d", written="%d/%m/%y"),
+)
+_WAYS_OF_AMOUNTS: Final[tuple[Way, ...]] = (
+    _text,
+    partial(_cents, mark=","),
+    _as_people_write,
+    partial(_cents, mark="."),
+)
+_WAYS_OF_CODES: Final[tuple[Way, ...]] = (
+    partial(_whole, mark=","),
+    partial(_whole, mark="."),
+    _as_amounts,
+    *(partial(_text, digits=digits) for digits in range(1, _DIGITS + 1)),
+)
+
+BY_KIND: Final[tuple[Way, ...]] = tuple(
+    partial(_by_kind, day=day, amount=amount, code=code)
+    for day in _WAYS_OF_DAYS
+    for amount in _WAYS_OF_AMOUNTS
+    for code in _WAYS_OF_CODES
+)
+"""Dates, amounts and codes of a row each in their own way, as in a text that people wrote: a
+program writes all of them in one of `WAYS`.
+"""

@@ -18,6 +18,7 @@ import pytest
 from support.cable import TO_CLIENT, cable
 from support.command import Workspace
 from support.lists import MAPPING, people
+from support.posix import small_files
 from support.waiting import until
 
 from rdimport.sandbox.embedded import RunningSandbox
@@ -227,6 +228,24 @@ def test_a_list_that_comes_while_the_one_before_is_copied_to_another_disk_stays(
     workspace.write("in/a.zip.done", "")
     assert workspace.here(*RUN).code == 0
     assert (len(box.conversions()), names(workspace, "in")) == (3, [])
+
+
+def test_a_list_for_which_another_disk_has_no_room_stays_whole_and_leaves_no_half_there(
+    workspace: Workspace, box: RunningSandbox, another_disk: Path
+) -> None:
+    settings = (workspace.home / "rdimport.toml").read_text()
+    workspace.write("rdimport.toml", settings.replace('"done"', f'"{another_disk}"'))
+    with ZipFile(workspace.home / "in" / "a.zip", "w") as archive:
+        archive.writestr("list.csv", people(1))
+        archive.writestr("photo.jpg", bytes(8 << 20))
+    workspace.write("in/a.zip.done", "")
+    with small_files(4 << 20):
+        said = workspace.here(*RUN).err
+    assert "could not be moved" in said
+    assert [*another_disk.iterdir()] == []
+    assert "a.zip" in names(workspace, "in")
+    assert workspace.here(*RUN).code == 0
+    assert (len(box.conversions()), names(workspace, "in")) == (1, [])
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are in UTF-8")

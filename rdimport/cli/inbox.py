@@ -116,7 +116,11 @@ def _moved(taken: WaitingFile, target: Path) -> bool:
     except OSError as error:
         if error.errno != errno.EXDEV:  # not on the same disk
             raise
-    shutil.copy2(taken.path, target)
+    try:
+        shutil.copy2(taken.path, target)
+    except OSError:  # that disk may be full
+        target.unlink(missing_ok=True)
+        raise
     aside = taken.path.with_name(target.name)
     if taken.is_still_there() and _is_renamed(taken, aside):
         aside.unlink()

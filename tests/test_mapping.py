@@ -152,7 +152,7 @@ def test_text_that_is_no_mapping_gets_one_clear_line(text: str, message: str) ->
         ("  cf_a: {column: A, values: {}}\n", "m.yaml:4:29: fields.cf_a.values: must not be empty"),
         (
             "checks: {email: {pattern: '(?=x)'}}\n",
-            "m.yaml:4:27: checks.email.pattern: not a regular expression: regex",
+            "m.yaml:4:27: checks.email.pattern: not a regular expression: `(?=`, `(?!`",
         ),
         ("version: 2\n", "m.yaml:4:10: version: this rdimport reads mappings of version 1, not 2"),
         ("version: 1_000\n", "m.yaml:4:10: version: this rdimport reads mappings of version 1,"),

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from rdimport.core.errors import MappingError
+from rdimport.core.messages import speaking
 from rdimport.core.row import FILE, ROW
 from rdimport.core.schemas import ORIGIN
 from rdimport.destination.rdstation.custom_fields import CustomFields
@@ -187,6 +188,43 @@ def test_a_condition_that_fails_for_a_row_makes_it_invalid_rather_than_lost() ->
     assert result.rows[ROW].to_list() == [2]
     assert result.problems.select(ROW, "code").rows() == [(3, "expr.failed")]
     assert result.left_out == 1
+
+
+@pytest.mark.parametrize(
+    ("expression", "told"),
+    [
+        ("A + 1", "ela faz contas com texto"),
+        ("A - B", "ela faz contas com texto"),
+        ("A / 2", "ela faz contas com texto"),
+        ("A > 5", "ela compara texto com um número ou uma data"),
+        ("A IN (1, 2)", "ela compara texto com um número ou uma data"),
+        ("A AND B", "falta uma comparação onde há um texto ou um número"),
+        ("CASE WHEN A THEN 1 END", "falta uma comparação onde há um texto ou um número"),
+    ],
+)
+def test_an_expression_over_wrong_kinds_is_explained_in_the_readers_words(
+    expression: str, told: str
+) -> None:
+    with speaking("pt-BR"), pytest.raises(MappingError) as error:
+        run(f'where: "{expression}"\n')
+    assert error.value.message.endswith(f"não é possível calcular a expressão (`where`): {told}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "told"),
+    [("(", "um parêntese foi aberto"), ("[a-", "um colchete foi aberto"), ("*a", "não tem nada")],
+)
+def test_a_pattern_that_is_none_is_explained_in_the_readers_words(pattern: str, told: str) -> None:
+    with speaking("pt-BR"), pytest.raises(MappingError) as error:
+        Mapping.parse(f"{HEAD}checks: {{email: {{pattern: '{pattern}'}}}}\n", "m.yaml")
+    assert "checks.email.pattern: não é uma expressão regular: " in error.value.message
+    assert told in error.value.message
+    assert "error" not in error.value.message
+
+
+def test_a_cell_that_cannot_be_converted_is_all_that_is_said_of_it() -> None:
+    result = run("where: CAST(A AS INT) > 3\n", {"A": "x"})
+    assert result.problems["detail"].to_list() == ['"x"']
 
 
 def test_a_where_that_gives_no_yes_or_no_is_refused() -> None:

@@ -9,6 +9,7 @@ from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
 from rdimport.core.messages import _
+from rdimport.mapping.polars_words import why_no_pattern
 from rdimport.mapping.vocabulary import MOST, Format, Section, Severity, Text, Texts, wrong
 
 
@@ -16,7 +17,7 @@ def _pattern(text: str) -> str:
     try:
         pl.select(pl.lit("").str.contains(text))
     except PolarsError as error:
-        reason = " ".join(str(error).split("This error occurred")[0].split())
+        reason = why_no_pattern(error)
         raise wrong(_("not a regular expression: {reason}", reason=reason)) from None
     return text
 

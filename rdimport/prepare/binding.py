@@ -20,6 +20,7 @@ from rdimport.core.messages.reasons import explain
 from rdimport.core.row import ROW, Problem
 from rdimport.core.visible import shown_lines
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
+from rdimport.mapping.polars_words import why_not_computed
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
 from rdimport.prepare.clean import BEFORE, NOW, Release, cleaned, was_cleaned_otherwise
@@ -243,7 +244,7 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
         try:
             result = frame.select(expression.alias("x"))
         except (PolarsError, PanicException) as error:
-            reason = str(error).splitlines()[0]
+            reason = why_not_computed(error)
             raise MappingError(
                 _(
                     "{table}: the expression of {called} cannot be computed: {reason}",

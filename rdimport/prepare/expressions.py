@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
@@ -22,6 +23,7 @@ FAILED: Final = {
 }
 """Rows for which an expression failed: position in the batch, its column, code, detail."""
 
+_CONVERSION: Final = re.compile(r"values: \[(.*)\]")
 MOST_RESULT: Final = 32_767
 """Maximum length of an expression's result in characters: that of a cell in Excel."""
 
@@ -59,12 +61,21 @@ def _evaluate(frame: pl.DataFrame, expression: pl.Expr) -> tuple[pl.Series, list
     except (PolarsError, PanicException) as error:
         if frame.height <= 1:
             nothing = pl.Series([None] * frame.height, dtype=pl.Null)
-            return nothing, [(0, str(error).splitlines()[0])][: frame.height]
+            return nothing, [(0, _what_failed(error))][: frame.height]
     middle = frame.height // 2
     first, wrong_first = _evaluate(frame[:middle], expression)
     second, wrong_second = _evaluate(frame[middle:], expression)
     together = pl.concat([first.to_frame("x"), second.to_frame("x")], how="vertical_relaxed")["x"]
     return together, wrong_first + [(at + middle, reason) for at, reason in wrong_second]
+
+
+def _what_failed(error: BaseException) -> str:
+    """The cell that could not be converted, which polars names at the end of an English sentence:
+    details are read in either language.
+    """
+    said = str(error).splitlines()[0]
+    found = _CONVERSION.search(said)
+    return found[1] if found else said
 
 
 def _as_text(values: pl.Series) -> pl.Series:

@@ -17,6 +17,7 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from rdimport.core.messages import _
+from rdimport.mapping.polars_words import why_not_computed
 
 if TYPE_CHECKING:
     from rdimport.mapping.sql.grammar import Checked
@@ -34,7 +35,7 @@ def parse(text: str) -> pl.Expr:
     try:
         return pl.sql_expr(_checked(text).sql)
     except PolarsError as error:
-        reason = str(error).splitlines()[0]
+        reason = why_not_computed(error)
         raise ValueError(_("not an SQL expression: {reason}", reason=reason)) from None
 
 

@@ -209,3 +209,13 @@ def test_without_a_word_the_help_is_printed_and_nothing_was_sent(ready: Workspac
     assert (done.code, done.err) == (2, "")
     assert done.out == ready.here("--help").out
     assert done.out.startswith("usage: rdimport")
+
+
+@pytest.mark.parametrize("command", ["key", "accounts"])
+@pytest.mark.parametrize("word", ["", "mostrar"])
+def test_what_to_do_is_called_in_an_error_as_in_help(
+    workspace: Workspace, command: str, word: str
+) -> None:
+    done = workspace.here(command, word, "--lang", "pt-BR")
+    assert done.code == 2
+    assert f"rdimport {command}: erro: argumento AÇÃO: " in done.err

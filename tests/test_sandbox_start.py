@@ -158,7 +158,8 @@ BUSY = "the port of a server that listens"
         ("pt-BR", ["--data", "dangling"], "não consegue guardar os dados em dangling"),
         ("en", ["--certificate", "x.pem", "--private-key", "gone.pem"], "private key gone.pem"),
         ("en", ["--certificate", "pipe", "--private-key", "x.pem"], "pipe cannot be used"),
-        ("en", ["--keep", "9" * 30], "do not accept this number"),
+        ("en", ["--keep", "9" * 30], "--keep does not accept this number"),
+        ("pt-BR", ["--lead-limit", "-1"], "--lead-limit não aceita este número"),
     ],
 )
 def test_a_sandbox_that_cannot_start_says_why_and_what_to_change(

@@ -203,7 +203,7 @@ class Grammar(argparse.ArgumentParser):
         ledger or endpoint would be used.
         """
         if "" in arg_strings and not isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-            raise argparse.ArgumentError(
+            raise _wrong(
                 action, _("is empty, as with a variable that is not set; leave it out or set it")
             )
         if action.option_strings and "--" in arg_strings:  # which argparse may take away
@@ -221,7 +221,15 @@ class Grammar(argparse.ArgumentParser):
             best = did_you_mean(str(value), choices)
             hint = "; " + _("did you mean {name}?", name=best) if best else ""
             message = _("must be one of {choices}", choices=", ".join(choices)) + hint
-            raise argparse.ArgumentError(action, message) from None
+            raise _wrong(action, message) from None
+
+
+def _wrong(action: argparse.Action, message: str) -> argparse.ArgumentError:
+    """The error at an argument, in which one that is a choice is called as in help."""
+    error = argparse.ArgumentError(action, message)
+    if action.dest == "action" and action.metavar is None:
+        error.argument_name = _("ACTION")
+    return error
 
 
 def as_sentence(text: str) -> str:

@@ -19,7 +19,7 @@ from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
 
-_MOST_KEPT: Final = 1 << 62
+_MOST_KEPT: Final = 10**15
 """SQLite's numbers end there."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_~.-]{16,}")
 
@@ -152,12 +152,17 @@ class SandboxOptions:
                 _("--port {port} is not a port.", port=self.port),
                 _("Write a number from 0 to 65535."),
             )
-        if min(self.lead_limit, self.max_length, self.max_body - 1) < 0 or (
-            not 1 <= self.keep <= _MOST_KEPT
+        for option, value, least in (
+            ("--lead-limit", self.lead_limit, 0),
+            ("--max-length", self.max_length, 0),
+            ("--max-body", self.max_body, 1),
+            ("--keep", self.keep, 1),
         ):
-            raise UsageError(
-                _("--lead-limit, --max-length, --max-body and --keep do not accept this number.")
-            )
+            if not least <= value <= _MOST_KEPT:
+                raise UsageError(
+                    _("{option} does not accept this number.", option=option),
+                    _("Write one from {least} to {most}.", least=least, most=_MOST_KEPT),
+                )
         if not self.accounts or not all(name.strip() for name in self.accounts):
             raise UsageError(_("The sandbox needs at least one account, and each needs a name."))
         if self.token and not _TOKEN.fullmatch(self.token):
@@ -170,7 +175,8 @@ class SandboxOptions:
             )
         if self.header_timeout < 1:
             raise UsageError(
-                _("--header-timeout does not accept this number."), _("Write whole seconds.")
+                _("{option} does not accept this number.", option="--header-timeout"),
+                _("Write whole seconds."),
             )
         if (self.certificate is None) != (self.private_key is None):
             raise UsageError(_("--certificate and --private-key go together."))

@@ -216,7 +216,10 @@ class SqliteStore:
         the backup still there.
         """
         if not self.is_there():
-            raise UsageError(_("There is no ledger in {source}.", source=self._state_dir))
+            raise UsageError(
+                _("There is no ledger in {source}.", source=self._state_dir),
+                _("Name the state directory of the runs, or the file."),
+            )
         with self.open() as ledger:
             key, was = key_move.inside(ledger), ledger.looked_through()
             if was.wrong:

@@ -350,9 +350,11 @@ class _Play:
         return ended_as(ended, out, err, not over, interruption if sent.is_set() else None)
 
     def _environment(self, key: str, user: str, ledger: str) -> dict[str, str]:
+        """A ledger elsewhere is another computer's: on its own, a user is asked about it."""
+        home = self.home / user if ledger == "state" else self.home / f"{user} elsewhere"
         return os.environ | {
-            "HOME": str(self.home / user),
-            "XDG_DATA_HOME": str(self.home / user / ".local" / "share"),
+            "HOME": str(home),
+            "XDG_DATA_HOME": str(home / ".local" / "share"),
             "RDIMPORT_API_KEY": key,
             "RDIMPORT_BASE_URL": self.endpoint.base_url,
             **self.keeper.environment(ledger),

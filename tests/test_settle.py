@@ -168,6 +168,21 @@ def test_later_runs_that_list_the_same_row_know_it_too(
     assert (again["requests"], again["already_imported"]) == (0, ROWS + 1)
 
 
+def test_a_run_whose_cells_were_purged_counts_its_settled_rows(doubtful: Workspace) -> None:
+    uncertain, accepted = counts(doubtful)
+    assert doubtful.here("purge", "--older-than", "0s").code == 0
+    doubtful.write("calls.jsonl", "".join(f"{json.dumps(one)}\n" for one in calls()))
+    for again in (False, True):
+        done = doubtful.here("settle", "calls.jsonl")
+        assert (done.code, "rdimport report" in done.out) == (0, False), done.out
+        (run,) = doubtful.here("status", "--json").summary["runs"]
+        assert run["counts"]["accepted"] == accepted + uncertain, again
+        assert run["counts"]["uncertain"] == 0
+        assert run["exit_code"] == 0
+    assert doubtful.here("ledger", "check").code == 0
+    assert doubtful.here("status", "--check").code == 0
+
+
 def test_a_deleted_report_stays_deleted_and_the_command_that_rewrites_it_is_shown(
     doubtful: Workspace,
 ) -> None:

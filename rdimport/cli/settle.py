@@ -39,11 +39,11 @@ def execute(args: SettleArguments) -> int:
     if args.listen:
         return _listen(args, args.listen)
     unread = Unread()
-    done, written = _settled(args, lambda: _evidence(args, unread), _declared(args, unread))
+    done, written, left = _settled(args, lambda: _evidence(args, unread), _declared(args, unread))
     if args.json:
         say_json(_as_json(done, unread))
     elif not args.quiet:
-        say([*_lines(done, unread), *_reports(args, done, written)])
+        say([*_lines(done, unread), *_reports(args, left, written)])
     if done.incomplete:
         print_error(done.incomplete)
         return ExitCode.FAILED_ROWS
@@ -125,9 +125,9 @@ def _settled(
     args: SettleArguments,
     evidence: Callable[[], Iterable[Evidence]],
     declared: Declared | None = None,
-) -> tuple[Settlement, dict[str, Path]]:
+) -> tuple[Settlement, dict[str, Path], frozenset[str]]:
     """Settle with some evidence while no run of the account is active. Also returns the reports
-    that were rewritten, by run.
+    that were rewritten, by run, and the runs whose reports can be written again.
     """
     store, to = resolve.store(args), resolve.station(args, None)
     if not store.is_there():
@@ -148,7 +148,8 @@ def _settled(
                 ),
             )
         done = settle(ledger, number, evidence(), declared)
-        return done, dict(_written_again(args, ledger, number, done.runs))
+        written = dict(_written_again(args, ledger, number, done.runs))
+        return done, written, ledger.people.remembered() & done.runs
 
 
 def _written_again(
@@ -203,7 +204,7 @@ def _listen(args: SettleArguments, address: tuple[str, int]) -> int:
     def settle_received() -> None:
         unread = Unread()
         try:
-            done, _written = _settled(args, lambda: webhook_lines(inbox.path, unread))
+            done, _written, _left = _settled(args, lambda: webhook_lines(inbox.path, unread))
         except UsageError as error:  # such as no run yet: the calls are kept in the file
             if str(error) not in reported:
                 reported.add(str(error))
@@ -301,8 +302,10 @@ def _lines(done: Settlement, unread: Unread) -> Iterator[str]:
         )
 
 
-def _reports(args: SettleArguments, done: Settlement, written: Mapping[str, Path]) -> Iterator[str]:
-    for name in sorted(done.runs.union(written)):
+def _reports(
+    args: SettleArguments, runs: Collection[str], written: Mapping[str, Path]
+) -> Iterator[str]:
+    for name in sorted({*runs, *written}):
         if name in written:
             yield _("Report written: {folder}", folder=written[name])
             continue

@@ -45,6 +45,12 @@ WHERE state = 'uncertain' AND identity = %(identity)s AND run IN
 """
 """The rows of later runs that listed it as uncertain."""
 
+_PURGED: Final = """
+SELECT r.id FROM rdimport.run r JOIN rdimport.tally t ON t.run = r.id WHERE r.id = %(run)s
+    AND r.forgotten_at IS NOT NULL AND t.state = 'uncertain' AND t.rows > 0
+"""
+"""The run that sent it, if its rows were purged: they are still counted."""
+
 _PROVED_RUNS: Final = """
 SELECT r.name FROM rdimport.run r JOIN rdimport.tally t ON t.run = r.id
 WHERE r.destination = %(destination)s AND t.state = 'accepted' AND t.rows > 0
@@ -259,7 +265,8 @@ class EvidenceBooks(_Part, ABC):
 
 def _moved(ask: Ask, values: Mapping[str, object]) -> list[int]:
     """Count the rows of a proved conversion as accepted; returns the numbers of their runs."""
-    runs = [run for sql in (_MOVED, _MOVED_LATER) for (run,) in ask(sql, values)]
+    sent = ask(_MOVED, values) or ask(_PURGED, values)
+    runs = [run for (run,) in (*sent, *ask(_MOVED_LATER, values))]
     for run in runs:
         for state, rows in (("uncertain", -1), ("accepted", 1)):
             ask(TALLY, {"run": run, "state": state, "rows": rows})

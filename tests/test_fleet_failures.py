@@ -476,6 +476,9 @@ def test_workers_whose_settings_differ_leave_each_other_the_jobs_that_they_do_no
 
 def test_a_queued_job_runs_for_the_account_that_it_has_now(workspace: FleetWorkspace) -> None:
     """It was enqueued when its account had another name."""
+    words = ("acme.csv", "-m", "list.yaml", "--account", "old", "--api-key-file", "acme.key")
+    assert workspace.here("run", *words, "--limit", "1").code == 3
+    assert workspace.here("accounts", "rename", "old", "acme").code == 0
     workspace.due(quota="2/s", clients=())
     workspace.server.do(
         _QUEUE, _PUT_IN.format("acme").replace("'acme',", "'old',"), database=workspace.database
@@ -487,7 +490,32 @@ def test_a_queued_job_runs_for_the_account_that_it_has_now(workspace: FleetWorks
     assert workspace.of_client("acme") < ROWS
     assert workspace.here("fleet", "resume", "acme").code == 0
     workspace.finish(worker)
-    workspace.see_all_accounted_for(most_in_doubt=0)
+    assert set(workspace.arrived().values()) == {1}
+    assert (workspace.of_client("lua"), workspace.of_client("acme")) == (ROWS, ROWS)
+
+
+def test_two_clients_with_settings_of_their_own_may_each_have_a_job_of_one_name(
+    workspace: FleetWorkspace,
+) -> None:
+    workspace.due()
+    settings = workspace.home / "rdimport.toml"
+    both = settings.read_text().replace("[jobs.lua-fair]", "[jobs.acme-fair]")
+    head, _, lua = both.rpartition("[accounts.lua]")
+    defaults = head.partition("[accounts.acme]")[0]
+    files = {"acme": head, "lua": f"{defaults}[accounts.lua]{lua}"}
+    for client, text in files.items():
+        settings.write_text(text)
+        assert workspace.here("worker", "--once").code == 0
+        assert workspace.of_client(client) == ROWS
+    workspace.server.do(  # put in by the other's worker, and claimed by this one
+        _QUEUE,
+        _PUT_IN.format("acme"),
+        database=workspace.database,
+    )
+    ended = workspace.here("worker", "--once")
+    assert "acme-fair (acme): is not in the settings" in ended.err
+    assert waiting(workspace, "acme")
+    assert set(workspace.arrived().values()) == {1}
 
 
 @pytest.mark.waits

@@ -76,8 +76,8 @@ def test_a_kill_between_two_effects_loses_no_job(
     words: list[str],
 ) -> None:
     if place is not None:  # due jobs are in the queue already
-        due = "INSERT INTO rdimport.due SELECT unnest(ARRAY['acme-fair', 'lua-fair']), now()"
-        workspace.server.do(due, database=workspace.database)
+        due = "INSERT INTO rdimport.due SELECT unnest(ARRAY['acme acme-fair', 'lua lua-fair'])"
+        workspace.server.do(f"{due}, now()", database=workspace.database)
         with closing(workspace.server.connect(workspace.database)) as db:
             db.execute("SET search_path = rdimport_queue")
             db.execute(_PUT_IN, (place, status, at))

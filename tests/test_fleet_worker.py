@@ -31,12 +31,12 @@ _PLACES_NOTED = """
 CREATE TABLE public.placed (id serial, place text, job text);
 CREATE FUNCTION public.note() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN INSERT INTO public.placed (place, job)
-VALUES (new.queue_name, new.queueing_lock); RETURN new; END $$;
+VALUES (new.queue_name, new.args ->> 'job'); RETURN new; END $$;
 CREATE TRIGGER note BEFORE INSERT ON rdimport_queue.procrastinate_jobs
 FOR EACH ROW WHEN (new.task_name = 'rdimport.job') EXECUTE FUNCTION public.note()
 """
 _WAITING = """
-WITH seen AS (INSERT INTO rdimport.due VALUES ('acme-fair', now()), ('lua-fair', now()))
+WITH seen AS (INSERT INTO rdimport.due VALUES ('acme acme-fair', now()), ('lua lua-fair', now()))
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
 SELECT 'jobs ' || %s, 'rdimport.job', account, account || '-fair',
     jsonb_build_object('account', account, 'job', account || '-fair')
@@ -45,7 +45,7 @@ FROM unnest(ARRAY['acme', 'lua']) AS account
 _PLACES = "SELECT string_agg(place, ' ') FROM public.placed"
 _JOBS_PLACED = "SELECT string_agg(job, ' ' ORDER BY id) FROM public.placed"
 _LAST_FIRST = """
-SELECT string_agg(queueing_lock, ' ' ORDER BY id DESC) FROM rdimport_queue.procrastinate_jobs
+SELECT string_agg(args ->> 'job', ' ' ORDER BY id DESC) FROM rdimport_queue.procrastinate_jobs
 WHERE status = 'doing' AND task_name = 'rdimport.job'
 """
 _TURNS = "SELECT count(*) FROM rdimport.lease WHERE process = %s AND until > now()"

@@ -129,7 +129,7 @@ class Queue:
         place = self._job.configure(
             queue=_place(to),
             lock=fold(account),
-            queueing_lock=job,
+            queueing_lock=_name(account, job),
             schedule_at=at,
             priority=0 if at is None else _SCHEDULED_PRIORITY,
         )
@@ -143,6 +143,7 @@ class Queue:
         """Enqueue jobs that were due, unless that was done for the same moment."""
         await self._query(
             sql.PUT_DUE,
+            names=[_name(one.account, one.job) for one in due],
             jobs=[one.job for one in due],
             accounts=[one.account for one in due],
             locks=[fold(one.account) for one in due],
@@ -231,6 +232,11 @@ class Queue:
             update_heartbeat_interval=HEARTBEAT_INTERVAL,
             stalled_worker_timeout=_UNREGISTER_AFTER,
         )
+
+
+def _name(account: str, job: str) -> str:
+    """The name of a job among those of all settings: two clients' may have the same name."""
+    return f"{fold(account)} {job}"
 
 
 def _place(worker: str | None) -> str:

@@ -108,12 +108,13 @@ WHERE w.name = ANY(%(names)s) GROUP BY w.name, w.slots
 
 PUT_DUE: Final = """
 WITH mine AS (INSERT INTO rdimport.due AS d (job, tick)
-    SELECT * FROM unnest(%(jobs)s::text[], %(ticks)s::timestamptz[]) ORDER BY 1
+    SELECT * FROM unnest(%(names)s::text[], %(ticks)s::timestamptz[]) ORDER BY 1
     ON CONFLICT (job) DO UPDATE SET tick = excluded.tick WHERE d.tick < excluded.tick RETURNING job)
 INSERT INTO procrastinate_jobs (queue_name, task_name, lock, queueing_lock, args)
-SELECT %(place)s, %(task)s, g.lock, g.job, jsonb_build_object('account', g.account, 'job', g.job)
-FROM mine JOIN unnest(%(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
-    AS g(job, account, lock) USING (job)
+SELECT %(place)s, %(task)s, g.lock, mine.job,
+    jsonb_build_object('account', g.account, 'job', g.job)
+FROM mine JOIN unnest(%(names)s::text[], %(jobs)s::text[], %(accounts)s::text[], %(locks)s::text[])
+    AS g(name, job, account, lock) ON g.name = mine.job
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING RETURNING id
 """
 """Jobs that were due at a moment, unless they were enqueued for that moment already. All

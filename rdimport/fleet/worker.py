@@ -229,9 +229,12 @@ class Worker:
     async def _run_claimed(self, account: str, job: str) -> None:
         """Run a job that was claimed, and do what follows."""
         plan = self._plans.get(job)
-        if plan is None and job not in self._strangers:
-            self._strangers.add(job)
-            self._on_stranger(job)
+        named = job
+        if plan and not await self._is_of(plan.account, account):
+            plan, named = None, f"{job} ({account})"  # another client's job of the same name
+        if plan is None and named not in self._strangers:
+            self._strangers.add(named)
+            self._on_stranger(named)
         account = plan.account if plan else account  # the account may have been renamed
         if fold(account) in self._paused:  # it may have been resumed since the last poll
             with suppress(LedgerError):
@@ -262,6 +265,14 @@ class Worker:
             at = now + _WHILE_PAUSED if paused else after.at
             await self._put_back(account, job, at if at and at > now else None, to)
         self._on_end(job, after)
+
+    async def _is_of(self, account: str, named: str) -> bool:
+        """Whether an account has a name, or had it when the job was enqueued."""
+        if fold(account) == fold(named):
+            return True
+        with suppress(LedgerError):
+            return fold(account) in await self._ask_ledger(self._fleet.now_called, named)
+        return False
 
     async def _run(self, job: str, running: _Running) -> JobEnd:
         """Run a job once it has a place. One that is stopped before goes back to the queue."""

@@ -39,6 +39,9 @@ ON CONFLICT (identity) DO UPDATE SET account = excluded.account
 """A former name is a destination of its own, without an endpoint, so that nothing lists it; its
 account is the number of the renamed one.
 """
+FORMERLY: Final = "formerly "
+"""The identity of a former name begins with it."""
+
 _NOW_CALLED: Final = """
 SELECT d.id, d.account FROM rdimport.destination f
 JOIN rdimport.destination d ON d.id = CAST(f.account AS integer) WHERE f.identity = %(named)s
@@ -282,7 +285,7 @@ def _meant(meant: str, account: str) -> str:
 
 
 def _formerly(endpoint: str, account: str) -> str:
-    return f"formerly {address.identity(endpoint, account)}"
+    return f"{FORMERLY}{address.identity(endpoint, account)}"
 
 
 def taken(new: str, where: str) -> UsageError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -246,6 +247,49 @@ def test_a_list_for_which_another_disk_has_no_room_stays_whole_and_leaves_no_hal
     assert "a.zip" in names(workspace, "in")
     assert workspace.here(*RUN).code == 0
     assert (len(box.conversions()), names(workspace, "in")) == (1, [])
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+@pytest.mark.parametrize("third", [False, True])
+def test_a_list_that_comes_in_the_moment_of_a_move_stays_in_the_inbox(
+    workspace: Workspace,
+    box: RunningSandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    has_links: bool,
+    third: bool,
+) -> None:
+    """Also without hard links, and if the next list is there already: each is imported once."""
+    put(workspace, "a.csv", people(1))
+    place = workspace.home / "in" / "a.csv"
+    rename = Path.rename
+    coming = [people(2, first=7), *[people(1, first=20)] * third]
+
+    def come(path: Path, target: Path) -> Path:
+        """A list comes right before the move, and the next one right after it."""
+        if path == place and len(coming) > third:
+            put(workspace, "new", coming.pop(0))
+            place.with_name("new").replace(place)
+            moved = rename(path, target)
+            if coming:
+                put(workspace, "a.csv", coming.pop())
+            return moved
+        return rename(path, target)
+
+    def no_links(*_: object) -> None:
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "rename", come)
+    if not has_links:
+        monkeypatch.setattr(os, "link", no_links)
+    done = workspace.here(*RUN)
+    assert (done.code, done.err) == (0, "")
+    assert (len(box.conversions()), names(workspace, "done")) == (1, [])
+    for path in (workspace.home / "in").glob("*.csv"):
+        workspace.write(f"in/{path.name}.done", "")
+    (workspace.home / "in" / "new.done").unlink()
+    assert workspace.here(*RUN).code == 0
+    assert len(box.conversions()) == 3 + third
+    assert len(names(workspace, "done")) == 1 + third
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere, names of files are in UTF-8")

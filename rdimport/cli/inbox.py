@@ -130,13 +130,34 @@ def _moved(taken: WaitingFile, target: Path) -> bool:
 
 
 def _is_renamed(taken: WaitingFile, name: Path) -> bool:
-    """Rename a list; if it was another one, give that its name back, unless a third one has it."""
+    """Rename a list; if it was another one, give that its name back, or a new one in the inbox if a
+    third list has it.
+    """
     taken.path.rename(name)
     if (_state(name) or ())[:_LASTING] == taken.state[:_LASTING]:
         return True
-    os.link(name, taken.path)
-    name.unlink()
+    try:
+        _give_back(name, taken.path)
+    except FileExistsError:
+        _give_back(name, _free(taken.path.parent, taken.path, "later"))
     return False
+
+
+def _give_back(name: Path, path: Path) -> None:
+    """Rename a file to `path`. Raises FileExistsError if there is one."""
+    try:
+        os.link(name, path)
+    except FileExistsError:
+        raise
+    except OSError:  # a file system without hard links
+        with name.open("rb") as old, path.open("xb") as new:
+            try:
+                shutil.copyfileobj(old, new)
+            except OSError:
+                path.unlink()
+                raise
+        shutil.copystat(name, path)
+    name.unlink()
 
 
 def _is_list_at_fault(code: ExitCode, error: RdimportError | None) -> bool:

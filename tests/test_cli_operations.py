@@ -76,6 +76,8 @@ def test_status_tells_where_each_run_stands_and_what_to_do_next(
     assert (newest["where"], newest["counts"]["already_imported"]) == ("finished", 2)
     assert newest["rows"] == sum(newest["counts"].values()) == 7
     assert (older["where"], older["stopped_because"]) == ("stopped", "limit")
+    said = workspace.here("status", older["run_id"], "--lang", "pt-BR").out
+    assert "parada (enviou o número de linhas que --limit permite)" in " ".join(said.split())
     assert "already imported" in workspace.here("status", newest["run_id"]).out
     assert (newest["sandbox"], newest["local"]) == (False, True)  # it outlives the run
     went_on = f"Run {newest['run_id']} continued with the same list."

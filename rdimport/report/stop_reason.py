@@ -37,3 +37,11 @@ def in_words(
     if stopped_because in _SAID and stopped_by:
         sentence += f": {detail(stopped_by, lang)}"
     return found._replace(sentence=sentence)
+
+
+def in_short(stopped_because: str | None, lang: str) -> str:
+    """The sentence for a stop reason, where it needs no detail of the run; else empty."""
+    if stopped_because in _SAID or reason(f"stop.{stopped_because}", lang) is None:
+        return ""
+    found = in_words(stopped_because, "", None, lang)
+    return found.sentence if found else ""

@@ -12,6 +12,7 @@ from rdimport.core.messages.written import second, short
 from rdimport.core.row import FAILED, State
 from rdimport.core.stop import AS_ASKED
 from rdimport.report.run_status import RunStatus
+from rdimport.report.stop_reason import in_short
 from rdimport.report.words import Words
 
 _WHERE: Final = {
@@ -85,8 +86,8 @@ def one(run: RunStatus) -> Iterator[str]:
     files = ", ".join(printable(name, 80) for name in run.files) or _("no file")
     yield from wrapped(_("{files}, to {where}", files=files, where=where))
     parts = [_("started {moment}", moment=second(run.started_at)), words(_WHERE[run.where])]
-    if run.stopped_because and run.stopped_because != run.where:
-        parts[-1] += f" ({run.stopped_because})"
+    if run.where == "stopped" and (why := in_short(run.stopped_because, language())):
+        parts[-1] += f" ({why})"
     if run.seconds is not None:
         parts.append(_("took {time}", time=words.duration(run.seconds)))
     if run.quota_used is not None:

@@ -304,6 +304,8 @@ def test_the_process_ends_with_the_same_code_and_without_a_traceback(
         ("run list.csv", ("-m/--mapping", "rdimport init leads.xlsx -o leads.yaml")),
         ("init", ("FILE", "For example: rdimport init leads.xlsx -o leads.yaml")),
         ("run list.csv -m list.yaml --plan por", ("did you mean pro?",)),
+        ("run list.csv -m list.yaml --plan avançado", ("did you mean advanced?",)),
+        ("run list.csv -m list.yaml --resend incertas", ("did you mean uncertain?",)),
         ("purge", ("--older-than", "rdimport purge --older-than 90d")),
     ],
 )

@@ -77,7 +77,13 @@ _IN_ENGLISH: Final = {
     **dict.fromkeys(("verificar", "conferir", "checar", "validar", "validate", "test"), "check"),
     **dict.fromkeys(("iniciar", "propor", "mapear", "map", "mapping"), "init"),
     "situacao": "status", "relatorio": "report", "chave": "key", "contas": "accounts",
-    "tarefas": "jobs", "esquecer": "forget", "registro": "ledger",
+    **dict.fromkeys(("aceita", "aceitas", "aceitos"), "accepted"),
+    **dict.fromkeys(("recusada", "recusadas", "recusados"), "refused"),
+    **dict.fromkeys(("incerta", "incertas", "incertos"), "uncertain"),
+    **dict.fromkeys(("primeiro", "primeira"), "first"),
+    **dict.fromkeys(("ultimo", "ultima"), "last"),
+    "nenhuma": "none", "basico": "basic", "avancado": "advanced", "juntar": "merge",
+    "manter": "keep", "tarefas": "jobs", "esquecer": "forget", "registro": "ledger",
 }  # fmt: skip
 """Other words, most of them Portuguese, for keywords of the mapping language and commands."""
 

@@ -84,7 +84,12 @@ def key_of(hex_key: str | None = None) -> bytes | None:
             return None
         except (OSError, UnicodeDecodeError) as error:
             raise LedgerError(
-                _("The key of the ledger, {path}, cannot be read: {error}.", path=path, error=error)
+                _(
+                    "The key of the ledger, {path}, cannot be read: {error}.",
+                    path=path,
+                    error=error,
+                ),
+                _("Name its file in the environment variable {variable}.", variable=KEY_FILE),
             ) from error
     try:
         key = bytes.fromhex(hex_key.strip())

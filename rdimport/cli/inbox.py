@@ -17,6 +17,7 @@ from typing import Final, NamedTuple
 
 from rdimport.cli.streams import print_error
 from rdimport.core.errors import ExitCode, RdimportError, SourceError
+from rdimport.core.looking import is_folder, is_missing
 from rdimport.core.messages import _
 from rdimport.source.files import matching
 
@@ -45,7 +46,8 @@ class WaitingFile:
 
     def is_gone(self) -> bool:
         """Whether it was taken away, as by a run of the same inbox on another machine."""
-        return not os.path.lexists(self.path) and self.path.parent.is_dir()
+        is_there = not is_missing(self.path) or self.path.is_symlink()
+        return not is_there and is_folder(self.path.parent)
 
 
 class Folders(NamedTuple):

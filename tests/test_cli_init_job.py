@@ -115,9 +115,10 @@ def test_what_cannot_be_added_changes_nothing(
 
 def test_of_several_accounts_one_must_be_named(workspace: Workspace) -> None:
     init(workspace, "--job", "a", "--account", "lua")
-    done = workspace.here("init", "fair.csv", "--config", "rdimport.toml", "--job", "b")
-    assert done.code == 2
-    assert "Which account does b belong to?" in done.err
+    for settings, accounts in (("rdimport.toml", "2 accounts"), ("new.toml", "none yet")):
+        done = workspace.here("init", "fair.csv", "--config", settings, "--job", "b")
+        assert done.code == 2
+        assert f"Which account does b belong to? {settings} has {accounts}." in done.err
 
 
 def test_settings_of_windows_keep_their_ends_of_lines_and_a_link_stays_one(

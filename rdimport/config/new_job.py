@@ -94,13 +94,16 @@ def _account(path: Path, known: Settings, job: NewJob) -> tuple[str, bool]:
         return same or job.account, same is None
     if len(known.accounts) == 1:
         return next(iter(known.accounts)), False
+    whose = {"name": job.name, "path": path}
+    number = len(known.accounts)
     raise UsageError(
         _(
             "Which account does {name} belong to? {path} has {number} accounts.",
-            name=job.name,
-            path=path,
-            number=len(known.accounts),
-        ),
+            **whose,
+            number=number,
+        )
+        if number
+        else _("Which account does {name} belong to? {path} has none yet.", **whose),
         _("Name the account with --account; a new one is added."),
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,7 @@ import polars as pl
 import pytest
 from support.ledgers import Place, SqlitePlace
 from support.shared_ledgers import PostgresPlace
+from support.waiting import until
 
 from rdimport.core.errors import Bug, ExitCode, LedgerBusyError, UsageError
 from rdimport.core.people import People
@@ -491,6 +493,28 @@ def test_doubt_is_settled_by_evidence(place: Place, ledger: Ledger) -> None:
     assert run.proofs() == {"webhook": 1}
     assert run.facts().exit_code == ExitCode.DONE
     assert list(run.failures()) == []
+
+
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_doubt_about_a_row_that_was_sent_again_is_as_old_as_its_first_request(
+    place: Place, ledger: Ledger, is_killed: bool
+) -> None:
+    wanted = [row(ledger, 1).identity]
+    with begun(place, ledger) as run:
+        send(run, 1, State.UNCERTAIN, TROUBLE)
+        (first,) = ledger.evidence.doubts(run.destination, wanted)
+        run.finish(NOW, 1, None)
+    until(lambda: time.time() * 1000 >= first.left_at + 2)
+    with begun(place, ledger, "20261128-130000-bbbb") as again:
+        if is_killed:
+            again.apply([seen_now(ledger, again, 1)], [], Counters(1))
+            place.crash()
+        else:
+            send(again, 1, State.UNCERTAIN, TROUBLE)
+            again.finish(NOW, 1, None)
+    with place.store.open() as after, begun(place, after, "20261128-140000-cccc") as later:
+        (doubt,) = after.evidence.doubts(later.destination, wanted)
+        assert (doubt.name, doubt.left_at) == (again.name, first.left_at)
 
 
 def test_doubt_is_as_old_as_by_the_endpoints_clock(place: Place, ledger: Ledger) -> None:

@@ -316,8 +316,20 @@ def long_ago(doubtful: Workspace) -> Workspace:
 
 
 def age(workspace: Workspace, ago: timedelta = AGO) -> None:
+    """Let all runs so far be that long ago."""
+    set_back(workspace, ago)
     with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
-        db.execute("UPDATE posted SET left_at = left_at - ?", (ago // timedelta(milliseconds=1),))
+        for run, *times in db.execute("SELECT id, started_at, finished_at FROM run").fetchall():
+            earlier = [at and (datetime.fromisoformat(at) - ago).isoformat() for at in times]
+            db.execute(
+                "UPDATE run SET started_at = ?, finished_at = ? WHERE id = ?", (*earlier, run)
+            )
+
+
+def set_back(workspace: Workspace, by: timedelta) -> None:
+    """Let the times of requests be those of a clock that was behind when they left."""
+    with closing(sqlite3.connect(workspace.state / "ledger.sqlite3")) as db, db:
+        db.execute("UPDATE posted SET left_at = left_at - ?", (by // timedelta(milliseconds=1),))
 
 
 def export_of(box: RunningSandbox) -> str:
@@ -346,6 +358,50 @@ def test_only_a_complete_export_frees_what_it_does_not_have(
     assert [row["email"] for row in failed(long_ago)] == [one]
     again = long_ago.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["accepted"], again["uncertain"]) == (sent, sent, 1 - sent)
+
+
+@pytest.fixture
+def sent_twice(doubtful: Workspace, box: RunningSandbox) -> Workspace:
+    """A workspace whose uncertain rows arrived 9 hours ago, and were lost when sent again 3 hours
+    ago: they are uncertain still.
+    """
+    before, _ = counts(doubtful)
+    age(doubtful, timedelta(hours=6))
+    box.set_faults(Faults(reset_before=1.0))
+    assert doubtful.here(*RUN, "--resend", "uncertain").summary["uncertain"] == before
+    box.set_faults(Faults())
+    age(doubtful)
+    assert len(box.conversions()) == ROWS
+    return doubtful
+
+
+def test_a_row_that_was_sent_twice_is_settled_by_what_its_first_request_did(
+    sent_twice: Workspace,
+) -> None:
+    before, _ = counts(sent_twice)
+    first = datetime.now(UTC) - timedelta(hours=9)
+    result = settled(sent_twice, lines=[call(number, first) for number in range(ROWS)])
+    assert (result["settled"], result["too_old"]) == (before, 0)
+    again = sent_twice.here(*RUN, "--resend", "uncertain").summary
+    assert (again["requests"], again["already_imported"]) == (0, ROWS)
+
+
+@pytest.mark.parametrize(
+    ("since", "end", "frees"), [(-10, -1, True), (-5, -1, False), (-10, -5, False)]
+)
+def test_a_list_frees_a_row_that_was_sent_twice_if_it_would_have_both_its_conversions(
+    sent_twice: Workspace, since: float, end: float, frees: bool
+) -> None:
+    before, _ = counts(sent_twice)
+    now = datetime.now(UTC).isoformat()
+    sent_twice.write(
+        "export.csv",
+        f"Email,Evento de conversão,Data da conversão\noutra@exemplo.com.br,Feira,{now}\n",
+    )
+    span = ("--complete-from", hours(since), "--complete-until", hours(end))
+    assert sent_twice.here(*EXPORTED, *span).code == 0
+    again = sent_twice.here(*RUN, "--resend", "uncertain", "--not-proved").summary
+    assert again["requests"] == (before if frees else 0)
 
 
 @pytest.mark.parametrize("how", ["of another zone", "of that zone", "unread", "no date"])
@@ -424,7 +480,7 @@ def test_a_list_says_nothing_of_rows_that_were_sent_after_it_was_made(
     box.set_faults(Faults(reset_after=1.0, skip=4, at_most=3))
     done = run_by(Elsewhen(-AGO), workspace, box, "m.yaml")
     box.set_faults(Faults())
-    age(workspace)  # as by that clock
+    set_back(workspace, AGO)  # as by that clock
     assert done.counts[State.UNCERTAIN] > 0
     again = workspace.here(*RUN, "--resend", "uncertain", "--not-proved").summary
     assert (again["requests"], again["uncertain"]) == (0, done.counts[State.UNCERTAIN])
@@ -448,7 +504,7 @@ def test_evidence_is_compared_with_the_endpoints_clock_if_this_one_is_ahead(
     done = run_by(Elsewhen(ahead), lossy, box, "m.yaml")
     assert "ahead of that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
-    age(lossy, -ahead)  # as by that clock
+    set_back(lossy, -ahead)  # as by that clock
     lossy.write("export.csv", box.export())
     summary = lossy.here(*EXPORTED, "--utc-offset", "+00:00").summary
     assert (summary["settled"], summary["too_old"]) == (uncertain, 0)
@@ -461,7 +517,7 @@ def test_an_earlier_conversion_proves_nothing_if_this_clock_is_behind(
     done = run_by(Elsewhen(-behind), lossy, box, "m.yaml")
     assert "behind that of the endpoint" in " ".join(done.notes)
     uncertain = done.counts[State.UNCERTAIN]
-    age(lossy, behind)  # as by that clock
+    set_back(lossy, behind)  # as by that clock
     earlier = datetime.now(UTC) - timedelta(minutes=20)
     result = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
     assert (result["settled"], result["too_old"]) == (0, uncertain)

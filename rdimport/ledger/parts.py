@@ -61,6 +61,9 @@ _CLOCKS: Final = """
 SELECT id, facts::json ->> 'clock' FROM rdimport.run
 WHERE destination = %(destination)s AND facts::json ->> 'clock' IS NOT NULL
 """
+_RUN_TIMES: Final = """
+SELECT id, started_at, finished_at FROM rdimport.run WHERE destination = %(destination)s
+"""
 OLD_RUNS: Final[LiteralString] = """
 SELECT r.id FROM rdimport.run r WHERE r.forgotten_at IS NULL
     AND (coalesce(r.finished_at, r.started_at) < %(before)s
@@ -240,6 +243,15 @@ class EvidenceBooks(_Part, ABC):
         """The difference between the clocks for each run in which there was one."""
         found = self._ledger.ask(_CLOCKS, {"destination": destination})
         return {run: ClockRange(*json.loads(clock)) for run, clock in found}
+
+    def run_times(self, destination: int) -> dict[int, tuple[int, int | None]]:
+        """When each run began and ended by its machine's clock, in milliseconds; a killed run has
+        no end.
+        """
+        found = self._ledger.ask(_RUN_TIMES, {"destination": destination})
+        return {
+            run: (started_ms(start), started_ms(end) if end else None) for run, start, end in found
+        }
 
     def note_complete(self, destination: int, period: Complete, source: str) -> None:
         """Record that a list is complete."""

@@ -24,6 +24,7 @@ class Absence:
         self._ledger = ledger
         self._spans = ledger.evidence.complete(destination)
         self._clocks = ledger.evidence.clocks(destination)
+        self._times = ledger.evidence.run_times(destination)
 
     def __call__(self, seen: pl.DataFrame) -> pl.Series:
         """For each row, whether it is known not to have arrived (Boolean). `seen` has its `payload`
@@ -35,19 +36,30 @@ class Absence:
         known = [
             name in hashes
             and (left := self._left(run, at, tried_again=refused is not None)) is not None
-            and self._covers(hashes[name], left)
+            and self._covers(hashes[name], *left)
             for name, (run, at, refused) in zip(names, sent, strict=True)
         ]
         return pl.Series(known, dtype=pl.Boolean)
 
-    def _left(self, run: int | None, at: int | None, *, tried_again: bool) -> int | None:
-        """The time of a request by the endpoint's clock. None if the clocks do not show it: they
-        were set during the run, or another run sent the row (`tried_again`).
+    def _left(
+        self, run: int | None, at: int | None, *, tried_again: bool
+    ) -> tuple[int, int] | None:
+        """The times of the first and the last request of a row by the endpoint's clock. None if
+        they are not known: the clocks were set during the run, another run sent the row
+        (`tried_again`) by a clock that may have been wrong, or the last one was killed.
         """
+        if at is None:
+            return None
+        began, ended = self._times.get(run or 0, (at, None))
+        last: int | None = at
+        if at < began or (ended is not None and ended < at):  # it was sent by an earlier run, too
+            last, tried_again = ended, True
         clock = self._clocks.get(run or 0, _RIGHT)
-        unsure = clock.least != clock.most or (tried_again and self._clocks)
-        return None if at is None or unsure else at + round(clock.most * 1000)
+        if last is None or clock.least != clock.most or (tried_again and self._clocks):
+            return None
+        off = round(clock.most * 1000)
+        return at + off, last + off
 
-    def _covers(self, identifier: bytes, left: int) -> bool:
+    def _covers(self, identifier: bytes, first: int, last: int) -> bool:
         spans = self._spans.get(identifier, [])
-        return any(since <= left - BEFORE and left + AFTER <= until for since, until in spans)
+        return any(since <= first - BEFORE and last + AFTER <= until for since, until in spans)

@@ -48,7 +48,7 @@ ON CONFLICT (identity, destination) DO UPDATE SET state = 0, attempt = c.attempt
     'source', c.source, 'left_at', c.left_at) END,
     payload = excluded.payload, run = excluded.run, file = excluded.file, row = excluded.row,
     receipt = NULL, problems = NULL, refused = NULL, tried = NULL, source = excluded.source,
-    left_at = excluded.left_at
+    left_at = CASE c.state WHEN 2 THEN c.left_at ELSE excluded.left_at END
 WHERE c.state = 9 OR (c.attempt = excluded.attempt - 1 AND c.state = excluded.was)
 RETURNING c.identity, c.attempt
 """

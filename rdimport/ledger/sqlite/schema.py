@@ -77,9 +77,10 @@ CREATE TABLE outcome (
 """
 
 # `left_at` is the time of a row's request, or slightly earlier, in milliseconds since the Unix
-# epoch. `complete` has declarations that a list of conversions is complete: what it lacks did not
-# arrive from `since` to `until`. `account_key.run` is the run that claims a key with which nothing
-# has arrived yet. `named` has the keyed hashes of a conversion_identifier (exact, and without case,
+# epoch; of an uncertain row that was sent again and is uncertain again, that of the first one.
+# `complete` has declarations that a list of conversions is complete: what it lacks did not arrive
+# from `since` to `until`. `account_key.run` is the run that claims a key with which nothing has
+# arrived yet. `named` has the keyed hashes of a conversion_identifier (exact, and without case,
 # accents and blanks), the identity fields (empty: unknown), and the text if it is a constant.
 ADDED_IN_3: Final = """
 CREATE TABLE destination (
@@ -375,8 +376,11 @@ def recover(db: sqlite3.Connection, destination: int) -> None:
     """Mark rows that a killed run left in flight as uncertain: they may have arrived."""
     post(db, "destination", destination)
     db.execute(
-        "INSERT OR REPLACE INTO posted SELECT destination, identity, 'uncertain', payload,"
-        " run, file, row, '', ?, NULL, NULL, NULL, left_at FROM sending WHERE destination = ?",
+        "INSERT OR REPLACE INTO posted SELECT s.destination, s.identity, 'uncertain', s.payload,"
+        " s.run, s.file, s.row, '', ?, NULL, NULL, NULL,"
+        " CASE p.state WHEN 'uncertain' THEN p.left_at ELSE s.left_at END FROM sending s"
+        " LEFT JOIN posted p ON p.destination = s.destination AND p.identity = s.identity"
+        " WHERE s.destination = ?",
         (_INTERRUPTED, destination),
     )
     db.execute(

@@ -129,7 +129,9 @@ class Writes:
             # an accepted or uncertain conversion stays so if a later payload is refused
             " (state, payload, run, file, row, receipt, problems, refused, tried, left_at) ="
             " (SELECT excluded.state, excluded.payload, excluded.run, excluded.file, excluded.row,"
-            " excluded.receipt, excluded.problems, NULL, NULL, excluded.left_at"
+            " excluded.receipt, excluded.problems, NULL, NULL,"
+            # sent twice and uncertain both times: the first request may have arrived, too
+            " CASE posted.state WHEN 'uncertain' THEN posted.left_at ELSE excluded.left_at END"
             " WHERE excluded.state <> 'refused' OR posted.state = 'refused' UNION ALL SELECT"
             " posted.state, posted.payload, posted.run, posted.file,"
             " posted.row, posted.receipt, excluded.problems, excluded.payload, excluded.run,"

@@ -109,7 +109,11 @@ def test_a_paused_account_that_is_renamed_stays_paused(machine: Machine) -> None
     assert machine.here("accounts", "rename", "lua nova", "sol").code == 0
     paused = machine.here("fleet", "status", "--json").summary["paused"]
     assert [one["account"] for one in paused] == ["sol"]
-    assert "sol run again" in machine.here("fleet", "resume", "sol").out
+    assert machine.here("accounts", "rename", "sol", "SOL").code == 0
+    assert machine.here("accounts", "rename", "SOL", "SOL").code == 0
+    paused = machine.here("fleet", "status", "--json").summary["paused"]
+    assert [one["account"] for one in paused] == ["SOL"]
+    assert "SOL run again" in machine.here("fleet", "resume", "SOL").out
 
 
 def call(email: str) -> dict[str, object]:

@@ -81,7 +81,7 @@ SELECT EXISTS (SELECT 1 FROM rdimport.minute WHERE run = %(run)s AND accepted > 
         """Implements `rules.AccountBooks.call`: a pause of the account's jobs continues."""
         former = fold(self.whose(number)[1])
         for (name,) in self._ask("SELECT account FROM rdimport.paused", {}):
-            if fold(name) == former:
+            if fold(name) == former and name != account:
                 self._ask(_STAY_PAUSED, {"account": account, "former": name})
                 self._ask("DELETE FROM rdimport.paused WHERE account = %(it)s", {"it": name})
         super().call(number, identity, account)

@@ -507,14 +507,21 @@ def test_two_clients_with_settings_of_their_own_may_each_have_a_job_of_one_name(
         settings.write_text(text)
         assert workspace.here("worker", "--once").code == 0
         assert workspace.of_client(client) == ROWS
-    workspace.server.do(  # put in by the other's worker, and claimed by this one
-        _QUEUE,
-        _PUT_IN.format("acme"),
-        database=workspace.database,
-    )
-    ended = workspace.here("worker", "--once")
-    assert "acme-fair (acme): is not in the settings" in ended.err
-    assert waiting(workspace, "acme")
+    for renames in (
+        (),
+        (("lua", "big acme"), ("big acme", "lua"), ("acme", "sol")),
+        (("lua", "acme"), ("acme", "lua"), ("sol", "acme")),
+    ):
+        for names in renames:
+            assert workspace.here("accounts", "rename", *names).code == 0
+        workspace.server.do(  # put in by the other's worker, and claimed by this one
+            _QUEUE,
+            _PUT_IN.format("acme"),
+            database=workspace.database,
+        )
+        ended = workspace.here("worker", "--once")
+        assert "acme-fair (acme): is not in the settings" in ended.err, renames
+        assert waiting(workspace, "acme")
     assert set(workspace.arrived().values()) == {1}
 
 

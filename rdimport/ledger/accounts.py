@@ -39,7 +39,7 @@ ON CONFLICT (identity) DO UPDATE SET account = excluded.account
 """A former name is a destination of its own, without an endpoint, so that nothing lists it; its
 account is the number of the renamed one.
 """
-FORMERLY: Final = "formerly "
+_FORMERLY: Final = "formerly "
 """The identity of a former name begins with it."""
 
 _NOW_CALLED: Final = """
@@ -285,7 +285,13 @@ def _meant(meant: str, account: str) -> str:
 
 
 def _formerly(endpoint: str, account: str) -> str:
-    return f"{FORMERLY}{address.identity(endpoint, account)}"
+    return f"{_FORMERLY}{address.identity(endpoint, account)}"
+
+
+def had_name(identity: str, folded: str) -> bool:
+    """Whether the identity of a destination is that of a former name, at whatever endpoint."""
+    _endpoint, _, name = identity.removeprefix(_FORMERLY).partition(" ")
+    return identity.startswith(_FORMERLY) and name == folded
 
 
 def taken(new: str, where: str) -> UsageError:

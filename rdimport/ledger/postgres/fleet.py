@@ -13,7 +13,7 @@ import psycopg
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
-from rdimport.ledger.accounts import FORMERLY
+from rdimport.ledger.accounts import had_name
 from rdimport.ledger.postgres import schema
 from rdimport.ledger.postgres.address import parsed
 from rdimport.ledger.postgres.connection import SILENCE, Connection
@@ -213,14 +213,19 @@ class PostgresFleet:
         return [Pause(name, datetime.fromtimestamp(since, UTC), why) for name, since, why in found]
 
     def now_called(self, account: str) -> frozenset[str]:
-        """The folded names of the accounts, at whatever endpoints, that once had this name."""
-        found = self._session.query(
-            "SELECT d.account FROM rdimport.destination f JOIN rdimport.destination d"
-            " ON d.id::text = f.account WHERE f.endpoint = '' AND starts_with(f.identity, %s)"
-            " AND right(f.identity, %s) = %s",
-            (FORMERLY, len(fold(account)) + 1, f" {fold(account)}"),
+        """The folded names of the accounts, at whatever endpoints, that once had this name; none if
+        another account has it now.
+        """
+        sql = "SELECT id::text, identity, endpoint, account FROM rdimport.destination"
+        found, named = self._session.query(sql), fold(account)
+        names = {number: fold(name) for number, _identity, endpoint, name in found if endpoint}
+        if named in names.values():
+            return frozenset()
+        return frozenset(
+            names[number]
+            for _id, identity, endpoint, number in found
+            if not endpoint and number in names and had_name(identity, named)
         )
-        return frozenset(fold(name) for (name,) in found)
 
     def forget_ticks(self) -> None:
         """Delete the times at which jobs were queued, after the queue was lost. The jobs that were

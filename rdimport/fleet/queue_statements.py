@@ -66,7 +66,7 @@ CREATE SCHEMA {0};
 INSERT INTO procrastinate_jobs (queue_name, task_name, priority, lock, queueing_lock, args,
     scheduled_at)
 SELECT '{place}', task_name, CASE WHEN scheduled_at IS NULL THEN 0 ELSE {later} END, lock,
-    queueing_lock, args, scheduled_at
+    lock || ' ' || (args ->> 'job'), args, scheduled_at
 FROM {0}_before.procrastinate_jobs
 WHERE task_name = '{task}' AND status IN ('todo', 'doing') ORDER BY id
 ON CONFLICT (queueing_lock) WHERE status = 'todo' DO NOTHING;

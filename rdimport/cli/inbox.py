@@ -152,14 +152,10 @@ def _give_back(name: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        with name.open("rb") as old, path.open("xb") as new:
-            try:
-                shutil.copyfileobj(old, new)
-            except OSError:
-                path.unlink()
-                raise
-        shutil.copystat(name, path)
-    name.unlink()
+        path.touch(exist_ok=False)  # a copy that a kill cuts short would be imported as a whole list
+        name.replace(path)
+    else:
+        name.unlink()
 
 
 def _is_list_at_fault(code: ExitCode, error: RdimportError | None) -> bool:

@@ -152,7 +152,7 @@ def _give_back(name: Path, path: Path) -> None:
     except FileExistsError:
         raise
     except OSError:  # a file system without hard links
-        path.touch(exist_ok=False)  # a copy that a kill cuts short would be imported as a whole list
+        path.touch(exist_ok=False)  # a copy that is cut short would be imported as a whole one
         name.replace(path)
     else:
         name.unlink()

@@ -201,6 +201,36 @@ def test_a_long_value_is_shown_by_its_beginning() -> None:
 
 
 @pytest.mark.parametrize(
+    "more", ["identity: {long}", "invalid: {{{long}: row}}", "{long}: x", "checks: {{{long}: 5}}"]
+)
+def test_a_long_name_is_shown_by_its_beginning(more: str) -> None:
+    text = more.format(long="x" * 1_000)
+    for line in refused(f"conversion_identifier: x\nfields: {{email: M}}\n{text}\n"):
+        assert "x" * 200 + "…" in line
+        assert len(line) < 700
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            'a: b\nb: "\\U99999999"\n',
+            "m.yaml:2:5: not YAML: what follows the \\ in a text is not k",
+        ),
+        ('a: "\\q"\n', "m.yaml:1:6: not YAML: what follows the \\ in a text is not known to YAML"),
+        ("%YAML 3.0\n---\na: b\n", "m.yaml:1:1: not YAML: remove the line that begins with %"),
+        ("%TAG x y\n---\na: b\n", "m.yaml:1:6: not YAML: remove the line that begins with %"),
+        ('[jobs.j]\na = "x"\n', "m.yaml:2:1: not YAML: a line is neither `key: value` nor inden"),
+        ("]\n", "m.yaml:1:1: not YAML: what stands here is not understood"),
+        ("[" * 3_000, "m.yaml:1:1: too many values, or nested too deeply, for a mapping"),
+    ],
+)
+def test_text_that_is_no_yaml_gets_a_sentence_of_our_own(text: str, message: str) -> None:
+    (line,) = refused(text)
+    assert line.startswith(message)
+
+
+@pytest.mark.parametrize(
     ("more", "message"),
     [
         ("a: x", "m.yaml:3:1: unknown key `a`; expected one of version, "),

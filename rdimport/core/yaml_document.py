@@ -6,6 +6,8 @@ contents, never booleans, numbers or dates. The model converts them where a key 
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -28,6 +30,10 @@ _NO_KEY: Final = "could not find expected ':'"
 """The parser's words about a line that it takes for a key; its mark is at the next line."""
 
 _QUOTE: Final = untranslated("put text that starts with a special character into quotes")
+_ESCAPE: Final = untranslated("what follows the \\ in a text is not known to YAML")
+_NOT_READABLE: Final = untranslated("what stands here is not understood")
+_DEEP: Final = untranslated("too many values, or nested too deeply, for a mapping")
+_LONG_ESCAPE: Final = re.compile(r"\\U([0-9A-Fa-f]{8})")
 _HINTS: Final = (
     ("'\\t'", untranslated("indent with spaces, not with tabs")),
     (
@@ -43,6 +49,11 @@ _HINTS: Final = (
     ("tag", _QUOTE),
     ("entries are not allowed", _QUOTE),
     ("keys are not allowed", _QUOTE),
+    ("escape", _ESCAPE),
+    ("hexdecimal numbers", _ESCAPE),
+    ("incompatible YAML", untranslated("remove the line that begins with %")),
+    ("directive", untranslated("remove the line that begins with %")),
+    ("<document start>", untranslated("a line is neither `key: value` nor indented below one")),
     ("quoted scalar", untranslated("a quotation mark is opened and never closed")),
     ("undefined alias", untranslated("put text that starts with * into quotes")),
     (
@@ -112,13 +123,27 @@ def parse(text: str) -> Document:
         raise DocumentError(_("a character that YAML does not allow"), (line, 1)) from None
     except MarkedYAMLError as error:
         raise _not_yaml(error) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise DocumentError(_not_yaml_at_all(str(error).splitlines()[0])) from None
+    except RecursionError:
+        raise DocumentError(_(_DEEP)) from None
+    except (ValueError, OverflowError):  # an escape beyond the last character
+        raise DocumentError(_not_yaml_at_all(_(_ESCAPE)), _place_of_escape(text)) from None
+    except YAMLError:
+        raise DocumentError(_not_yaml_at_all(_(_NOT_READABLE))) from None
     document = Document()
     if node is not None:
         document.values[()] = _start(node)
         document.data = _read(document, node, ())
     return document
+
+
+def _place_of_escape(text: str) -> Place:
+    """Where an escape beyond the last character is: the parser does not say."""
+    found = next((m for m in _LONG_ESCAPE.finditer(text) if int(m[1], 16) > sys.maxunicode), None)
+    if found is None:
+        return (1, 1)
+    return text.count("\n", 0, found.start()) + 1, found.start() - text.rfind(
+        "\n", 0, found.start()
+    )
 
 
 def _not_yaml(error: MarkedYAMLError) -> DocumentError:
@@ -128,8 +153,8 @@ def _not_yaml(error: MarkedYAMLError) -> DocumentError:
         mark = error.context_mark
     place = (mark.line + 1, mark.column + 1) if isinstance(mark, StreamMark) else (1, 1)
     reason = " ".join(str(part) for part in (error.problem, error.context) if part)
-    hint = next((_(advice) for sign, advice in _HINTS if sign in reason), "")
-    return DocumentError(_not_yaml_at_all(hint or reason), place)
+    hint = next((advice for sign, advice in _HINTS if sign in reason), _NOT_READABLE)
+    return DocumentError(_not_yaml_at_all(_(hint)), place)
 
 
 def _not_yaml_at_all(reason: str) -> str:
@@ -144,7 +169,7 @@ def _read(document: Document, node: Node, path: Path) -> Any:
     """The node's value; records the positions of the node and its descendants."""
     document.nodes += 1
     if document.nodes > MOST_NODES or len(path) > MOST_DEPTH:
-        raise DocumentError(_("too many values, or nested too deeply, for a mapping"), _start(node))
+        raise DocumentError(_(_DEEP), _start(node))
     document.values[path] = _start(node)
     if isinstance(node, MappingNode):
         return _read_mapping(document, node, path)

@@ -165,6 +165,13 @@ CASES = {
     "ledger: a port in words": Case(
         ("a port that is none: onze",), ("--ledger", "postgresql://u@h:5432,h:onze/x")
     ),
+    "condition: a number": mapped(
+        f"{MAPPING}where: 5\n", "`where` (list.yaml:4:8) is not a condit"
+    ),
+    "condition: of numbers": mapped(f"{MAPPING}where: Nome / 2 = 1\n", "`where` (list.yaml:4:8) c"),
+    "column: endless": mapped(f"{FIELDS}  email: {'x' * 3000}\n", f"“{'x' * 200}…”"),
+    "quota: a long one": Case((f"“{'x' * 200}…”",), ("--quota", "x" * 3000)),
+    "reserve: a long one": Case((f"“{'x' * 200}…”",), ("--reserve", "x" * 3000)),
     "catalogue: not there": Case(
         ("list.yaml:4:12: catalogue: ", "campos.json: cannot be read"),
         files=(("list.yaml", f"{MAPPING}catalogue: campos.json\n"),),

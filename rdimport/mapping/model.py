@@ -109,13 +109,25 @@ def _instead_of_a_list(path: Path) -> str:
     )
 
 
+def _paths(mapping: Mapping) -> Iterator[DocumentPath]:
+    """Where each source of the mapping is, in the order of `sources`."""
+    yield ("conversion_identifier",)
+    yield from (("fields", field) for field in mapping.fields)
+    yield from (("legal_bases", at, "status") for at in range(len(mapping.legal_bases)))
+
+
+def _expressions(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
+    """Where each expression is, as `FILE:LINE:COLUMN`, by its source's name."""
+    keys = [key for key, _source in mapping.sources()]
+    for key, path in [*zip(keys, _paths(mapping), strict=True), ("where", ("where",))]:
+        line, position = document.place((*path, "expr"))
+        yield key, f"{name}:{line}:{position}"
+
+
 def _places(document: Document, mapping: Mapping, name: str) -> Iterator[tuple[str, str]]:
     """Where each column is first named, as `FILE:LINE:COLUMN`."""
     found: dict[str, tuple[int, int]] = {}
-    paths: list[DocumentPath] = [("conversion_identifier",)]
-    paths += [("fields", field) for field in mapping.fields]
-    paths += [("legal_bases", at, "status") for at in range(len(mapping.legal_bases))]
-    for path, (_field, source) in zip(paths, mapping.sources(), strict=True):
+    for path, (_field, source) in zip(_paths(mapping), mapping.sources(), strict=True):
         for at, column in enumerate(source.columns):
             spots = [(*path, "column", at), (*path, at), (*path, "column"), (*path, "expr"), path]
             spot = next((spot for spot in spots if spot in document.values), path)
@@ -190,6 +202,7 @@ class Mapping(Section, metaclass=_Explained):
 
     _places: dict[str, str] = PrivateAttr(default_factory=dict)
     _catalogue_place: str = PrivateAttr(default="catalogue")
+    _expressions: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="before")
     @classmethod
@@ -246,12 +259,17 @@ class Mapping(Section, metaclass=_Explained):
         mapping._places.update(_places(document, mapping, name))  # noqa: SLF001  our own
         line, position = document.place(("catalogue",))
         mapping._catalogue_place = f"{name}:{line}:{position}: catalogue"  # noqa: SLF001  our own
+        mapping._expressions.update(_expressions(document, mapping, name))  # noqa: SLF001  our own
         return mapping
 
     @property
     def catalogue_place(self) -> str:
         """Where the mapping names its list of custom fields, for messages."""
         return self._catalogue_place
+
+    def expression_place(self, key: str) -> str:
+        """Where the expression of a source, or of `where`, is written; empty without a file."""
+        return self._expressions.get(key, "")
 
     @staticmethod
     def schema() -> dict[str, Any]:  # type: ignore[override]  # pydantic's own is deprecated

@@ -249,22 +249,26 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
                 _(
                     "{table}: the expression of {called} cannot be computed: {reason}",
                     table=bound.table,
-                    called=_called(name),
+                    called=_called(bound.mapping, name),
                     reason=reason,
                 ),
                 _("All columns are text: write CAST(column AS INT) to compare numbers."),
             ) from None
         if name == WHERE and result["x"].dtype != pl.Boolean:
             raise MappingError(
-                _("`where` is not a condition: its result is not yes or no"),
+                _(
+                    "{called} is not a condition: its result is not yes or no",
+                    called=_called(bound.mapping, name),
+                ),
                 _("Write a comparison: UF = 'SP'."),
             )
 
 
-def _called(name: str) -> str:
-    if name == WHERE:
-        return "`where`"
-    return _("the field `{field}`", field=name.removeprefix(COMPUTED))
+def _called(mapping: Mapping, name: str) -> str:
+    key = "where" if name == WHERE else name.removeprefix(COMPUTED)
+    called = "`where`" if name == WHERE else _("the field `{field}`", field=key)
+    place = mapping.expression_place(key)
+    return f"{called} ({place})" if place else called
 
 
 def _check_constants(bound: Bound, allowed: validate.Options) -> None:

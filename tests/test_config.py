@@ -381,3 +381,32 @@ def test_a_time_of_thousands_of_years_is_none(tmp_path: Path) -> None:
 def test_a_week_in_seconds_is_a_time(tmp_path: Path) -> None:
     config = load(written(tmp_path, RIGHT + 'max_duration = "604800s"\n'))
     assert "--max-duration=604800s" in config.words("fair")
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ('[defaults]\nnotify = "{long}"\n', "2:1: defaults.notify: there is no [notify.{cut}…]"),
+        (
+            '[accounts.a]\napi_key = {{env = "A"}}\nquota = "{long}"\n',
+            "3:1: accounts.a.quota: not a quota: “{cut}…” (write 120/min, 2/s, 500/h or none)",
+        ),
+        (
+            '[jobs.j]\naccount = "{long}"\nfiles = "a"\nmapping = "b"\n',
+            "2:1: jobs.j.account: there is no account `{cut}…`",
+        ),
+        ("{long} = 1\n", "1:1: unknown key `{cut}…`; expected one of "),
+    ],
+)
+def test_of_a_long_wrong_value_only_the_beginning_is_repeated(
+    tmp_path: Path, text: str, line: str
+) -> None:
+    (message,) = refusal(tmp_path, text.format(long="x" * 3_000))
+    assert message.startswith(line.format(cut="x" * 200))
+
+
+def test_a_plan_is_not_suggested_because_its_letters_are_in_a_long_value(tmp_path: Path) -> None:
+    text = '[accounts.a]\napi_key = {env = "A"}\nplan = "postgresql://xabc"\n'
+    (message,) = refusal(tmp_path, text)
+    assert "expected one of light, basic, pro, advanced; found `postgresql" in message
+    assert "did you mean" not in message

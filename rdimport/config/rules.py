@@ -13,6 +13,7 @@ from rdimport.core.address import is_address
 from rdimport.core.document_errors import suggestion
 from rdimport.core.messages import _
 from rdimport.core.names import fold
+from rdimport.core.visible import cut
 
 _WHERE: Final = {
     "api_key": ("env", "file", "keyring", "command"),
@@ -32,7 +33,7 @@ def contradictions(data: Mapping[str, Any]) -> Iterator[Contradiction]:
     for name, job in jobs.items():
         for account in _texts(job.get("account")):
             if fold(account) not in names:
-                missing = _("there is no account `{name}`", name=account)
+                missing = _("there is no account `{name}`", name=cut(account))
                 yield ("jobs", name, "account"), missing + suggestion(account, names.values())
         moves = next((key for key in ("move_done", "move_failed") if job.get(key)), None)
         if moves and any(map(is_address, _texts(job.get("files")))):
@@ -49,7 +50,7 @@ def _table(
 ) -> Iterator[Contradiction]:
     for name in _texts(table.get("notify")):
         if name not in notify:
-            missing = _("there is no [notify.{name}]", name=name)
+            missing = _("there is no [notify.{name}]", name=cut(name))
             yield (*place, "notify"), missing + suggestion(name, notify)
     for key, known in _WHERE.items():
         where = table.get(key)
@@ -64,7 +65,7 @@ def _accounts(accounts: Mapping[str, Mapping[str, Any]]) -> Iterator[Contradicti
         if first != name:
             yield (
                 ("accounts", name),
-                _("differs from `{first}` only in case, accents or blanks", first=first),
+                _("differs from `{first}` only in case, accents or blanks", first=cut(first)),
             )
         if account.get("plan") and account.get("quota"):
             yield (

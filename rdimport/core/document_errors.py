@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from rdimport.core.masking import may_be_key
 from rdimport.core.messages import _, untranslated
 from rdimport.core.names import did_you_mean
-from rdimport.core.visible import shown_lines
+from rdimport.core.visible import cut, shown_lines
 from rdimport.core.yaml_document import Document
 
 if TYPE_CHECKING:
@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
 CONTRADICTION: Final = "contradiction"
 """The model's error type for broken `rules`, which the loader reports one by one."""
-
-_MOST_SHOWN: Final = 200
-"""Characters of a wrong value that a message repeats."""
 
 NAME: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 AREA: Final = r"^[1-9][0-9]$"
@@ -132,6 +129,7 @@ def _written(document: Document, path: Path) -> Path:
 
 
 def _unknown(key: str, known: Iterable[str]) -> str:
+    key = cut(key)
     if best := did_you_mean(key, known):
         return _("unknown key `{key}`; did you mean `{best}`?", key=key, best=best)
     return _("unknown key `{key}`; expected one of {known}", key=key, known=", ".join(known))
@@ -174,11 +172,11 @@ def _found(value: object) -> str:
     text = str(value).lower() if isinstance(value, bool) else str(value)
     if may_be_key(text):
         return _("what may be a key")
-    return f"`{text}`" if len(text) <= _MOST_SHOWN else f"`{text[:_MOST_SHOWN]}…`"
+    return f"`{cut(text)}`"
 
 
 def _dotted(path: Path) -> str:
-    return ".".join(str(step) for step in path) + ": " if path else ""
+    return ".".join(cut(str(step)) for step in path) + ": " if path else ""
 
 
 def _model_at(model: type[BaseModel], path: Path) -> type[BaseModel]:

@@ -9,6 +9,7 @@ from typing import Final, NamedTuple, Self
 from rdimport.core.arguments import see
 from rdimport.core.errors import UsageError
 from rdimport.core.messages import _
+from rdimport.core.visible import cut
 
 ENOUGH: Final = 10.0
 """Seconds of sending below which the share of the quota is not meaningful."""
@@ -37,7 +38,7 @@ class Quota:
         match = re.fullmatch(r"\s*(\d{1,9})\s*/\s*([a-z]+)\s*", text.lower())
         if match is None or match[2] not in _UNITS or int(match[1]) == 0:
             raise ValueError(
-                _("not a quota: “{text}” (write 120/min, 2/s, 500/h or none)", text=text)
+                _("not a quota: “{text}” (write 120/min, 2/s, 500/h or none)", text=cut(text))
             )
         return cls(int(match[1]), _UNITS[match[2]])
 
@@ -47,7 +48,7 @@ class Quota:
         share = float(match[1]) / (100 if match[2] else 1) if match else 1.0
         if share >= 1:
             raise ValueError(
-                _("not a share of the quota: “{reserve}” (write 20%)", reserve=reserve)
+                _("not a share of the quota: “{reserve}” (write 20%)", reserve=cut(reserve))
             )
         return replace(self, reserve=share)
 

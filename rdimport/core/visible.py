@@ -47,6 +47,11 @@ def shown_json(value: object, *, ensure_ascii: bool = False, **layout: object) -
     return "".join(_in_json(c) for c in text)
 
 
+def cut(text: str, most: int = 200) -> str:
+    """The beginning of a wrong value, as much as a message repeats of it."""
+    return text if len(text) <= most else f"{text[:most]}…"
+
+
 def is_utf8(text: str) -> bool:
     """Whether the text can be encoded; file names and arguments may contain any bytes."""
     try:

@@ -12,6 +12,7 @@ from typing import Any, Final
 from rdimport.core.document_errors import suggestion
 from rdimport.core.messages import _
 from rdimport.core.names import fold
+from rdimport.core.visible import cut
 from rdimport.destination.rdstation.fields import Kind, field
 from rdimport.mapping.vocabulary import Clean, Type, default_cleaners, type_of
 
@@ -117,7 +118,7 @@ def _known(path: Path, given: object, names: tuple[str, ...]) -> Iterator[Contra
         if isinstance(name, str) and name not in names:
             hint = suggestion(name, names) or _("; it has {names}", names=", ".join(names))
             place = (*path, name) if keyed else path
-            message = _("`{name}` is not one of the fields of this mapping", name=name)
+            message = _("`{name}` is not one of the fields of this mapping", name=cut(name))
             yield place, message + hint
 
 
@@ -177,7 +178,10 @@ def _doubled_values(path: Path, values: Mapping[str, Any]) -> Iterator[Contradic
         if other != key:
             yield (
                 (*path, key),
-                _("is the same as `{other}`: case, accents and spaces do not matter", other=other),
+                _(
+                    "is the same as `{other}`: case, accents and spaces do not matter",
+                    other=cut(other),
+                ),
             )
 
 

@@ -18,7 +18,7 @@ from rdimport.core.errors import MappingError
 from rdimport.core.messages import _, language, ngettext
 from rdimport.core.messages.reasons import explain
 from rdimport.core.row import ROW, Problem
-from rdimport.core.visible import shown_lines
+from rdimport.core.visible import cut, shown_lines
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
 from rdimport.mapping.polars_words import why_not_computed
 from rdimport.mapping.targets import Target, targets
@@ -321,8 +321,8 @@ def _missing(
     lines, headings = [], [one for one in columns if not _ADDRESS.search(one)]
     for name in missing:
         best = names.did_you_mean(name, _of_its_kind(mapping, name, headings))
-        hint = _("; did you mean “{name}”?", name=best) if best else ""
-        missed = _("{table}: has no column “{name}”", table=table, name=name)
+        hint = _("; did you mean “{name}”?", name=cut(best)) if best else ""
+        missed = _("{table}: has no column “{name}”", table=table, name=cut(name))
         lines.append(f"{missed}{_asked_by(mapping, name)}{hint}")
     is_none_there = len(missing) == len(mapping.columns())
     remedy = names.read_as_one(columns) or _remedy(columns, is_none_there=is_none_there)
@@ -346,7 +346,7 @@ def _remedy(columns: Sequence[str], *, is_none_there: bool) -> str:
     """What to do about missing columns. Addresses are hidden, as a person's row may have been taken
     for the header.
     """
-    known = ", ".join(f"“{_ADDRESS.sub('***', column)}”" for column in columns)
+    known = ", ".join(f"“{cut(_ADDRESS.sub('***', column))}”" for column in columns)
     if is_none_there and any(map(_ADDRESS.search, columns)):
         return _(
             "What is read as the header contains an e-mail address, so it is a person's row. If "

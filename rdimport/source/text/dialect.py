@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rdimport.core.errors import SourceError
 from rdimport.core.messages import _
 from rdimport.core.names import fold
+from rdimport.core.visible import cut
 from rdimport.source.encoding import Decoder, charset, guess_encoding
 from rdimport.source.header import (
     SEARCHED,
@@ -108,7 +109,7 @@ def _is_no_text(text: str) -> bool:
 
 def _short(text: str) -> str:
     """What a message repeats of a wrong value."""
-    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}…"
+    return cut(text, _MOST_SHOWN)
 
 
 def _checked_encoding(name: str | None) -> str:

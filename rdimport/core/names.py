@@ -104,7 +104,17 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
         processor=utils.default_process,
         score_cutoff=70,
     )
+    if best and _is_by_chance(fold(name), fold(best[0])):
+        return ""
     return best[0] if best else _one_letter_off(fold(name), names)
+
+
+def _is_by_chance(name: str, known: str) -> bool:
+    """Whether a short word is only among the letters of a much longer name, not a word of it: `pro`
+    in `postgresql`.
+    """
+    words = re.findall(r"[^\W_]+", name)
+    return len(known) <= _SHORT and len(name) > 2 * len(known) and known not in words
 
 
 def _one_letter_off(name: str, known: Sequence[str]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from support.command import Workspace
+from support.posix import only_posix
 
 from rdimport.core.people import People
 from rdimport.ledger import store_of
@@ -261,3 +262,15 @@ def test_where_there_is_no_ledger_it_is_said(
     assert done.code == 0, done.err
     assert done.out.startswith("There is no ledger in sate.")
     assert "There is no ledger" not in workspace.here(*command, "--lang", "pt-BR").out
+
+
+@pytest.mark.parametrize("command", [("forget", EMAIL), ("purge", "--older-than", "1s")])
+def test_a_folder_of_reports_that_cannot_be_there_is_refused_before_anything_is_erased(
+    command: tuple[str, ...], known: Workspace
+) -> None:
+    only_posix("a long name is only one that is not there")
+    before = found(known)
+    done = known.here(*command, "--report-dir", "é" * 300)
+    assert (done.code, done.out) == (2, "")
+    assert "cannot be there: File name too long" in done.err
+    assert found(known) == before

@@ -18,7 +18,7 @@ from rdimport.core.people import People
 from rdimport.ledger import Erased, Ledger, Store
 from rdimport.prepare.clean.email import TYPOS
 from rdimport.report import write_report
-from rdimport.report.private_files import clean, delete
+from rdimport.report.private_files import clean, delete, seen_in
 from rdimport.report.traces import Gone, names_people, remove_traces
 
 
@@ -31,6 +31,8 @@ def execute(args: ForgetArguments) -> int:
             _("Type complete addresses, or - to read them from standard input."),
         )
     state_dir, store = resolve.state_dir(args), resolve.store(args)
+    if args.report_dir:
+        seen_in(args.report_dir)  # a name that cannot be one is refused before anything is erased
     with ExitStack() as stack:
         ledger = None
         erased, on_disk = Erased(), True

@@ -14,7 +14,7 @@ from rdimport.core.clock import SystemClock
 from rdimport.core.errors import ExitCode
 from rdimport.core.messages import _, ngettext
 from rdimport.ledger import Store
-from rdimport.report.private_files import clean, delete
+from rdimport.report.private_files import clean, delete, seen_in
 
 
 class _Gone(NamedTuple):
@@ -30,6 +30,8 @@ class _Gone(NamedTuple):
 def execute(args: PurgeArguments) -> int:
     """Purge all but active runs; delete their reports if --report-dir is given."""
     store = resolve.store(args)
+    if args.report_dir:
+        seen_in(args.report_dir)  # a name that cannot be one is refused before anything is deleted
     if not store.is_there():  # before the first run, or its folder's name was mistyped
         say([_("There is no ledger in {source}.", source=store)])
     say(_lines(args, _forget(args, store), store.put_away()))

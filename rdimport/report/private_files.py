@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
 
-from rdimport.core.errors import ReportError, UsageError
+from rdimport.core.errors import RdimportError, ReportError, UsageError
 from rdimport.core.looking import is_folder, listed
 from rdimport.core.messages import _
 from rdimport.core.names import is_run
@@ -122,15 +122,22 @@ def clean(report_dir: Path) -> None:
 
 
 def seen_in(folder: Path) -> list[Path]:
-    """The entries of a folder. Raises ReportError if it may not be listed."""
+    """The entries of a folder. Raises ReportError if it may not be listed, UsageError for a name
+    that no folder can have.
+    """
     try:
         return listed(folder)
     except OSError as error:
         raise unlisted(error) from error
 
 
-def unlisted(error: OSError) -> ReportError:
+def unlisted(error: OSError) -> RdimportError:
     """The error for a folder that cannot be searched for reports or their remains."""
+    if error.errno == errno.ENAMETOOLONG:
+        return UsageError(
+            _("The folder {folder} cannot be there: {error}.", folder=error.filename, error=error),
+            _("Check the path and the spelling."),
+        )
     return ReportError(
         _(
             "The folder {folder} cannot be listed ({error}), so people's data in it would stay.",

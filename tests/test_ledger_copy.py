@@ -360,3 +360,27 @@ def test_a_password_in_an_address_is_never_shown(machine: Machine, postgres: Ser
         machine.here(*words)
     for name, what in machine.artefacts().items():
         assert b"s3cret" not in what, name
+
+
+@pytest.mark.parametrize("source", [".", "list.csv", "list.csv/state", "mysql://x"])
+def test_a_place_without_a_ledger_is_named_and_no_option_that_copy_does_not_have(
+    source: str, workspace: Workspace
+) -> None:
+    workspace.write("list.csv", "E-mail\nana@exemplo.com.br\n" * 50)
+    done = workspace.here("ledger", "copy", source, "copies")
+    assert (done.code, done.out) == (2, "")
+    assert "damaged" not in done.err
+    assert "--state-dir" not in done.err
+    assert "in .." not in done.err
+    assert not (workspace.home / "copies").exists()
+
+
+def test_a_ledger_that_is_no_database_is_said_to_be_damaged_in_portuguese(
+    workspace: Workspace,
+) -> None:
+    workspace.state.mkdir(mode=0o700)
+    (workspace.state / "ledger.sqlite3").write_bytes(b"no database, but long enough" * 99)
+    (workspace.state / "ledger.sqlite3").chmod(0o600)
+    done = workspace.here("--lang", "pt-BR", "ledger", "check", "--state-dir", "state")
+    assert (done.code, done.out) == (2, "")
+    assert "está danificado: o arquivo não é um banco de dados." in done.err

@@ -29,6 +29,11 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path)  # noqa: PTH112
 
 
+def in_words(folder: Path) -> Path:
+    """A folder as a sentence names it: `.` at its end looks like its full stop."""
+    return folder if folder.name not in ("", "..") else folder.absolute()
+
+
 def is_missing(path: Path) -> bool:
     """Whether certainly nothing is there. A place that may not be searched is not missing."""
     try:

@@ -34,7 +34,7 @@ def default_state_dir() -> Path:
     return own_folder("state", "--state-dir (RDIMPORT_STATE_DIR)")
 
 
-def refuse_no_folder(state_dir: Path) -> None:
+def refuse_no_folder(state_dir: Path, remedy: str = "") -> None:
     """Raise LedgerError for a state directory that is no folder and could not be made: a link that
     leads nowhere, where the disk of its ledger may not be mounted, a file, or a device.
 
@@ -76,7 +76,7 @@ def refuse_no_folder(state_dir: Path) -> None:
             if stat.S_ISREG(found.st_mode)
             else _("{place} is a device, a pipe or a socket.", place=place)
         )
-        raise _no_folder(state_dir, place, what, _("Name a directory with --state-dir."))
+        raise _no_folder(state_dir, place, what, remedy or _("Name a directory with --state-dir."))
 
 
 def _no_folder(state_dir: Path, place: Path, why: str, remedy: str) -> LedgerError:

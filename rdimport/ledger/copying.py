@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from rdimport.core.errors import Bug, LedgerBusyError, UsageError
-from rdimport.core.looking import is_missing
-from rdimport.core.messages import _
+from rdimport.core.looking import in_words, is_missing
+from rdimport.core.messages import _, untranslated
 from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger import twins
 from rdimport.ledger.opening import is_shared, refuse_address, store_of
 from rdimport.ledger.port import Ledger, Store
 from rdimport.ledger.sqlite import files
 from rdimport.ledger.sqlite.store import SqliteStore
+
+_PLACES: Final = untranslated(
+    "Name a folder, the file of a ledger, or postgresql://USER@HOST/DATABASE."
+)
 
 
 def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, str]:
@@ -32,6 +37,8 @@ def copy_ledger(source: str, target: str, key: str | None = None) -> tuple[str, 
     if not is_shared(source) and not is_shared(target):
         path, to = _file(source), _file(target)
         if is_missing(path):
+            raise _none(source)
+        if path.name != files.FILE_NAME and not files.is_database(path):
             raise _none(source)
         files.copy(path, to)
         return str(path), str(to)
@@ -113,15 +120,18 @@ def _store(place: str, key: str | None) -> Store:
 
 
 def _file(place: str) -> Path:
-    refuse_address(place)
+    refuse_address(place, _(_PLACES))
     path = files.ledger_of(Path(place))
     if is_missing(path):
-        refuse_no_folder(Path(place))
+        refuse_no_folder(Path(place), _(_PLACES))
     return path
 
 
 def _none(source: str) -> UsageError:
     return UsageError(
-        _("There is no ledger in {source}.", source=source),
+        _(
+            "There is no ledger in {source}.",
+            source=source if is_shared(source) else in_words(Path(source)),
+        ),
         _("Name the state directory of the runs, or the file."),
     )

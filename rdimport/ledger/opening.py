@@ -33,7 +33,7 @@ def store_of(place: str | Path, key: str | None = None) -> Store:
     return SqliteStore(Path(place), partial(key_of, key), partial(_apart, key))
 
 
-def refuse_address(folder: str | Path) -> None:
+def refuse_address(folder: str | Path, remedy: str = "") -> None:
     """Raise UsageError for an address of any kind: a folder of that name would be a new ledger,
     which sends everybody again.
 
@@ -45,7 +45,10 @@ def refuse_address(folder: str | Path) -> None:
                 "The location of the ledger is neither a folder nor the address of a PostgreSQL "
                 "database."
             ),
-            _("Name a folder with --state-dir, or postgresql://USER@HOST/DATABASE with --ledger."),
+            remedy
+            or _(
+                "Name a folder with --state-dir, or postgresql://USER@HOST/DATABASE with --ledger."
+            ),
         )
 
 

@@ -21,6 +21,8 @@ _SQLITE: Final = (
     untranslated("unable to open database file"),
     untranslated("disk I/O error"),
     untranslated("database is locked"),
+    untranslated("file is not a database"),
+    untranslated("database disk image is malformed"),
 )
 """SQLite's messages about a ledger's file, the same on every system."""
 

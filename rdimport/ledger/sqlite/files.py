@@ -32,6 +32,8 @@ FILE_NAME: Final = "ledger.sqlite3"
 _PARTS: Final = ("", "-wal", "-shm")
 """Suffixes of SQLite's own files for an open database."""
 
+_BEGINS: Final = b"SQLite format 3\0"
+
 _SHORTEST: Final = 512
 
 _WRITING: Final = frozenset(
@@ -159,6 +161,15 @@ class Watch:
         )
 
 
+def is_database(path: Path) -> bool:
+    """Whether a file begins as SQLite's do; what cannot be read may be one."""
+    try:
+        with path.open("rb") as file:
+            return file.read(len(_BEGINS)) == _BEGINS
+    except OSError:
+        return True
+
+
 def copy(path: Path, to: Path) -> None:
     """Make a consistent copy of a ledger, even while a run is active.
 
@@ -174,7 +185,7 @@ def new_file(to: Path) -> Iterator[Path]:
     """A file for its owner only that gets its name once it is whole. Raises UsageError for a place
     that is not empty.
     """
-    refuse_no_folder(to.parent)
+    refuse_no_folder(to.parent, _("Name another place, or move what is there aside."))
     if _is_taken(to):
         raise UsageError(
             _(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rdimport.core.errors import LedgerError, UsageError
 from rdimport.core.key_file import read_key
-from rdimport.core.looking import exists
+from rdimport.core.looking import exists, in_words
 from rdimport.core.messages import _
 from rdimport.core.own_folders import refuse_no_folder
 from rdimport.ledger import twins
@@ -53,7 +53,7 @@ class SqliteStore:
         self._holding: str | None = None
 
     def __str__(self) -> str:
-        return str(self._state_dir)
+        return str(in_words(self._state_dir))
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, SqliteStore) and other._state_dir == self._state_dir

@@ -9,9 +9,10 @@ from contextlib import closing
 import pytest
 from support.command import Workspace
 from support.lists import MAPPING, people
-from support.posix import pipe_at
+from support.posix import pipe_at, small_files
 
 from rdimport.core import small_file
+from rdimport.core.key_file import write_key
 from rdimport.ledger import store_of
 from rdimport.sandbox.embedded import RunningSandbox
 
@@ -203,3 +204,14 @@ def test_a_copy_that_cannot_be_read_is_named_and_one_without_the_key_is_not(
     moved = workspace.here("ledger", "key", "--move-to", workspace.home / "ledger.key")
     assert broken.name in moved.err
     assert apart.name not in moved.err
+
+
+def test_a_key_for_which_the_disk_has_no_room_leaves_no_part_of_a_file(
+    workspace: Workspace,
+) -> None:
+    file = workspace.home / "ledger.key"
+    with small_files(16), pytest.raises(OSError, match=r"No space left|too large"):
+        write_key(file, secrets.token_hex(32))
+    assert not file.exists()
+    write_key(file, "ab" * 32)
+    assert file.read_bytes() == b"ab" * 32 + b"\n"

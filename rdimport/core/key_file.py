@@ -43,12 +43,17 @@ def owner_only(path: str, flags: int) -> int:
 
 
 def write_key(file: Path, key: str) -> None:
-    """Create a key file, durably. Raises OSError, such as FileExistsError."""
+    """Create a key file, durably, or leave none. Raises OSError, such as FileExistsError."""
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(file, "x", encoding="ascii", opener=owner_only) as opened:
-        opened.write(key + "\n")
-        opened.flush()
-        os.fsync(opened.fileno())
+    opened = open(file, "x", encoding="ascii", opener=owner_only)  # noqa: SIM115  closed below
+    try:
+        with opened:
+            opened.write(key + "\n")
+            opened.flush()
+            os.fsync(opened.fileno())
+    except OSError:
+        file.unlink()
+        raise
 
 
 def _see_that_it_is_ours(file: Path, found: os.stat_result) -> None:

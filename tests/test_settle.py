@@ -386,6 +386,20 @@ def test_a_row_that_was_sent_twice_is_settled_by_what_its_first_request_did(
     assert (again["requests"], again["already_imported"]) == (0, ROWS)
 
 
+def test_an_earlier_conversion_proves_nothing_if_the_clock_was_behind_at_the_first_request(
+    lossy: Workspace, box: RunningSandbox
+) -> None:
+    behind = timedelta(hours=1)
+    lost = run_by(Elsewhen(-behind), lossy, box, "m.yaml").counts[State.UNCERTAIN]
+    set_back(lossy, behind)
+    box.set_faults(Faults(reset_before=1.0))
+    assert lossy.here(*RUN, "--resend", "uncertain").summary["uncertain"] == lost
+    earlier = datetime.now(UTC) - timedelta(minutes=20)
+    result = settled(lossy, lines=[call(number, earlier) for number in range(ROWS)])
+    assert (result["settled"], result["too_old"]) == (0, lost)
+    assert settled(lossy, lines=calls())["settled"] == lost
+
+
 @pytest.mark.parametrize(
     ("since", "end", "frees"), [(-10, -1, True), (-5, -1, False), (-10, -5, False)]
 )

@@ -226,18 +226,19 @@ class EvidenceBooks(_Part, ABC):
 
     def doubts(self, destination: int, identities: Collection[bytes]) -> list[Doubt]:
         """Those of the given conversions that are uncertain. Earlier releases stored no times of
-        requests; the start of their run is used instead.
+        requests; the start of their run is used instead. If an earlier run sent the row first, its
+        clock may have been any of those known.
         """
         off = {run: round(clock.most * 1000) for run, clock in self.clocks(destination).items()}
-        return [
-            Doubt(
-                *(identity, run, name, file, row),
-                (started_ms(start) if left_at is None else left_at) + off.get(run, 0),
-            )
-            for identity, run, name, file, row, left_at, start in self._doubts(
-                destination, identities
-            )
-        ]
+        most = max(off.values(), default=0)
+        found = []
+        for *sent, left_at, start in self._doubts(destination, identities):
+            identity, run, name, file, row = sent
+            began = started_ms(start)
+            left = began if left_at is None else left_at
+            left += off.get(run, 0) if left >= began else max(most, 0)
+            found.append(Doubt(identity, run, name, file, row, left))
+        return found
 
     def clocks(self, destination: int) -> dict[int, ClockRange]:
         """The difference between the clocks for each run in which there was one."""

@@ -9,7 +9,6 @@ from polars.exceptions import PolarsError
 from pydantic import AfterValidator, Field, model_validator
 
 from rdimport.core.messages import _
-from rdimport.mapping.polars_words import why_no_pattern
 from rdimport.mapping.vocabulary import MOST, Format, Section, Severity, Text, Texts, wrong
 
 
@@ -17,6 +16,8 @@ def _pattern(text: str) -> str:
     try:
         pl.select(pl.lit("").str.contains(text))
     except PolarsError as error:
+        from rdimport.mapping.polars_words import why_no_pattern  # noqa: PLC0415  few need it
+
         reason = why_no_pattern(error)
         raise wrong(_("not a regular expression: {reason}", reason=reason)) from None
     return text

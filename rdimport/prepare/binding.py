@@ -20,7 +20,6 @@ from rdimport.core.messages.reasons import explain
 from rdimport.core.row import ROW, Problem
 from rdimport.core.visible import cut, shown_lines
 from rdimport.mapping import FieldSource, Otherwise, account_fields, sql
-from rdimport.mapping.polars_words import why_not_computed
 from rdimport.mapping.targets import Target, targets
 from rdimport.prepare import validate
 from rdimport.prepare.clean import BEFORE, NOW, Release, cleaned, was_cleaned_otherwise
@@ -244,6 +243,8 @@ def _try_expressions(bound: Bound, columns: Sequence[str]) -> None:
         try:
             result = frame.select(expression.alias("x"))
         except (PolarsError, PanicException) as error:
+            from rdimport.mapping.polars_words import why_not_computed  # noqa: PLC0415  few need it
+
             reason = why_not_computed(error)
             raise MappingError(
                 _(

@@ -17,7 +17,6 @@ import polars as pl
 from polars.exceptions import PolarsError
 
 from rdimport.core.messages import _
-from rdimport.mapping.polars_words import why_not_computed
 
 if TYPE_CHECKING:
     from rdimport.mapping.sql.grammar import Checked
@@ -35,6 +34,8 @@ def parse(text: str) -> pl.Expr:
     try:
         return pl.sql_expr(_checked(text).sql)
     except PolarsError as error:
+        from rdimport.mapping.polars_words import why_not_computed  # noqa: PLC0415  few need it
+
         reason = why_not_computed(error)
         raise ValueError(_("not an SQL expression: {reason}", reason=reason)) from None
 

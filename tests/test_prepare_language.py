@@ -207,7 +207,8 @@ def test_an_expression_over_wrong_kinds_is_explained_in_the_readers_words(
 ) -> None:
     with speaking("pt-BR"), pytest.raises(MappingError) as error:
         run(f'where: "{expression}"\n')
-    assert error.value.message.endswith(f"não é possível calcular a expressão (`where`): {told}")
+    said = f"não é possível calcular a expressão (`where` (mapping:4:8)): {told}"
+    assert error.value.message.endswith(said)
 
 
 @pytest.mark.parametrize(
@@ -228,7 +229,7 @@ def test_a_cell_that_cannot_be_converted_is_all_that_is_said_of_it() -> None:
 
 
 def test_a_where_that_gives_no_yes_or_no_is_refused() -> None:
-    with pytest.raises(MappingError, match="`where` is not a condition"):
+    with pytest.raises(MappingError, match=r"`where` \(mapping:4:8\) is not a condition"):
         run("where: upper(A)\n")
 
 

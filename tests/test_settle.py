@@ -28,9 +28,11 @@ from support.waiting import TIMEOUT, until
 from support.web import NO_TLS
 
 from rdimport.cli import settle
-from rdimport.core.errors import RdimportError
+from rdimport.core.errors import RdimportError, ReportError
 from rdimport.core.events import Event, RowFinished
+from rdimport.core.people import People
 from rdimport.core.row import State
+from rdimport.report.traces import remove_traces
 from rdimport.sandbox import Faults
 from rdimport.sandbox.embedded import RunningSandbox
 from rdimport.settle import listener
@@ -895,3 +897,29 @@ def test_rows_of_a_killed_run_are_settled_too(workspace: Workspace, box: Running
 
 def address(number: int) -> str:
     return f"p{number}@exemplo.com.br"
+
+
+class Meanwhile(People):
+    """People to forget while another call arrives, for which the disk then has no room."""
+
+    def __init__(self, email: str, log: Path, full: ExitStack) -> None:
+        super().__init__([email])
+        self.log, self.full, self.called = log, full, False
+
+    def out_of(self, text: str) -> str:
+        if not self.called:
+            self.called = True
+            with self.log.open("a") as calls:
+                calls.write('{"call": "of another"}\n')
+            self.full.enter_context(small_files(30))
+        return super().out_of(text)
+
+
+def test_a_call_that_cannot_be_carried_over_while_a_person_is_erased_is_said_to_be_lost(
+    tmp_path: Path,
+) -> None:
+    log = tmp_path / "webhooks-x.jsonl"
+    log.write_text('{"call": "p1@exemplo.com.br"}\n')
+    with ExitStack() as full, pytest.raises(ReportError, match=r"webhooks-x\.jsonl .* is lost"):
+        remove_traces([tmp_path], Meanwhile("p1@exemplo.com.br", log, full), [])
+    assert log.read_text().startswith('{"call": "***"}\n')

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 
 from rdimport.core.errors import ReportError
 from rdimport.core.looking import files_within, is_file
+from rdimport.core.messages import _
 from rdimport.core.names import is_run
 from rdimport.core.people import People
 from rdimport.report.private_files import REPORT_FILES, delete, private, seen_in, unlisted
@@ -100,8 +101,10 @@ def _in_bytes(data: bytes, people: People) -> bool:
 def _rewritten(log: Path, people: People) -> bool:
     """Remove the people from a log, line by line; returns whether none is left. The listener may
     append meanwhile: what it has written to the old file is read once nobody can find that any more
-    (on Windows, which replaces no open file, just before).
+    (on Windows, which replaces no open file, just before). Raises ReportError if that cannot be
+    added to the new one.
     """
+    rest = b""
     with suppress(ReportError, OSError), log.open("rb") as old:
         with private(log) as half, half.open("wb") as new:
             whole, begun = _lines_of(old.read())
@@ -111,10 +114,31 @@ def _rewritten(log: Path, people: People) -> bool:
                 old.close()
             new.flush()
             os.fsync(new.fileno())
-        if not old.closed and (rest := begun + old.read()):
-            with log.open("ab") as new:
-                new.write(_without(people, rest))
+        if not old.closed:
+            rest = begun + old.read()
+    if rest:
+        _carry_over(_without(people, rest), log)
     return not _names(log, people)
+
+
+def _carry_over(rest: bytes, log: Path) -> None:
+    """Add what was written meanwhile: the webhook does not repeat calls that were answered."""
+    try:
+        with log.open("ab") as new:
+            new.write(rest)
+    except OSError as error:
+        raise ReportError(
+            _(
+                "What was written to {path} while people were removed from it is lost: {error}.",
+                path=log,
+                error=error,
+            ),
+            _(
+                "Free disk space, then type the same command again. If these were calls of RD's "
+                "webhook, settle the rows in question with an export of conversions: "
+                "docs/settle.md."
+            ),
+        ) from error
 
 
 def _lines_of(data: bytes) -> tuple[bytes, bytes]:

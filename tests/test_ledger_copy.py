@@ -372,6 +372,8 @@ def test_a_place_without_a_ledger_is_named_and_no_option_that_copy_does_not_have
     assert "damaged" not in done.err
     assert "--state-dir" not in done.err
     assert "in .." not in done.err
+    moved = workspace.here("ledger", "key", "--state-dir", ".", "--move-to", "../moved.key")
+    assert (moved.code, "in .." in moved.err) == (2, False), moved.err
     assert not (workspace.home / "copies").exists()
 
 

@@ -31,7 +31,7 @@ def is_folder(path: Path) -> bool:
 
 def in_words(folder: Path) -> Path:
     """A folder as a sentence names it: `.` at its end looks like its full stop."""
-    return folder if folder.name not in ("", "..") else folder.absolute()
+    return folder if folder.name not in ("", "..") else folder.resolve()
 
 
 def is_missing(path: Path) -> bool:

@@ -217,7 +217,7 @@ class SqliteStore:
         """
         if not self.is_there():
             raise UsageError(
-                _("There is no ledger in {source}.", source=self._state_dir),
+                _("There is no ledger in {source}.", source=self),
                 _("Name the state directory of the runs, or the file."),
             )
         with self.open() as ledger:

@@ -234,7 +234,8 @@ def _ended_run(
             send = partial(carry_out, args, to, on_event=on_event, agreed=go)
             done = send(stop=stop, job=job, batch=batch)
     except RdimportError as error:
-        if taken and isinstance(error, SourceError) and taken.is_gone():
+        unread = isinstance(error, SourceError) and error.exit_code is ExitCode.NOTHING_SENT
+        if taken and unread and taken.is_gone():
             error = _no_longer_there(taken)
         note_attempt(args, error, started, job=job, batch=batch)
         return ended(code=ExitCode(error.exit_code), trouble=str(error), error=error)
@@ -246,8 +247,8 @@ def _ended_run(
 
 
 def _no_longer_there(taken: inbox.WaitingFile) -> RdimportError:
-    """No failure: the other run of this inbox tells how the list ended."""
-    said = _("{file} is no longer there: another run has taken it.", file=taken.path)
+    """No failure: another run of this inbox tells how the list ended."""
+    said = _("{file} is no longer there: another run, or somebody, has taken it.", file=taken.path)
     return RdimportError(said).with_code(ExitCode.DONE)
 
 

@@ -19,8 +19,8 @@ from rdimport.sandbox.profiles import Profile
 from rdimport.sandbox.replies import SHAPES, SPELLINGS
 from rdimport.sandbox.rules import Rules
 
-_MOST_KEPT: Final = 10**15
-"""SQLite's numbers end there."""
+_MOST: Final = 10**15
+"""The largest number of an option: more than any disk holds, and within SQLite's numbers."""
 _TOKEN: Final = re.compile(r"[A-Za-z0-9_~.-]{16,}")
 
 
@@ -158,10 +158,10 @@ class SandboxOptions:
             ("--max-body", self.max_body, 1),
             ("--keep", self.keep, 1),
         ):
-            if not least <= value <= _MOST_KEPT:
+            if not least <= value <= _MOST:
                 raise UsageError(
                     _("{option} does not accept this number.", option=option),
-                    _("Write one from {least} to {most}.", least=least, most=_MOST_KEPT),
+                    _("Write one from {least} to {most}.", least=least, most=_MOST),
                 )
         if not self.accounts or not all(name.strip() for name in self.accounts):
             raise UsageError(_("The sandbox needs at least one account, and each needs a name."))

@@ -125,6 +125,18 @@ def test_every_place_tells_how_many_have_a_legal_basis(workspace: ApiWorkspace) 
     assert english in page_text or portuguese in page_text
 
 
+def test_the_legal_basis_of_a_row_that_did_not_change_is_not_counted(
+    workspace: ApiWorkspace,
+) -> None:
+    mapping = MAPPING.replace("  cf_aceite: {column: Aceite, type: boolean}\n", "")
+    mapping += "legal_bases: [{type: consent, status: {column: Aceite}}]\non_change: send\n"
+    rows = [(f"p{n}@exemplo.com", "Ana", *[""] * 4, "Sim") for n in range(4)]
+    assert workspace.run(workspace.write(*rows), mapping=mapping).summary.legal_bases == (4, 0, 0)
+    changed = workspace.write(*rows[1:], (rows[0][0], "Bia", *rows[0][2:]))
+    summary = workspace.run(changed, mapping=mapping).summary
+    assert (summary.counts[State.ACCEPTED], summary.legal_bases) == (1, LegalBases(1, 0, 0))
+
+
 def test_a_run_that_finished(workspace: ApiWorkspace) -> None:
     done = workspace.run(workspace.write(*GOOD, *BAD, GOOD[0]))
     assert done.counts[State.ACCEPTED] == 30

@@ -267,7 +267,8 @@ class Planner:
         seen = (end._replace(warnings=suspect.get(end.row, ())) for end in known.ends)
         ends = [*invalid, *seen, *kept] if known.ends or kept else invalid
         self._book.record_rows(read, prepared.left_out, ends, known.already.height)
-        self._book.count_filled(prepared.filled(known.rows[ROW]))
+        fresh = known.rows.filter(~pl.col(UNCHANGED))[ROW]
+        self._book.count_filled(prepared.filled(fresh))
         noted = pl.concat([known.rows[ROW], known.by_earlier]).unique(maintain_order=True)
         self._book.count_suspects(Counter(_codes(suspect, noted)))
         self._adopt(known)

@@ -181,6 +181,27 @@ def test_check_tells_what_tonight_sends_how_long_it_takes_and_sends_nothing(
     assert box.requests == 0
 
 
+def test_a_check_of_jobs_tells_why_rows_would_not_be_sent(
+    two_clients: Workspace, box: RunningSandbox
+) -> None:
+    assert two_clients.here(*jobs("run")).code == 0
+    two_clients.write("acme.csv", people(7).replace("@", "@acme.") + "nobody,Ana\n")
+    done = two_clients.here(*jobs("check", "acme-fair"))
+    assert done.code == 1
+    found = "  2 of 8 rows to send\n  5 already imported, 1 invalid\n  email.no_at: 1\n"
+    assert found in done.out
+    (job,) = two_clients.here(*jobs("check", "acme-fair", "--json")).summary["jobs"]
+    assert (job["already_imported"], job["invalid"], job["problems"]) == (5, 1, {"email.no_at": 1})
+
+    two_clients.write("list.yaml", f"{MAPPING}identity: [email, name]\n")
+    done, ran = (two_clients.here(*jobs(action, "acme-fair")) for action in ("check", "run"))
+    assert (done.code, ran.code, arrived(box)["acme"]) == (2, 2, 5)
+    assert "5 conversions “Teste” identified by [email]" in done.out
+    assert "--new-identity" in done.out
+    assert "to send" not in done.out.replace("0 of 8 rows to send", "")
+    assert "--new-identity" in two_clients.here("status", "--config", "rdimport.toml").out
+
+
 def test_a_key_may_be_in_the_environment_or_come_from_a_program_and_is_never_shown(
     two_clients: Workspace, box: RunningSandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -91,7 +91,7 @@ def abandoned(run: Run, options: RunOptions, error: BaseException) -> RdimportEr
         code = ExitCode.STOPPED if sent else error.exit_code
     else:
         code = ExitCode.BUG if is_unexpected(error) else ExitCode.STOPPED
-    now, message = options.clock.now(), error.message if isinstance(error, RdimportError) else ""
+    now, message = options.clock.now(), str(error) if isinstance(error, RdimportError) else ""
     with suppress(LedgerError):
         run.finish(now, code, type(error).__name__, found=Ending(error=message))
     known: dict[str, Any] = {

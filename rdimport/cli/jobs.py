@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import AbstractContextManager, suppress
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from functools import partial
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from rdimport.cli import after_jobs, inbox, one_run, resolve
 from rdimport.cli.arguments import JobsArguments, RunArguments
@@ -27,13 +27,16 @@ from rdimport.cli.one_job import (
     worst,
 )
 from rdimport.cli.screen import jobs as screen
+from rdimport.cli.screen.check import unrecognised
 from rdimport.cli.streams import flush_output, print_error, say, say_json
 from rdimport.config import Settings
 from rdimport.core import values
 from rdimport.core.address import masked
 from rdimport.core.errors import ExitCode, RdimportError, SourceError, UsageError
-from rdimport.core.messages import _
+from rdimport.core.messages import _, language
 from rdimport.core.names import did_you_mean
+from rdimport.core.row import State
+from rdimport.report.words import Words
 
 if TYPE_CHECKING:
     from rdimport import RDStation
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 
 _LOOKS_EVERY: Final = 1.0
 """Seconds after which the main thread looks for signals."""
+
+_T = TypeVar("_T")
 
 
 def execute(args: JobsArguments) -> int:
@@ -124,7 +129,17 @@ def _check_job(settings: Settings, job: str) -> screen.Look:
         rows=sum(look.rows for look in looks),
         to_send=sum(look.to_send for look in looks),
         seconds=sum(look.seconds or 0.0 for look in looks) or None,
+        ends=_together([look.ends for look in looks]),
+        problems=_together([look.problems for look in looks]),
+        left_out=sum(look.left_out for look in looks),
     )
+
+
+def _together(counts: Sequence[Mapping[_T, int]]) -> Mapping[_T, int]:
+    found = Counter[_T]()
+    for one in counts:
+        found.update(one)
+    return found
 
 
 def _ready(settings: Settings, job: str, args: RunArguments) -> RDStation:
@@ -156,7 +171,13 @@ def _check_lists(settings: Settings, job: str, args: RunArguments) -> screen.Loo
         done = one_run.check(args, args.mapping, _ready(settings, job, args))
     except RdimportError as error:
         return look(ExitCode(error.exit_code), trouble=str(error))
-    return look(done.exit_code, rows=done.rows, to_send=done.to_send, seconds=done.seconds)
+    book = partial(
+        look, done.exit_code, rows=done.rows, problems=done.by_code, left_out=done.left_out
+    )
+    ends = {state: rows for state, rows in done.counts.items() if state is not State.PENDING}
+    if done.unrecognised:
+        return book(ends=ends, trouble="\n".join(unrecognised(done, Words(language()))))
+    return book(ends=ends, to_send=done.to_send, seconds=done.seconds)
 
 
 def _run(settings: Settings, chosen: Sequence[str], args: JobsArguments) -> int:

@@ -71,12 +71,17 @@ def lines(done: CheckResult, quota: str | None, lang: str) -> Iterator[str]:
     yield from problems(done.book.examples(), done.by_code, files, words)
     yield from _suspect(done, words)
     yield from notes(_notes(done))
-    missed = [words("unrecognised", changed=_named(one, words)) for one in done.unrecognised[:3]]
+    missed = unrecognised(done, words)
     if done.advice or missed:
         yield ""
         yield words("before")
         for sentence in (*missed, *done.advice):
             yield from wrapped(sentence, "  - ")
+
+
+def unrecognised(done: CheckResult, words: Words) -> list[str]:
+    """Why a run would end with 2: the conversions that it would not recognise."""
+    return [words("unrecognised", changed=_named(one, words)) for one in done.unrecognised[:3]]
 
 
 def _notes(done: CheckResult) -> tuple[str, ...]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from rdimport.report.words import Words
 
 if TYPE_CHECKING:
     from rdimport.config import Settings
+    from rdimport.core.row import State
 
 _ENDED = {
     ExitCode.DONE: untranslated("done"),
@@ -30,7 +31,7 @@ class Look:
     """The check of one job: its result, or the error.
 
     `values` are the effective settings, each with its table; `seconds` is the duration at the
-    quota.
+    quota. `ends` are the rows that would not be sent, by state, `problems` their codes.
     """
 
     job: str
@@ -41,6 +42,9 @@ class Look:
     rows: int = 0
     to_send: int = 0
     seconds: float | None = None
+    ends: Mapping[State, int] = field(default_factory=dict)
+    problems: Mapping[str, int] = field(default_factory=dict)
+    left_out: int = 0
 
     def as_json(self) -> dict[str, Any]:
         """A JSON object for scripts."""
@@ -50,6 +54,9 @@ class Look:
             "rows": self.rows,
             "to_send": self.to_send,
             "seconds": self.seconds,
+            **{str(state): rows for state, rows in self.ends.items()},
+            "left_out": self.left_out,
+            "problems": dict(self.problems),
             "settings": {key: {"value": value, "from": place} for key, value, place in self.values},
         }
 
@@ -88,6 +95,7 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
                 part=words.number(look.to_send),
             )
             yield f"  {shown}{_about(look.seconds, words)}"
+            yield from (f"  {line}" for line in _not_sent(look, words))
         for key, value, place in look.values:
             shown = ", ".join(value) if isinstance(value, tuple) else value
             yield f"  {key} = {shown}  [{place}]"
@@ -101,6 +109,17 @@ def checked(settings: Settings, looks: Sequence[Look]) -> Iterator[str]:
             continue  # the number is unknown
         sent = words.counted("rows_to_send", rows) + _about(seconds, words)
         yield _("Account {account}: {rows}.", account=account, rows=sent)
+
+
+def _not_sent(look: Look, words: Words) -> Iterator[str]:
+    """The rows that would not be sent, and why."""
+    ends = [words.rows_in(state, rows) for state, rows in look.ends.items() if rows]
+    if ends:
+        yield ", ".join(ends)
+    if look.left_out:
+        yield words.counted("left_out", look.left_out)
+    if look.problems:
+        yield ", ".join(f"{code}: {words.number(rows)}" for code, rows in look.problems.items())
 
 
 def _about(seconds: float | None, words: Words) -> str:
